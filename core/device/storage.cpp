@@ -1,0 +1,70 @@
+#include "core/device/storage.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "core/base/error.h"
+
+namespace strata {
+
+namespace {
+constexpr std::size_t alignment = 64;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+/// What the processor's memory is asked for and has given. One account: a process has one cpu:0.
+struct Account {
+  std::atomic<std::int64_t> limit{0}, used{0}, peak{0};
+};
+Account& account() {
+  static Account cpu;
+  return cpu;
+}
+
+void raise_peak(Account& a, std::int64_t used) {
+  std::int64_t peak = a.peak.load();
+  while (peak < used && !a.peak.compare_exchange_weak(peak, used)) {
+  }
+}
+}  // namespace
+
+std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
+  const std::size_t block = bytes >= huge_page ? huge_page : alignment;
+  const std::size_t rounded = (bytes + block - 1) / block * block;
+  Account& a = account();
+  const auto size = static_cast<std::int64_t>(bytes);
+  const std::int64_t used = a.used.fetch_add(size) + size, limit = a.limit.load();
+  if (limit > 0 && used > limit) {
+    a.used.fetch_sub(size);
+    throw Error(to_string(device), "the memory limit of " + std::to_string(limit) + " bytes does not allow " +
+                                       std::to_string(bytes) + " more: " + std::to_string(used - size) +
+                                       " are in use. Raise it with config::set_memory_limit or use a smaller batch");
+  }
+  void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
+  if (data == nullptr) {
+    a.used.fetch_sub(size);
+    throw Error(to_string(device), "the system has no " + std::to_string(bytes) + " bytes of memory left to give");
+  }
+  if (block == huge_page) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
+  raise_peak(a, used);
+  return std::shared_ptr<Storage>(new Storage(device, static_cast<std::byte*>(data), bytes));
+}
+
+Storage::~Storage() {
+  std::free(data_);
+  account().used.fetch_sub(static_cast<std::int64_t>(bytes_));
+}
+
+namespace config {
+void set_memory_limit(std::string_view name, std::int64_t bytes) {
+  device_from_string(name);
+  if (bytes < 0) fail_expected("set_memory_limit", "bytes, or 0 for no limit", std::to_string(bytes));
+  account().limit = bytes;
+}
+std::int64_t memory_limit(Device) { return account().limit; }
+std::int64_t memory_in_use(Device) { return account().used; }
+std::int64_t peak_memory_in_use(Device) { return account().peak; }
+}  // namespace config
+
+}  // namespace strata

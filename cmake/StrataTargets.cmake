@@ -1,0 +1,78 @@
+# The functions the folders' CMakeLists.txt are written with.
+
+# strata_sources(<folder> <file>...): the folder's sources, compiled once per level. The target is named
+# after the folder ("core_ops"); further levels carry their name ("core_ops-v3").
+function(strata_sources folder)
+  if(NOT ARGN)
+    return()
+  endif()
+  string(REPLACE "/" "_" name ${folder})
+  foreach(level IN LISTS STRATA_LEVELS_USED)
+    strata_level_suffix(${level} suffix)
+    add_library(${name}${suffix} OBJECT ${ARGN})
+    target_link_libraries(${name}${suffix} PRIVATE strata_library_flags strata_level_${level})
+    set_property(GLOBAL APPEND PROPERTY STRATA_OBJECTS_${level} ${name}${suffix})
+  endforeach()
+endfunction()
+
+# strata_link(<folder> <target>...): libraries that only this folder's sources may include. They stay
+# private to libstrata. Call it after strata_sources.
+function(strata_link folder)
+  string(REPLACE "/" "_" name ${folder})
+  foreach(level IN LISTS STRATA_LEVELS_USED)
+    strata_level_suffix(${level} suffix)
+    target_link_libraries(${name}${suffix} PRIVATE ${ARGN})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY STRATA_PRIVATE_LIBRARIES ${ARGN})
+endfunction()
+
+# strata_internal_headers(<folder> <file>...): headers of this folder that are not installed. They may
+# include third-party headers; no public header may include them.
+function(strata_internal_headers folder)
+  list(TRANSFORM ARGN PREPEND ${folder}/)
+  set_property(GLOBAL APPEND PROPERTY STRATA_INTERNAL_HEADERS ${ARGN})
+endfunction()
+
+# strata_add_library(): libstrata of every level out of the folders' objects, and strata::strata.
+function(strata_add_library)
+  get_property(libraries GLOBAL PROPERTY STRATA_PRIVATE_LIBRARIES)
+  foreach(level IN LISTS STRATA_LEVELS_USED)
+    strata_level_suffix(${level} suffix)
+    strata_level_folder(${level} folder)
+    get_property(objects GLOBAL PROPERTY STRATA_OBJECTS_${level})
+    list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
+    add_library(strata${suffix} SHARED ${objects})
+    target_link_libraries(strata${suffix} PRIVATE strata_library_flags ${libraries})
+    target_link_options(strata${suffix} PRIVATE
+      -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map -Wl,-z,defs)
+    if(STRATA_SANITIZE)  # Clang links the sanitizer runtime into programs only
+      target_link_options(strata${suffix} PRIVATE -Wl,-z,undefs)
+    endif()
+    set_target_properties(strata${suffix} PROPERTIES
+      LINKER_LANGUAGE CXX
+      OUTPUT_NAME strata
+      VERSION ${PROJECT_VERSION}
+      SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib${folder}
+      INSTALL_RPATH "$ORIGIN;$ORIGIN/../..")
+    if(suffix)
+      add_dependencies(strata strata${suffix})
+    endif()
+  endforeach()
+  target_include_directories(strata INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/strata>)
+  target_compile_features(strata INTERFACE cxx_std_20)
+  add_library(strata::strata ALIAS strata)
+endfunction()
+
+# strata_program(<name> <file>... [LINK <target>...]): an example, a tool or a benchmark, in bin/.
+function(strata_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LINK)
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE strata::strata strata_common ${arg_LINK})
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+endfunction()

@@ -1,0 +1,177 @@
+#include "core/graph/apply.h"
+
+#include <algorithm>
+
+#include "core/graph/names.h"
+#include "core/graph/tile_loops.h"
+
+namespace strata {
+
+namespace {
+thread_local bool serial = false;
+
+Tensors run_now(const Op& op, const Tensors& inputs) {
+  Signature signature;
+  std::vector<const void*> in;
+  for (const Tensor& t : inputs) {
+    if (!t.defined()) throw Error(op.name(), "an input is an empty tensor");
+    signature.inputs.push_back(t.type());
+    in.push_back(t.raw());
+  }
+  signature.outputs = op.infer(signature.inputs);
+  const std::shared_ptr<ThreadPool> pool = serial ? nullptr : ThreadPool::shared();
+  Cpu cpu = pool ? Cpu(*pool) : Cpu();
+  const Kernel kernel = op.prepare(CpuTarget{cpu.threads()}, signature);
+  if (kernel.view) return {inputs[0].with_shape(signature.outputs[0].shape)};
+  Tensors outputs;
+  std::vector<void*> out;
+  for (const Type& t : signature.outputs) {
+    outputs.emplace_back(t.dtype, t.shape);
+    out.push_back(outputs.back().mutable_raw());
+  }
+  const auto scratch = Storage::allocate(Device{}, kernel.scratch_bytes);
+  const FlushDenormals flush;
+  kernel.run(cpu, Buffers(signature, in.data(), out.data(), scratch->data()));
+  return outputs;
+}
+
+/// The common type of the operands from `first` on, of which numbers only decide when they stand alone or are floats.
+DType common_type(const detail::AnyOperands& operands, const Types& types, std::size_t first) {
+  bool known = false, float_number = false;
+  DType common = DType::f32;
+  for (std::size_t i = first; i < operands.size(); ++i) {
+    if (operands[i].is_number) {
+      float_number = float_number || !operands[i].integral;
+    } else {
+      common = known ? promote(common, types[i].dtype) : types[i].dtype;
+      known = true;
+    }
+  }
+  if (float_number && !is_floating(common)) common = DType::f32;
+  return common;
+}
+
+Values values_of(const detail::AnyOperands& operands, detail::Promotion promotion) {
+  Types types(operands.size());
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    if (!operands[i].is_number) types[i] = operands[i].value.type();
+  const DType common = common_type(operands, types, promotion.start());
+  Values values;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].is_number)
+      values.push_back(constant(operands[i].number, common));
+    else
+      values.push_back(static_cast<int>(i) >= promotion.first ? cast(operands[i].value, common) : operands[i].value);
+  }
+  return values;
+}
+
+/// An op between symbols, with the numbers that stood beside them.
+class OpLayer final : public Callable {
+ public:
+  OpLayer(Op op, detail::AnyOperands operands, detail::Promotion promotion)
+      : op_(std::move(op)), operands_(std::move(operands)), promotion_(promotion), name_(unique_name(op_.name())) {}
+  std::string name() const override { return name_; }
+  std::string class_name() const override { return camel_case(op_.name()); }
+  void ensure_built(const Shapes&) override {}
+  Values call_on(const Values& inputs, Mode mode) override {
+    const CallScope scope(name_, mode, true);
+    detail::AnyOperands operands = operands_;
+    std::size_t next = 0;
+    for (detail::AnyOperand& o : operands)
+      if (!o.is_number) o.value = inputs.at(next++);
+    return detail::apply_values(op_, operands, promotion_);
+  }
+
+ private:
+  Op op_;
+  detail::AnyOperands operands_;
+  detail::Promotion promotion_;
+  std::string name_;
+};
+
+Values outputs_of(const NodePtr& node) {
+  Values outputs;
+  for (std::size_t i = 0; i < node->types().size(); ++i) outputs.push_back(node->output(static_cast<int>(i)));
+  return outputs;
+}
+}  // namespace
+
+SerialScope::SerialScope() : previous_(serial) { serial = true; }
+SerialScope::~SerialScope() { serial = previous_; }
+
+namespace detail {
+Tensors apply_tensors(const Op& op, const AnyOperands& operands, Promotion promotion) {
+  Types types(operands.size());
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    if (!operands[i].is_number) types[i] = operands[i].tensor.type();
+  const DType common = common_type(operands, types, promotion.start());
+  Tensors tensors;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].is_number)
+      tensors.push_back(constant(operands[i].number, common).node()->op().as<Constant>()->tensor);
+    else
+      tensors.push_back(static_cast<int>(i) >= promotion.first ? cast(operands[i].tensor, common) : operands[i].tensor);
+  }
+  return run_now(op, tensors);
+}
+
+Values apply_values(const Op& op, const AnyOperands& operands, Promotion promotion) {
+  return outputs_of(Node::make(op, values_of(operands, promotion)));
+}
+
+Symbols apply_symbols(const Op& op, const AnyOperands& operands, Promotion promotion) {
+  Symbols inputs;
+  for (const AnyOperand& o : operands)
+    if (!o.is_number) inputs.push_back(o.symbol);
+  return call_symbols(std::make_shared<OpLayer>(op, operands, promotion), inputs);
+}
+
+void fail_several_outputs(const Op& op, std::size_t count) {
+  fail_expected(op.name(), "an op with one output (apply_all gives all)", std::to_string(count) + " outputs");
+}
+}  // namespace detail
+
+Tensors apply_all(const Op& op, const Tensors& inputs) { return run_now(op, inputs); }
+Values apply_all(const Op& op, const Values& inputs) { return outputs_of(Node::make(op, inputs)); }
+Symbols apply_all(const Op& op, const Symbols& inputs) {
+  return detail::apply_symbols(op, detail::AnyOperands(inputs.begin(), inputs.end()), {detail::Promotion::none});
+}
+
+Type Accumulate::infer(std::span<const Type> in) const {
+  if (in[0] != in[1]) fail_expected(name, to_string(in[0]), to_string(in[1]));
+  return in[0];
+}
+
+namespace {
+struct AddFunctor {
+  template <class T>
+  static auto f(const Accumulate&, T a, T b) {
+    return a + b;
+  }
+};
+struct CastFunctor {
+  template <class T>
+  static T f(const Cast&, T a) {
+    return a;
+  }
+};
+}  // namespace
+
+Tile Accumulate::tile(std::span<const DType> in) const {
+  return dispatch(in[0], [&]<class T>() -> Tile { return {tiles::binary<AddFunctor, Accumulate, T, T, T>, in[0]}; });
+}
+
+Values Cast::vjp(const Node& node, Value g) const {
+  const DType from = node.input(0).dtype();
+  if (!is_floating(from) || !is_floating(to)) return no_gradient();
+  return {cast(g, from)};
+}
+
+Tile Cast::tile(std::span<const DType> in) const {
+  return dispatch(in[0], [&]<class From>() {
+    return dispatch(to, [&]<class To>() -> Tile { return {tiles::unary<CastFunctor, Cast, To, From>, to}; });
+  });
+}
+
+}  // namespace strata

@@ -1,0 +1,94 @@
+#include "core/graph/context.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/graph/gradients.h"
+
+namespace strata {
+
+namespace {
+thread_local CallScope* innermost = nullptr;
+thread_local const Origin* origin_override = nullptr;
+}  // namespace
+
+struct ContextAccess {
+  static const std::string& path(const CallScope& s) { return s.path_; }
+  static Mode mode(const CallScope& s) { return s.mode_; }
+  static bool trainable(const CallScope& s) { return s.trainable_; }
+  static Effects& effects(CallScope& s) {
+    if (!s.effects_) s.effects_ = std::make_shared<Effects>();
+    return *s.effects_;
+  }
+};
+
+CallScope::CallScope(const std::string& layer_name, Mode mode, bool trainable)
+    : parent_(innermost),
+      path_(parent_ && !parent_->path_.empty() && !layer_name.empty() ? parent_->path_ + "/" + layer_name
+            : parent_ && layer_name.empty()                            ? parent_->path_
+                                                                       : layer_name),
+      mode_(mode),
+      trainable_(trainable && (!parent_ || parent_->trainable_)) {
+  innermost = this;
+}
+
+CallScope::~CallScope() { innermost = parent_; }
+
+Values CallScope::attach(Values outputs) {
+  if (!effects_) return outputs;
+  for (Value& v : outputs) v = Node::make(WithEffects{effects_}, {v})->output();
+  effects_ = nullptr;
+  return outputs;
+}
+
+OriginScope::OriginScope(Origin origin) : origin_(std::move(origin)), outer_(origin_override) { origin_override = &origin_; }
+OriginScope::~OriginScope() { origin_override = outer_; }
+
+std::string current_layer_path() { return innermost ? ContextAccess::path(*innermost) : std::string(); }
+Mode current_mode() { return innermost ? ContextAccess::mode(*innermost) : Mode::infer; }
+bool current_trainable() { return !innermost || ContextAccess::trainable(*innermost); }
+
+Origin current_origin() {
+  if (origin_override) return *origin_override;
+  return {current_layer_path(), false};
+}
+
+void add_update(const Variable& variable, const Value& value) {
+  if (!innermost) throw Error("add_update", "is only possible while a layer is called");
+  if (value.type() != variable.value().type())
+    fail_expected("update of '" + variable.path() + "'", to_string(variable.value().type()), to_string(value.type()));
+  ContextAccess::effects(*innermost).updates.push_back({variable, value});
+}
+
+void add_loss(const Value& loss) {
+  if (!innermost) throw Error("add_loss", "is only possible while a layer is called");
+  if (loss.shape().rank() != 0)
+    fail_expected("add_loss in '" + current_layer_path() + "'", "a scalar", to_string(loss.type()));
+  ContextAccess::effects(*innermost).losses.push_back(loss);
+}
+
+Effects collect_effects(const Values& values) {
+  Effects all;
+  std::unordered_set<const Effects*> seen;
+  Values frontier = values;
+  // Effects may hang on values that only other effects use, so the walk goes on until nothing new appears.
+  while (!frontier.empty()) {
+    Values behind;
+    for (const NodePtr& node : topological_order(frontier)) {
+      const auto* hung = node->op().as<WithEffects>();
+      if (!hung || !seen.insert(hung->effects.get()).second) continue;
+      for (const Update& u : hung->effects->updates) {
+        all.updates.push_back(u);
+        behind.push_back(u.value);
+      }
+      for (const Value& l : hung->effects->losses) {
+        all.losses.push_back(l);
+        behind.push_back(l);
+      }
+    }
+    frontier = std::move(behind);
+  }
+  return all;
+}
+
+}  // namespace strata

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/graph/variable.h"
+
+namespace strata {
+
+/// Whether a layer trains (dropout on, batch statistics) or infers.
+enum class Mode { infer, train };
+
+/// What a layer does beside its outputs: variables that change, terms that join the loss.
+struct Effects {
+  Updates updates;
+  Values losses;
+};
+
+/// What holds while one layer is called, on this thread. Scopes nest; the path grows.
+class STRATA_API CallScope {
+ public:
+  /// `trainable` is false inside a frozen layer, and stays false inside of it.
+  CallScope(const std::string& layer_name, Mode mode, bool trainable);
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+  ~CallScope();
+
+  /// Hangs what the layer has added onto its outputs, so that whoever uses an output performs the updates.
+  Values attach(Values outputs);
+
+ private:
+  friend struct ContextAccess;
+  CallScope* parent_;
+  std::string path_;
+  Mode mode_;
+  bool trainable_;
+  std::shared_ptr<Effects> effects_;
+};
+
+/// The origin that new nodes get while it lives: gradient rules run under the origin of the node they differentiate.
+class STRATA_API OriginScope {
+ public:
+  explicit OriginScope(Origin);
+  OriginScope(const OriginScope&) = delete;
+  OriginScope& operator=(const OriginScope&) = delete;
+  ~OriginScope();
+
+ private:
+  Origin origin_;
+  const Origin* outer_;
+};
+
+/// Path of the layer being called, empty outside.
+STRATA_API std::string current_layer_path();
+STRATA_API Mode current_mode();
+STRATA_API bool current_trainable();
+STRATA_API Origin current_origin();
+
+/// Within a layer's call: `variable` takes `value` at the end of every step that uses the layer's outputs. To
+/// let a second update of a step start from the first, compute `value` from pending(variable). Error outside of a call.
+STRATA_API void add_update(const Variable& variable, const Value& value);
+/// Within a layer's call: a scalar that joins the loss of every step that minimizes something behind the outputs.
+STRATA_API void add_loss(const Value& loss);
+
+/// The identity, carrying effects. Passes strip it.
+struct WithEffects {
+  std::shared_ptr<const Effects> effects;
+  static constexpr std::string_view name = "with_effects";
+  bool operator==(const WithEffects&) const = default;
+  Type infer(std::span<const Type> in) const { return in[0]; }
+  Values vjp(const Node&, Value g) const { return {g}; }
+  Kernel prepare(const CpuTarget&, const Signature&) const { return {.run = {}, .in_place = {}, .view = true}; }
+};
+
+/// Everything that the layers behind these values have added, each once.
+STRATA_API Effects collect_effects(const Values&);
+
+}  // namespace strata

@@ -60,16 +60,17 @@ void add_update(const Variable& variable, const Value& value) {
   ContextAccess::effects(*innermost).updates.push_back({variable, value});
 }
 
-void add_loss(const Value& loss) {
+void add_loss(const Value& loss, const void* key) {
   if (!innermost) throw Error("add_loss", "is only possible while a layer is called");
   if (loss.shape().rank() != 0)
     fail_expected("add_loss in '" + current_layer_path() + "'", "a scalar", to_string(loss.type()));
-  ContextAccess::effects(*innermost).losses.push_back(loss);
+  ContextAccess::effects(*innermost).losses.push_back({loss, key});
 }
 
 Effects collect_effects(const Values& values) {
   Effects all;
   std::unordered_set<const Effects*> seen;
+  std::unordered_set<const void*> keys;
   Values frontier = values;
   // Effects may hang on values that only other effects use, so the walk goes on until nothing new appears.
   while (!frontier.empty()) {
@@ -81,9 +82,10 @@ Effects collect_effects(const Values& values) {
         all.updates.push_back(u);
         behind.push_back(u.value);
       }
-      for (const Value& l : hung->effects->losses) {
+      for (const Effects::Loss& l : hung->effects->losses) {
+        if (l.key != nullptr && !keys.insert(l.key).second) continue;
         all.losses.push_back(l);
-        behind.push_back(l);
+        behind.push_back(l.value);
       }
     }
     frontier = std::move(behind);

@@ -13,8 +13,12 @@ enum class Mode { infer, train };
 
 /// What a layer does beside its outputs: variables that change, terms that join the loss.
 struct Effects {
+  struct Loss {
+    Value value;
+    const void* key = nullptr;  ///< losses of one key count once (a regularizer of a layer that is called twice)
+  };
   Updates updates;
-  Values losses;
+  std::vector<Loss> losses;
 };
 
 /// What holds while one layer is called, on this thread. Scopes nest; the path grows.
@@ -61,7 +65,7 @@ STRATA_API Origin current_origin();
 /// let a second update of a step start from the first, compute `value` from pending(variable). Error outside of a call.
 STRATA_API void add_update(const Variable& variable, const Value& value);
 /// Within a layer's call: a scalar that joins the loss of every step that minimizes something behind the outputs.
-STRATA_API void add_loss(const Value& loss);
+STRATA_API void add_loss(const Value& loss, const void* key = nullptr);
 
 /// The identity, carrying effects. Passes strip it.
 struct WithEffects {

@@ -1,0 +1,182 @@
+#include "layers/layer.h"
+
+#include <algorithm>
+
+#include "core/graph/names.h"
+#include "core/ops/ops.h"
+
+namespace strata {
+
+namespace layers {
+
+Base::~Base() = default;
+void Base::build_inputs(const Shapes&) {}
+Config Base::config() const { return {}; }
+Layers Base::sublayers() const { return {}; }
+void Base::check_input_count(std::size_t) const {}
+
+std::string Base::describe() const {
+  const std::string path = current_layer_path();
+  return class_name_ + " '" + (path.ends_with(name_) && !path.empty() ? path : name_) + "'";
+}
+
+void Base::set_name(std::string name) {
+  if (name.find('/') != std::string::npos)
+    throw Error(class_name_ + " '" + name + "'", "a layer's name cannot contain '/'");
+  name_ = std::move(name);
+}
+
+void Base::require_name() {
+  if (name_.empty()) name_ = unique_name(snake_case(class_name_));
+}
+
+void Base::set_trainable(bool trainable) {
+  trainable_ = trainable;
+  for (const Layer& layer : sublayers()) layer.set_trainable(trainable);
+}
+
+namespace {
+void append(Variables& to, const Variables& more) { to.insert(to.end(), more.begin(), more.end()); }
+}  // namespace
+
+Variables Base::trainable_weights() const {
+  Variables all;
+  if (!trainable_) return all;
+  for (const Variable& v : weights_)
+    if (v.trainable()) all.push_back(v);
+  for (const Layer& layer : sublayers()) append(all, layer.trainable_weights());
+  return all;
+}
+
+Variables Base::non_trainable_weights() const {
+  if (!trainable_) return weights();
+  Variables all;
+  for (const Variable& v : weights_)
+    if (!v.trainable()) all.push_back(v);
+  for (const Layer& layer : sublayers()) append(all, layer.non_trainable_weights());
+  return all;
+}
+
+Variables Base::weights() const {
+  Variables all;
+  for (const Variable& v : weights_)
+    if (v.trainable()) all.push_back(v);
+  for (const Variable& v : weights_)
+    if (!v.trainable()) all.push_back(v);
+  for (const Layer& layer : sublayers()) append(all, layer.weights());
+  return all;
+}
+
+std::int64_t Base::count_params() const {
+  std::int64_t total = 0;
+  for (const Variable& v : weights()) total += v.shape().elements();
+  return total;
+}
+
+Variable Base::add_weight(const std::string& name, const Shape& shape, const Initializer& initializer,
+                          const WeightOptions& options) {
+  if (shape.has_open_dim())
+    fail_expected(describe() + " weight '" + name + "'", "a known size in every dimension", to_string(shape));
+  Variable v(name, initializer(shape, options.dtype), options.trainable);
+  v.set_path(name_ + "/" + name);
+  if (options.constraint) v.set_constraint(options.constraint.projection());
+  weights_.push_back(v);
+  regularizers_.push_back(options.regularizer);
+  return v;
+}
+
+Variable Base::add_seed_state(std::int64_t seed) {
+  const auto drawn = seed >= 0 ? seed : static_cast<std::int64_t>(random::next_process_seed() & 0x7fffffffu);
+  Variable v("seed_generator_state", Tensor::from<std::int64_t>({2}, {drawn, 0}), false);
+  state_.push_back(v);
+  return v;
+}
+
+void advance_seed(const Variable& state) {
+  add_update(state, pending(state) + constant(Tensor::from<std::int64_t>({2}, {0, 1})));
+}
+
+void Base::ensure_built(const Shapes& inputs) {
+  require_name();
+  check_input_count(inputs.size());
+  if (built_) return;
+  const CallScope scope(name_, Mode::infer, trainable_);
+  build_inputs(inputs);
+  built_ = true;
+}
+
+Values Base::call_on(const Values& inputs, Mode mode) {
+  require_name();
+  check_input_count(inputs.size());
+  Shapes shapes;
+  for (const Value& v : inputs) shapes.push_back(v.shape());
+  ensure_built(shapes);
+  CallScope scope(name_, mode, trainable_);
+  Values outputs = call_inputs(inputs, mode);
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    if (regularizers_[i]) add_loss(regularizers_[i](weights_[i]), weights_[i].id());
+  return scope.attach(std::move(outputs));
+}
+
+void Definition::build(const Shape&) {}
+
+void Definition::check_input_count(std::size_t count) const {
+  if (count != 1) fail_expected(describe(), "one input", std::to_string(count) + " inputs");
+}
+
+}  // namespace layers
+
+layers::Base& Layer::base() const {
+  if (!base_) throw Error("layer", "is an empty handle: it stands for no layer");
+  return *base_;
+}
+
+Symbols Layer::call_symbols(const Symbols& xs) const {
+  layers::Base& layer = base();
+  const Symbols out = strata::call_symbols(base_, xs);
+  if (layer.first_call_.expired() && !out.empty()) layer.first_call_ = out[0].node();
+  return out;
+}
+
+Symbol Layer::output() const {
+  const auto node = base().first_call_.lock();
+  if (!node) throw Error(class_name() + " '" + name() + "'", "has no output yet: it was never called on a symbol");
+  return Symbol(node, 0);
+}
+
+Symbol Layer::operator()(const Symbols& xs) const {
+  const Symbols out = call_symbols(xs);
+  if (out.size() != 1)
+    fail_expected(class_name() + " '" + name() + "'", "one output (call_symbols gives all)", std::to_string(out.size()));
+  return out[0];
+}
+
+Symbol Layer::operator()(const Symbol& x) const { return (*this)(Symbols{x}); }
+Values Layer::operator()(const Values& xs, Mode mode) const { return base().call_on(xs, mode); }
+
+Value Layer::operator()(const Value& x, Mode mode) const {
+  const Values out = base().call_on({x}, mode);
+  if (out.size() != 1)
+    fail_expected(class_name() + " '" + name() + "'", "one output", std::to_string(out.size()) + " outputs");
+  return out[0];
+}
+
+Tensors Layer::get_weights() const {
+  Tensors values;
+  for (const Variable& v : weights()) values.push_back(v.value().clone());
+  return values;
+}
+
+void Layer::set_weights(const Tensors& values) const {
+  const Variables all = weights();
+  if (all.size() != values.size())
+    throw Error(class_name() + " '" + name() + "'",
+                "You called `set_weights(weights)` with a weight list of length " + std::to_string(values.size()) +
+                    ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].shape() != values[i].shape() || all[i].dtype() != values[i].dtype())
+      fail_expected("set_weights of '" + all[i].path() + "'", to_string(all[i].value().type()), to_string(values[i].type()));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(values[i]);
+}
+
+}  // namespace strata

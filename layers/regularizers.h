@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/base/config.h"
+#include "core/graph/node.h"
+
+namespace strata {
+
+/// A penalty on a weight or an output: a scalar that joins the loss. Empty means none. From Keras's names ("l1", "l2",
+/// "l1_l2", "L2"); an unknown name is an error: "Could not interpret regularizer identifier: foo".
+class STRATA_API Regularizer {
+ public:
+  using Penalty = std::function<Value(const Value&)>;
+  Regularizer() = default;
+  Regularizer(const char* identifier);
+  Regularizer(const std::string& identifier);
+  Regularizer(std::string class_name, Config config, Penalty penalty)
+      : class_name_(std::move(class_name)), config_(std::move(config)), penalty_(std::move(penalty)) {}
+
+  explicit operator bool() const { return penalty_ != nullptr; }
+  Value operator()(const Value& x) const { return penalty_(x); }
+  const std::string& class_name() const { return class_name_; }
+  const Config& config() const { return config_; }
+
+ private:
+  std::string class_name_;
+  Config config_;
+  Penalty penalty_;
+};
+
+}  // namespace strata

@@ -262,6 +262,17 @@ void gemm_pack_b_part(std::size_t n, std::size_t k, MatrixView b, float* packed,
   }
 }
 
+std::size_t gemm_packed_b_offset(std::size_t n, std::size_t k, std::size_t row,
+                                 std::size_t column) {
+  const Index depth_step = depth_of_block(signed_of(k));
+  const Index begin = signed_of(row) / depth_step * depth_step;
+  const Index depth = std::min(depth_step, signed_of(k) - begin);
+  const Index panel = signed_of(column) / kTileColumns * kTileColumns;
+  return static_cast<std::size_t>(begin * round_up(signed_of(n), kTileColumns) + panel * depth +
+                                  (signed_of(row) - begin) * kTileColumns +
+                                  signed_of(column) - panel);
+}
+
 std::size_t gemm_packed_scratch_bytes(std::size_t m, std::size_t k) {
   return static_cast<std::size_t>(a_panels_floats(signed_of(m), signed_of(k))) * sizeof(float);
 }

@@ -42,6 +42,12 @@ void gemm_pack_b(std::size_t n, std::size_t k, MatrixView b, float* packed);
 void gemm_pack_b_part(std::size_t n, std::size_t k, MatrixView b, float* packed, std::size_t part,
                       std::size_t parts);
 
+// Where element (row, column) of op(B) lies in the packed memory, in floats. Columns c, c + 1, ...
+// are adjacent from any c that is a multiple of a vector's lanes to the end of that vector, and a
+// row is n padded to whole panels of two vectors. Lets a caller produce B packed.
+std::size_t gemm_packed_b_offset(std::size_t n, std::size_t k, std::size_t row,
+                                 std::size_t column);
+
 std::size_t gemm_packed_scratch_bytes(std::size_t m, std::size_t k);
 
 void gemm_packed(std::size_t m, std::size_t n, std::size_t k, MatrixView a, const float* packed_b,

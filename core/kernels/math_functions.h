@@ -1,122 +1,24 @@
 // Branch-free elementwise functions for float and double, for host loops and for CUDA kernels.
 //
-// Free-standing: no includes, so the same text can be handed to NVRTC. A plain loop
+// Free-standing: no standard includes, so the same text can be handed to NVRTC. A plain loop
 // `for (i < n) y[i] = math::exp(x[i])` over float is vectorized by GCC 12 and Clang 14 at every
 // x86-64 level with -O3 -fno-math-errno -fno-trapping-math (tests/core/kernels/vectorization_test.py).
 //
 // float: own polynomials (minimax fits in relative error, coefficients rounded one after another).
-// The comment at each function states its largest error in ulp, over the whole domain, as held by
-// tests/core/kernels/math_functions_test.cpp. NaN, infinities, signed zeros, overflow and denormal
-// arguments and results behave as in std::, unless a comment says otherwise. Nothing is flushed to zero.
+// Their errors over the whole domain stay below, in ulp:
+//   sqrt 0.5   log, pow 1   exp, erf 1.5   expm1, log1p, softplus, log_sigmoid, sin, cos, rsqrt 2
+//   sigmoid 2.5   tanh 3   erfc 6
+// which tests/core/kernels/math_functions_test.cpp checks against double over a dense sample. NaN,
+// infinities, signed zeros, overflow and denormal arguments and results behave as in std::, unless a
+// comment says otherwise. Nothing is flushed to zero.
 // double: the C library's functions (below 2 ulp), or their composition; these are the reference.
 //
 // Results may differ in the last bits between builds with and without fused multiply-add.
 #pragma once
 
-#if defined(__CUDACC__)
-#define STRATA_HD __host__ __device__ __forceinline__
-#define STRATA_LIBM(function) ::function
-#else
-// Always inlined: a call that is left in a loop keeps the loop scalar.
-#define STRATA_HD __attribute__((always_inline))
-#define STRATA_LIBM(function) __builtin_##function
-#endif
+#include "core/kernels/math_basic.h"
 
 namespace strata::math {
-
-template <typename T>
-concept Real = __is_same(T, float) || __is_same(T, double);
-
-namespace detail {
-
-using Bits32 = unsigned int;
-using Bits64 = unsigned long long;
-static_assert(sizeof(Bits32) == sizeof(float) && sizeof(Bits64) == sizeof(double));
-
-STRATA_HD inline Bits32 to_bits(float x) { return __builtin_bit_cast(Bits32, x); }
-STRATA_HD inline Bits64 to_bits(double x) { return __builtin_bit_cast(Bits64, x); }
-STRATA_HD inline float from_bits(Bits32 b) { return __builtin_bit_cast(float, b); }
-STRATA_HD inline double from_bits(Bits64 b) { return __builtin_bit_cast(double, b); }
-
-STRATA_HD inline float infinity() { return from_bits(Bits32{0x7f800000u}); }
-STRATA_HD inline float quiet_nan() { return from_bits(Bits32{0x7fc00000u}); }
-
-// 1.5 * 2^23: adding it to |x| < 2^22 rounds x to an integer, which then stands in the low bits.
-inline constexpr float round_shift = 12582912.0f;
-inline constexpr double round_shift_f64 = 6755399441055744.0;  // 1.5 * 2^52
-
-}  // namespace detail
-
-// ---------------------------------------------------------------- sign, rounding, order (exact)
-
-STRATA_HD inline float abs(float x) { return detail::from_bits(detail::to_bits(x) & 0x7fffffffu); }
-STRATA_HD inline double abs(double x) {
-  return detail::from_bits(detail::to_bits(x) & 0x7fffffffffffffffull);
-}
-
-// |magnitude| with the sign bit of `sign`.
-STRATA_HD inline float copy_sign(float magnitude, float sign) {
-  return detail::from_bits((detail::to_bits(magnitude) & 0x7fffffffu) |
-                           (detail::to_bits(sign) & 0x80000000u));
-}
-STRATA_HD inline double copy_sign(double magnitude, double sign) {
-  return detail::from_bits((detail::to_bits(magnitude) & 0x7fffffffffffffffull) |
-                           (detail::to_bits(sign) & 0x8000000000000000ull));
-}
-
-// -1, 1, or x itself for zeros and NaN.
-template <Real T>
-STRATA_HD inline T sign(T x) {
-  const T negative = x < T(0) ? T(-1) : x;
-  return x > T(0) ? T(1) : negative;
-}
-
-// To the nearest integer, ties to even (np.round, std::nearbyint in the default mode).
-template <Real T>
-STRATA_HD inline T round_half_even(T x) {
-  // Above this every value is an integer, and adding it to a smaller one rounds away the fraction.
-  constexpr T integers = sizeof(T) == 4 ? T(8388608.0) : T(4503599627370496.0);
-  const T a = abs(x);
-  const T rounded = copy_sign((a + integers) - integers, x);
-  return a < integers ? rounded : x;
-}
-
-template <Real T>
-STRATA_HD inline T floor(T x) {
-  const T r = round_half_even(x);
-  const T below = r - T(1);
-  return copy_sign(r > x ? below : r, x);
-}
-
-template <Real T>
-STRATA_HD inline T ceil(T x) {
-  const T r = round_half_even(x);
-  const T above = r + T(1);
-  return copy_sign(r < x ? above : r, x);
-}
-
-// As np.maximum and np.minimum: NaN if either is NaN. Of two zeros, b.
-template <Real T>
-STRATA_HD inline T maximum(T a, T b) {
-  const T larger = a > b ? a : b;
-  return a != a ? a : larger;
-}
-template <Real T>
-STRATA_HD inline T minimum(T a, T b) {
-  const T smaller = a < b ? a : b;
-  return a != a ? a : smaller;
-}
-
-// ---------------------------------------------------------------- square roots
-
-STRATA_HD inline float sqrt(float x) { return STRATA_LIBM(sqrtf)(x); }  // correctly rounded
-STRATA_HD inline double sqrt(double x) { return STRATA_LIBM(sqrt)(x); }
-
-// 1 / sqrt(x), at most 1.5 ulp.
-template <Real T>
-STRATA_HD inline T rsqrt(T x) {
-  return T(1) / sqrt(x);
-}
 
 // ---------------------------------------------------------------- exponentials
 
@@ -257,16 +159,27 @@ STRATA_HD inline float log1p(float x) {
   return x == 0.0f ? x : y;
 }
 
+namespace detail {
+
+// log(1 + z) for 0 <= z <= 1 or NaN; 1 + z = 2 (1 + (z - 1) / 2) in the upper part.
+STRATA_HD inline double log1p_of_fraction(double z) { return log1p(z); }
+STRATA_HD inline float log1p_of_fraction(float z) {
+  const bool upper = z > 0.333333343f;
+  return log_from_parts(upper ? 0.5f * (z - 1.0f) : z, upper ? 1.0f : 0.0f);
+}
+
+}  // namespace detail
+
 // log(1 + exp(x)).
 template <Real T>
 STRATA_HD inline T softplus(T x) {
-  return maximum(x, T(0)) + log1p(exp(-abs(x)));
+  return maximum(x, T(0)) + detail::log1p_of_fraction(exp(-abs(x)));
 }
 
 // log(sigmoid(x)).
 template <Real T>
 STRATA_HD inline T log_sigmoid(T x) {
-  return minimum(x, T(0)) - log1p(exp(-abs(x)));
+  return minimum(x, T(0)) - detail::log1p_of_fraction(exp(-abs(x)));
 }
 
 // ---------------------------------------------------------------- error function
@@ -377,6 +290,25 @@ STRATA_HD inline float cos(float x) {
   return a <= detail::trigonometric_bound ? y : detail::quiet_nan();
 }
 
+template <Real T>
+struct SinCos {
+  T sin;
+  T cos;
+};
+
+// Sine and cosine of 2 pi u for |u| <= 1; the reduction to a quarter turn is exact.
+STRATA_HD inline SinCos<float> sin_cos_of_turns(float u) {
+  const float quarters = 4.0f * u;
+  const float shifted = quarters + detail::round_shift;
+  const float r = (quarters - (shifted - detail::round_shift)) * 1.57079633f;
+  const detail::Bits32 q = detail::to_bits(shifted);
+  return {detail::sin_in_quadrant(r, q), detail::sin_in_quadrant(r, q + 1u)};
+}
+STRATA_HD inline SinCos<double> sin_cos_of_turns(double u) {
+  const double x = 6.283185307179586477 * u;
+  return {sin(x), cos(x)};
+}
+
 // ---------------------------------------------------------------- power
 
 namespace detail {
@@ -438,5 +370,3 @@ STRATA_HD inline float pow(float x, float y) {
 }
 
 }  // namespace strata::math
-
-#undef STRATA_LIBM

@@ -10,7 +10,7 @@ foreach(header IN LISTS STRATA_INTERNAL_HEADERS)
 endforeach()
 foreach(folder core layers optim data distributed models)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/strata
-          FILES_MATCHING PATTERN "*.h" ${exclusions} PATTERN "kernels" EXCLUDE PATTERN "mnist" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" ${exclusions})
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/strata/strata.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/strata)
 install(FILES ${PROJECT_BINARY_DIR}/generated/core/base/version.h

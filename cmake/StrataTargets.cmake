@@ -26,10 +26,14 @@ function(strata_link folder)
   set_property(GLOBAL APPEND PROPERTY STRATA_PRIVATE_LIBRARIES ${ARGN})
 endfunction()
 
-# strata_internal_headers(<folder> <file>...): headers of this folder that are not installed. They may
-# include third-party headers; no public header may include them.
+# strata_internal_headers(<folder> [<file>...]): headers of this folder, all of them if none is named, that
+# are not installed. They may include third-party headers; no public header may include them.
 function(strata_internal_headers folder)
-  list(TRANSFORM ARGN PREPEND ${folder}/)
+  if(ARGN)
+    list(TRANSFORM ARGN PREPEND ${folder}/)
+  else()
+    set(ARGN ${folder})
+  endif()
   set_property(GLOBAL APPEND PROPERTY STRATA_INTERNAL_HEADERS ${ARGN})
 endfunction()
 

@@ -101,7 +101,7 @@ inline const Type& Value::type() const {
 }
 
 template <class T>
-Values Op::Holder<T>::vjp(const Node& node, std::span<const Value> g) const {
+inline Values Op::Holder<T>::vjp(const Node& node, std::span<const Value> g) const {
   if constexpr (detail::SingleGradient<T>)
     return op.vjp(node, g[0]);
   else

@@ -1,0 +1,103 @@
+#include "core/ops/repeat.h"
+
+#include "core/ops/reduce.h"
+#include "core/ops/reshape.h"
+#include "core/ops/strided_copy.h"
+
+namespace strata {
+
+namespace {
+/// A copy of `sizes` elements, of which the input steps by `in_strides`, to a contiguous output.
+Kernel copy_kernel(DType dtype, const Shape& sizes, const std::vector<std::int64_t>& in_strides) {
+  const StridedCopy copy(size_of(dtype), sizes.dims(), in_strides, row_major_strides(sizes));
+  return {.run =
+              [copy](Cpu& cpu, const Buffers& io) {
+                copy.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]), static_cast<std::byte*>(io.out_raw()[0]));
+              },
+          .in_place = {}};
+}
+}  // namespace
+
+Type BroadcastTo::infer(std::span<const Type> in) const {
+  if (broadcast(in[0].shape, shape, name) != shape)
+    fail_expected(name, "a shape that broadcasts to " + to_string(shape), to_string(in[0].shape));
+  return {in[0].dtype, shape};
+}
+
+Values BroadcastTo::vjp(const Node& node, Value g) const { return {sum_to_shape(g, node.input(0).shape())}; }
+
+Kernel BroadcastTo::prepare(const CpuTarget&, const Signature& s) const {
+  const Shape& from = s.inputs[0].shape;
+  const Shape& to = s.outputs[0].shape;
+  if (from.elements() == to.elements()) return {.run = {}, .in_place = {}, .view = true};
+  const auto own = row_major_strides(from);
+  std::vector<std::int64_t> strides(static_cast<std::size_t>(to.rank()), 0);
+  const int added = to.rank() - from.rank();
+  for (int axis = 0; axis < from.rank(); ++axis)
+    if (from[axis] != 1) strides[static_cast<std::size_t>(axis + added)] = own[static_cast<std::size_t>(axis)];
+  return copy_kernel(s.inputs[0].dtype, to, strides);
+}
+
+Type Repeat::infer(std::span<const Type> in) const {
+  if (count < 0) fail_expected(name, "a count of at least 0", std::to_string(count));
+  Type result = in[0];
+  result.shape[normalize_axis(axis, in[0].shape.rank(), name)] *= count;
+  return result;
+}
+
+Values Repeat::vjp(const Node& node, Value g) const {
+  const Shape& from = node.input(0).shape();
+  const int at = normalize_axis(axis, from.rank(), name);
+  std::vector<std::int64_t> dims = from.dims();
+  dims.insert(dims.begin() + at + 1, count);
+  return {sum(reshape(g, Shape(dims)), {at + 1})};
+}
+
+Kernel Repeat::prepare(const CpuTarget&, const Signature& s) const {
+  const Shape& from = s.inputs[0].shape;
+  const int at = normalize_axis(axis, from.rank(), name);
+  std::vector<std::int64_t> dims = from.dims(), strides = row_major_strides(from);
+  dims.insert(dims.begin() + at + 1, count);
+  strides.insert(strides.begin() + at + 1, 0);
+  return copy_kernel(s.inputs[0].dtype, Shape(dims), strides);
+}
+
+Type Tiling::infer(std::span<const Type> in) const {
+  Type result = in[0];
+  if (multiples.size() != static_cast<std::size_t>(in[0].shape.rank()))
+    fail_expected(name, "one multiple for each axis of " + to_string(in[0].shape), std::to_string(multiples.size()));
+  for (std::size_t axis = 0; axis < multiples.size(); ++axis) {
+    if (multiples[axis] < 0) fail_expected(name, "multiples of at least 0", std::to_string(multiples[axis]));
+    result.shape[static_cast<std::int64_t>(axis)] *= multiples[axis];
+  }
+  return result;
+}
+
+Values Tiling::vjp(const Node& node, Value g) const {
+  const Shape& from = node.input(0).shape();
+  Shape parted;
+  Axes copies;
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    copies.push_back(parted.rank());
+    parted.push_back(multiples[static_cast<std::size_t>(axis)]);
+    parted.push_back(from[axis]);
+  }
+  if (copies.empty()) return {g};
+  return {sum(reshape(g, parted), copies)};
+}
+
+Kernel Tiling::prepare(const CpuTarget&, const Signature& s) const {
+  const Shape& from = s.inputs[0].shape;
+  const auto own = row_major_strides(from);
+  Shape parted;
+  std::vector<std::int64_t> strides;
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    parted.push_back(multiples[static_cast<std::size_t>(axis)]);
+    parted.push_back(from[axis]);
+    strides.push_back(0);
+    strides.push_back(own[static_cast<std::size_t>(axis)]);
+  }
+  return copy_kernel(s.inputs[0].dtype, parted, strides);
+}
+
+}  // namespace strata

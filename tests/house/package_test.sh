@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # A program outside the repository: install, find_package, configure, build, run.
-# package_test.sh <source root> <build root> <compiler> <level>...   (levels that this machine can run)
+# package_test.sh <source root> <build root> <compiler> main.cpp|README.md [<level that this machine can run>...]
+# With README.md the program is the one shown there.
 set -euo pipefail
-source=$1 build=$2 compiler=$3
-shift 3
+source=$1 build=$2 compiler=$3 program=$4
+shift 4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
@@ -13,7 +14,14 @@ leak=$(grep -rliE 'eigen|dnnl|hdf5|curl|fmt|json|'"$build" "$prefix"/lib*/cmake 
 [ -z "$leak" ] || { echo "the package files name private libraries or the build folder:" $leak; exit 1; }
 [ ! -e "$prefix/include/strata/core/kernels" ] || { echo "internal headers were installed"; exit 1; }
 
-cmake -S "$source/tests/package" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
+main=$source/tests/package/main.cpp
+if [ "$program" = README.md ]; then
+  main=$work/readme.cpp
+  awk '/^```cpp$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$source/README.md" > "$main"
+  [ -s "$main" ] || { echo "README.md shows no program"; exit 1; }
+fi
+
+cmake -S "$source/tests/package" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DPROGRAM="$main" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_COMPILER_LAUNCHER= -DCMAKE_BUILD_TYPE=Release > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 TIMEFORMAT='%U'  # processor time: the wall clock of a busy machine says little
 seconds=$( { time cmake --build "$work/build" > "$work/log" 2>&1; } 2>&1 ) || { cat "$work/log"; exit 1; }

@@ -1,0 +1,161 @@
+#include "core/compile/execution.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+namespace strata {
+
+std::shared_ptr<Storage> ArenaPool::take(Device device, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (auto it = free_.begin(); it != free_.end(); ++it)
+    if ((*it)->bytes() >= bytes) {
+      auto found = std::move(*it);
+      free_.erase(it);
+      return found;
+    }
+  free_.clear();  // all are too small: the larger one takes their place
+  return Storage::allocate(device, bytes);
+}
+
+void ArenaPool::give(std::shared_ptr<Storage> arena) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(arena));
+}
+
+void ArenaPool::clear() {
+  const std::lock_guard lock(mutex_);
+  free_.clear();
+}
+
+Execution::Execution(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+  for (const PlanStep& step : plan_->steps()) {
+    first_address_.push_back(addresses_.size());
+    for (const auto* places : {&step.in, &step.out})
+      for (const Place& p : *places) {
+        if (p.kind == Place::Kind::input) input_patches_.push_back({addresses_.size(), p.index});
+        if (p.kind == Place::Kind::output) output_patches_.push_back({addresses_.size(), p.index});
+        addresses_.push_back(nullptr);
+      }
+  }
+}
+
+void* Execution::resolve(const Place& p, std::byte* base) const {
+  switch (p.kind) {
+    case Place::Kind::arena: return base + p.offset;
+    case Place::Kind::variable: return plan_->variables()[p.index].storage().mutable_raw();
+    case Place::Kind::constant: return const_cast<std::byte*>(plan_->constants()[p.index].raw());
+    case Place::Kind::input:
+    case Place::Kind::output: break;
+  }
+  return nullptr;
+}
+
+void Execution::bind_arena(std::byte* base) {
+  if (bound_ && base == base_) return;
+  std::size_t slot = 0;
+  for (const PlanStep& step : plan_->steps())
+    for (const auto* places : {&step.in, &step.out})
+      for (const Place& p : *places) addresses_[slot++] = resolve(p, base);
+  base_ = base;
+  bound_ = true;
+}
+
+namespace {
+template <class T>
+std::int64_t first_not_finite(const void* data, std::int64_t n) {
+  const T* x = static_cast<const T*>(data);
+  for (std::int64_t i = 0; i < n; ++i) {
+    if constexpr (std::same_as<T, Half> || std::same_as<T, BFloat16>) {
+      if (!std::isfinite(to_float(x[i]))) return i;
+    } else {
+      if (!std::isfinite(x[i])) return i;
+    }
+  }
+  return -1;
+}
+
+void check_finite(const Type& type, const void* data, const std::string& what) {
+  if (!is_floating(type.dtype)) return;
+  const std::int64_t at = dispatch(type.dtype, [&]<class T>() -> std::int64_t {
+    if constexpr (std::integral<T>)
+      return -1;
+    else
+      return first_not_finite<T>(data, type.shape.elements());
+  });
+  if (at < 0) return;
+  throw Error(what, "produced NaN or infinity: in " + to_string(type) + ", first at element " + std::to_string(at) +
+                        " (its inputs were finite)");
+}
+
+std::string label(const PlanStep& step) {
+  return step.op + (step.layer.empty() ? "" : " '" + step.layer + "'") + (step.gradient ? " (gradient)" : "");
+}
+}  // namespace
+
+void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs) {
+  bind_arena(arena->data());
+  for (const Patch& p : input_patches_) addresses_[p.slot] = const_cast<std::byte*>(inputs[p.index].raw());
+  for (const Patch& p : output_patches_) addresses_[p.slot] = outputs[p.index].mutable_raw();
+  const bool check = plan_->options().check_numerics;
+  if (check)
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      check_finite(inputs[i].type(), inputs[i].raw(), "input " + std::to_string(i) + " of the step");
+  Cpu cpu(*plan_->threads());
+  const FlushDenormals flush;
+  const auto& steps = plan_->steps();
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    const PlanStep& step = steps[s];
+    void** in = addresses_.data() + first_address_[s];
+    void** out = in + step.in.size();
+    step.kernel.run(cpu, Buffers(step.signature, in, out, base_ + step.scratch_offset));
+    if (!check) continue;
+    for (std::size_t j = 0; j < step.out.size(); ++j) check_finite(step.signature.outputs[j], out[j], label(step));
+  }
+}
+
+Executable::Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas)
+    : plan_(std::move(plan)), arenas_(std::move(arenas)) {}
+
+Tensors Executable::run(const Tensors& inputs) {
+  const Types& wanted = plan_->input_types();
+  if (inputs.size() != wanted.size())
+    fail_expected("function", std::to_string(wanted.size()) + " inputs", std::to_string(inputs.size()));
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].defined() || inputs[i].type() != wanted[i])
+      fail_expected("function input " + std::to_string(i), to_string(wanted[i]),
+                    inputs[i].defined() ? to_string(inputs[i].type()) : std::string("an empty tensor"));
+  Tensors outputs;
+  for (const Type& t : plan_->output_types()) outputs.emplace_back(t.dtype, t.shape, plan_->options().device);
+  std::unique_ptr<Execution> execution;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      execution = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!execution) execution = std::make_unique<Execution>(plan_);
+  auto arena = arenas_->take(plan_->options().device, plan_->arena_bytes());
+  struct GiveBack {  // the arena returns to its pool on every way out
+    ArenaPool& pool;
+    std::shared_ptr<Storage>& arena;
+    ~GiveBack() { pool.give(std::move(arena)); }
+  } give_back{*arenas_, arena};
+  execution->run(arena, inputs, outputs);
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(execution));
+  return outputs;
+}
+
+namespace debugging {
+namespace {
+std::atomic<bool> check_numerics{false}, log_placement{false};
+}
+void enable_check_numerics(bool enabled) { check_numerics = enabled; }
+bool check_numerics_enabled() { return check_numerics; }
+void set_log_device_placement(bool enabled) { log_placement = enabled; }
+bool log_device_placement() { return log_placement; }
+}  // namespace debugging
+
+}  // namespace strata

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/compile/plan.h"
+
+namespace strata {
+
+/// Arenas for the plans of one model: plans that run one after the other share one, as large as the largest needs.
+class STRATA_API ArenaPool {
+ public:
+  /// An arena of at least `bytes` for exclusive use until it is given back.
+  std::shared_ptr<Storage> take(Device, std::size_t bytes);
+  void give(std::shared_ptr<Storage>);
+  /// Frees the arenas that nobody uses.
+  void clear();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Storage>> free_;
+};
+
+/// A plan with memory: the table of addresses that its kernels work on. For one thread at a time.
+class STRATA_API Execution {
+ public:
+  explicit Execution(std::shared_ptr<const Plan> plan);
+  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types. With
+  /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity.
+  void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs);
+
+ private:
+  void bind_arena(std::byte* base);
+  void* resolve(const Place&, std::byte* base) const;
+  struct Patch {
+    std::size_t slot;   // into addresses_
+    std::size_t index;  // of the input or output
+  };
+  std::shared_ptr<const Plan> plan_;
+  std::vector<void*> addresses_;            // of all steps: inputs, then outputs
+  std::vector<std::size_t> first_address_;  // of each step
+  std::vector<Patch> input_patches_, output_patches_;
+  std::byte* base_ = nullptr;
+  bool bound_ = false;
+};
+
+/// A plan that can be run from several threads: executions and arenas come from pools.
+class STRATA_API Executable {
+ public:
+  Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas);
+  /// Error naming the input whose type differs from the plan's.
+  Tensors run(const Tensors& inputs);
+  const Plan& plan() const { return *plan_; }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<ArenaPool> arenas_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Execution>> idle_;
+};
+
+namespace debugging {
+/// Steps planned from now on stop with an Error at the first NaN or infinity; it names the op and the layer that
+/// produced it. Ops are not fused then, and every step's results are looked at: slow.
+STRATA_API void enable_check_numerics(bool enabled = true);
+STRATA_API bool check_numerics_enabled();
+/// Prints one line to stderr for every kernel of every step planned from now on: op, layer, device, types.
+STRATA_API void set_log_device_placement(bool enabled);
+STRATA_API bool log_device_placement();
+}  // namespace debugging
+
+}  // namespace strata

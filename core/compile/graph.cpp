@@ -1,0 +1,80 @@
+#include "core/compile/graph.h"
+
+#include <algorithm>
+
+namespace strata {
+
+Values roots(const Graph& g) {
+  Values all = g.outputs;
+  for (const Update& u : g.updates) all.push_back(u.value);
+  return all;
+}
+
+std::vector<NodePtr> nodes(const Graph& g) { return topological_order(roots(g)); }
+
+UseCounts count_uses(const Graph& g) {
+  UseCounts uses;
+  const auto use = [&](const Value& v) {
+    std::vector<int>& counts = uses[v.node().get()];
+    counts.resize(v.node()->types().size());
+    ++counts[static_cast<std::size_t>(v.index())];
+  };
+  for (const NodePtr& node : nodes(g))
+    for (const Value& v : node->inputs()) use(v);
+  for (const Value& v : roots(g)) use(v);
+  return uses;
+}
+
+Graph rewrite(const Graph& g, const RewriteRule& rule) {
+  std::unordered_map<const Node*, Values> made;
+  const auto renewed = [&](const Value& v) { return made.at(v.node().get())[static_cast<std::size_t>(v.index())]; };
+  for (const NodePtr& node : nodes(g)) {
+    Values inputs;
+    bool changed = false;
+    for (const Value& v : node->inputs()) {
+      inputs.push_back(renewed(v));
+      changed = changed || !same(inputs.back(), v);
+    }
+    if (auto replaced = rule(node, inputs)) {
+      made[node.get()] = std::move(*replaced);
+      continue;
+    }
+    const NodePtr kept = changed ? Node::make_like(*node, node->op(), inputs) : node;
+    Values& outputs = made[node.get()];
+    for (std::size_t i = 0; i < kept->types().size(); ++i) outputs.push_back(kept->output(static_cast<int>(i)));
+  }
+  Graph out;
+  for (const Value& v : g.outputs) out.outputs.push_back(renewed(v));
+  for (const Update& u : g.updates) out.updates.push_back({u.variable, renewed(u.value)});
+  return out;
+}
+
+Graph lower(const Values& outputs, const Updates& updates) {
+  Values all = outputs;
+  for (const Update& u : updates) all.push_back(u.value);
+  Updates in_order = collect_effects(all).updates;
+  in_order.insert(in_order.end(), updates.begin(), updates.end());
+
+  Graph lowered;
+  lowered.outputs = outputs;
+  for (const Update& u : in_order) {
+    // Reads of pending values become the value of the latest update before this one, or the variable itself.
+    const auto resolve = [&](const NodePtr& node, const Values&) -> std::optional<Values> {
+      const auto* read = node->op().as<ReadVariable>();
+      if (!read || !read->pending) return std::nullopt;
+      for (auto it = lowered.updates.rbegin(); it != lowered.updates.rend(); ++it)
+        if (it->variable == read->variable) return Values{it->value};
+      return Values{Node::make_like(*node, ReadVariable{read->variable}, {})->output()};
+    };
+    const Value value = rewrite({{u.value}, {}}, resolve).outputs[0];
+    const auto earlier = std::find_if(lowered.updates.begin(), lowered.updates.end(),
+                                      [&](const Update& e) { return e.variable == u.variable; });
+    if (earlier == lowered.updates.end())
+      lowered.updates.push_back({u.variable, value});
+    else
+      earlier->value = value;
+  }
+  return lowered;
+}
+
+}  // namespace strata

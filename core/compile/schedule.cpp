@@ -1,0 +1,121 @@
+#include "core/compile/schedule.h"
+
+#include <algorithm>
+#include <queue>
+#include <set>
+#include <unordered_set>
+
+namespace strata {
+
+namespace {
+class Scheduler {
+ public:
+  Scheduler(const Graph& g, const ScheduleRules& rules) : graph_(g), rules_(rules) {
+    for (const NodePtr& node : nodes(g)) {
+      if (is_leaf(*node)) continue;
+      index_[node.get()] = all_.size();
+      all_.push_back(node);
+    }
+    after_.resize(all_.size());
+    for (std::size_t i = 0; i < all_.size(); ++i)
+      for (const Value& v : all_[i]->inputs()) {
+        if (const auto it = index_.find(v.node().get()); it != index_.end()) after_[it->second].insert(i);
+        if (const void* variable = variable_behind(v)) readers_[variable].insert(i);
+      }
+    for (std::size_t u = 0; u < g.updates.size(); ++u) place_in_variable(static_cast<int>(u));
+  }
+
+  Schedule run() {
+    std::vector<int> waiting(all_.size(), 0);
+    for (const auto& users : after_)
+      for (std::size_t i : users) ++waiting[i];
+    // Nodes that update variables first: their gradients are freed, and they have no users to hurry for.
+    using Key = std::tuple<bool, std::uint64_t, std::size_t>;
+    std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
+    const auto push = [&](std::size_t i) {
+      ready.emplace(!schedule_.in_place_updates.contains(all_[i].get()), all_[i]->order(), i);
+    };
+    for (std::size_t i = 0; i < all_.size(); ++i)
+      if (waiting[i] == 0) push(i);
+    while (!ready.empty()) {
+      const std::size_t i = std::get<2>(ready.top());
+      ready.pop();
+      schedule_.order.push_back(all_[i]);
+      for (std::size_t u : after_[i])
+        if (--waiting[u] == 0) push(u);
+    }
+    return std::move(schedule_);
+  }
+
+ private:
+  /// The variable whose memory the value is, directly or through views; null when it has memory of its own.
+  const void* variable_behind(const Value& v) const {
+    const Node* node = v.node().get();
+    while (!is_leaf(*node) && rules_.is_view(*node)) node = node->input(0).node().get();
+    const auto* read = node->op().as<ReadVariable>();
+    return read ? read->variable.id() : nullptr;
+  }
+
+  /// Whether `to` runs after `from` by what is known so far.
+  bool reaches(std::size_t from, std::size_t to) const {
+    std::unordered_set<std::size_t> seen{from};
+    std::vector<std::size_t> stack{from};
+    while (!stack.empty()) {
+      const std::size_t i = stack.back();
+      stack.pop_back();
+      if (i == to) return true;
+      for (std::size_t u : after_[i])
+        if (seen.insert(u).second) stack.push_back(u);
+    }
+    return false;
+  }
+
+  void place_in_variable(int update) {
+    const Update& u = graph_.updates[static_cast<std::size_t>(update)];
+    const auto writer = index_.find(u.value.node().get());
+    if (writer == index_.end()) return;
+    const Node& node = *u.value.node();
+    const bool is_output = std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const Value& v) { return same(v, u.value); });
+    if (is_output) return;
+    bool allowed = false;
+    for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+      const auto* read = node.input(i).node()->op().as<ReadVariable>();
+      allowed = allowed || (read && read->variable == u.variable && rules_.may_overwrite(node, static_cast<int>(i), u.value.index()));
+    }
+    if (!allowed) return;
+    std::vector<int>& slots = schedule_.in_place_updates[&node];
+    slots.resize(node.types().size(), -1);
+    if (slots[static_cast<std::size_t>(u.value.index())] != -1) return;  // one result into two variables
+    const std::set<std::size_t>& readers = readers_[u.variable.id()];
+    const bool cyclic = std::any_of(readers.begin(), readers.end(), [&](std::size_t r) {
+      return r != writer->second && reaches(writer->second, r);
+    });
+    if (cyclic || variable_is_output(u.variable)) {
+      if (std::all_of(slots.begin(), slots.end(), [](int s) { return s < 0; })) schedule_.in_place_updates.erase(&node);
+      return;
+    }
+    for (std::size_t r : readers)
+      if (r != writer->second) after_[r].insert(writer->second);
+    slots[static_cast<std::size_t>(u.value.index())] = update;
+  }
+
+  /// Outputs and other updates that hand on the old value are copied at the end, so it must survive until then.
+  bool variable_is_output(const Variable& variable) const {
+    const auto hands_on = [&](const Value& v) { return variable_behind(v) == variable.id(); };
+    return std::any_of(graph_.outputs.begin(), graph_.outputs.end(), hands_on) ||
+           std::any_of(graph_.updates.begin(), graph_.updates.end(), [&](const Update& u) { return hands_on(u.value); });
+  }
+
+  const Graph& graph_;
+  const ScheduleRules& rules_;
+  std::vector<NodePtr> all_;
+  std::unordered_map<const Node*, std::size_t> index_;
+  std::vector<std::set<std::size_t>> after_;
+  std::unordered_map<const void*, std::set<std::size_t>> readers_;
+  Schedule schedule_;
+};
+}  // namespace
+
+Schedule make_schedule(const Graph& g, const ScheduleRules& rules) { return Scheduler(g, rules).run(); }
+
+}  // namespace strata

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <unordered_map>
+
+#include "core/compile/graph.h"
+
+namespace strata {
+
+/// An order of execution, and which outputs are written straight into their variable.
+struct Schedule {
+  std::vector<NodePtr> order;  ///< without leaves
+  /// Node -> for each output, the update (index into Graph::updates) that it writes in place; -1 for none.
+  std::unordered_map<const Node*, std::vector<int>> in_place_updates;
+};
+
+/// Program order, except that an update runs as soon as its value is known and nothing else needs the old one. A node
+/// writes a variable in place when `may_overwrite` allows it, it reads the variable, and every other reader can run
+/// before it.
+struct ScheduleRules {
+  std::function<bool(const Node& node, int input, int output)> may_overwrite;
+  std::function<bool(const Node& node)> is_view;  ///< its output is its first input's memory
+};
+Schedule make_schedule(const Graph&, const ScheduleRules&);
+
+}  // namespace strata

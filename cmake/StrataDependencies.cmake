@@ -45,6 +45,8 @@ endif()
 if(STRATA_TESTS)
   find_package(GTest QUIET)
   strata_need(GTest_FOUND "GoogleTest" libgtest-dev)
+  find_package(Python3 QUIET COMPONENTS Interpreter)
+  strata_need(Python3_FOUND "Python 3" python3)
 endif()
 
 # oneDNN: strata::onednn where it is used; STRATA_ONEDNN_VERSION says which, or "". Found by hand too: the

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/datasets.h"
+
+namespace strata::data {
+
+/// A file to download: its name, the addresses that hold it, and what must be true of it.
+struct RemoteFile {
+  std::string name;
+  std::vector<std::string> urls;
+  /// Throws what is wrong with a downloaded file.
+  std::function<void(const std::filesystem::path&)> verify;
+};
+
+/// What the search knows of a data set.
+struct DatasetSource {
+  std::string name;                  ///< "mnist": in errors, in the cache and on a mirror
+  std::vector<std::string> folders;  ///< names that a folder with its files may have
+  std::vector<RemoteFile> files;
+  /// Whether a folder holds any of the files, whole or not.
+  std::function<bool(const std::filesystem::path& folder)> present;
+  /// Reads the data set out of a folder. Error that names the file and what is wrong with it.
+  std::function<datasets::Data(const std::filesystem::path& folder)> read;
+};
+
+/// The search that data/datasets.h describes.
+datasets::Data find_dataset(const DatasetSource&, const datasets::LoadOptions&);
+
+}  // namespace strata::data

@@ -120,11 +120,11 @@ function(strata_finish_tests)
   endforeach()
 endfunction()
 
-# add_strata_python_test(<folder>/<file> <argument>...): tests/<folder>/<file>.py, run by Python 3.
+# add_strata_python_test(<folder>/<file> <argument>...): tests/<folder>/<file>.py, run by a Python 3 that has NumPy.
 function(add_strata_python_test file)
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/tests/${file}.py)
     message(FATAL_ERROR "add_strata_python_test(${file}): tests/${file}.py does not exist")
   endif()
-  add_test(NAME ${file} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/${file}.py ${ARGN}
+  add_test(NAME ${file} COMMAND ${STRATA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/${file}.py ${ARGN}
            WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
 endfunction()

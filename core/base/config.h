@@ -33,7 +33,7 @@ class STRATA_API Config {
   /// Replaces the value, or appends the key.
   void set(std::string key, ConfigValue value);
   const std::vector<std::pair<std::string, ConfigValue>>& items() const { return items_; }
-  bool empty() const { return items_.empty(); }
+  bool empty() const;
 
  private:
   std::vector<std::pair<std::string, ConfigValue>> items_;
@@ -72,5 +72,7 @@ class STRATA_API ConfigValue {
  private:
   Variant v_;
 };
+
+inline bool Config::empty() const { return items_.empty(); }
 
 }  // namespace strata

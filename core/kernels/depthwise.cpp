@@ -60,9 +60,15 @@ void fill_masks(const Pass& pass, std::uint64_t* masks) {
   }
 }
 
+// One product of a result: offsets into the image read and into the kernel, at channel 0.
+struct Tap {
+  Index from, w;
+};
+
 struct RowTask {
   const Pass& pass;
   const std::uint64_t* masks;
+  Tap* taps;          // room for all taps of the kernel
   const float* from;  // an image
   const float* w;
   const float* bias;  // null or [channels]
@@ -71,46 +77,52 @@ struct RowTask {
   float* to;          // the row of the result
 };
 
-// P pixels, `step` columns apart, that read the same taps. `step` is chosen so that their sources
-// are `from_step` columns apart.
+// The taps of one pixel; returns how many.
+template <Direction kDirection>
+Index list_taps(const RowTask& task, Index column) {
+  const Pass& pass = task.pass;
+  Index count = 0;
+  for (Index p = 0; p < pass.rows.taps; ++p) {
+    const Index from_row = pass.rows.source<kDirection>(task.row, p);
+    if (from_row < 0) continue;
+    for (std::uint64_t left = task.masks[column]; left != 0; left &= left - 1) {
+      const Index q = __builtin_ctzll(left);
+      const Index pixel =
+          from_row * pass.columns.from_size + pass.columns.source<kDirection>(column, q);
+      task.taps[count++] = {pixel * pass.channels, (p * pass.columns.taps + q) * pass.channels};
+    }
+  }
+  return count;
+}
+
+// One vector of channels of P pixels that read the same taps, `to_step` floats apart; their
+// sources are `from_step` floats apart.
+template <int P, typename Io>
+__attribute__((always_inline)) inline void run_vector(const RowTask& task, Index taps, Index c,
+                                                      const Io& io, float* to, Index to_step,
+                                                      Index from_step) {
+  Vec acc[P];
+  const Vec start = task.bias == nullptr ? Vec{} : io.read(task.bias + c);
+  unroll<P>([&](auto i) __attribute__((always_inline)) { acc[i] = start; });
+  for (Index t = 0; t < taps; ++t) {
+    const float* x = task.from + task.taps[t].from + c;
+    const Vec w = io.read(task.w + task.taps[t].w + c);
+    unroll<P>([&](auto i) __attribute__((always_inline)) { acc[i] += w * io.read(x + i * from_step); });
+  }
+  unroll<P>([&](auto i) __attribute__((always_inline)) {
+    io.write(to + c + i * to_step, task.with_relu ? relu(acc[i]) : acc[i]);
+  });
+}
+
+// P pixels from `column` on, `step` columns apart, their sources `from_step` columns apart.
 template <Direction kDirection, int P>
 void run_pixels(const RowTask& task, Index column, Index step, Index from_step) {
-  const Pass& pass = task.pass;
-  const Index channels = pass.channels;
-  for (Index c = 0; c < channels; c += kLanes) {
-    const int lanes = static_cast<int>(std::min<Index>(kLanes, channels - c));
-    const bool whole = lanes == kLanes;
-    const Vec start = task.bias == nullptr ? Vec{}
-                      : whole              ? load(task.bias + c)
-                                           : load_first(task.bias + c, lanes);
-    Vec acc[P];
-    unroll<P>([&](auto i) __attribute__((always_inline)) { acc[i] = start; });
-    for (Index p = 0; p < pass.rows.taps; ++p) {
-      const Index from_row = pass.rows.source<kDirection>(task.row, p);
-      if (from_row < 0) continue;
-      for (std::uint64_t left = task.masks[column]; left != 0; left &= left - 1) {
-        const Index q = __builtin_ctzll(left);
-        const Index from_column = pass.columns.source<kDirection>(column, q);
-        const float* x =
-            task.from + (from_row * pass.columns.from_size + from_column) * channels + c;
-        const float* w = task.w + (p * pass.columns.taps + q) * channels + c;
-        const Vec wv = whole ? load(w) : load_first(w, lanes);
-        unroll<P>([&](auto i) __attribute__((always_inline)) {
-          const float* at = x + i * from_step * channels;
-          acc[i] += wv * (whole ? load(at) : load_first(at, lanes));
-        });
-      }
-    }
-    unroll<P>([&](auto i) __attribute__((always_inline)) {
-      const Vec value = task.with_relu ? relu(acc[i]) : acc[i];
-      float* at = task.to + (column + i * step) * channels + c;
-      if (whole) {
-        store(at, value);
-      } else {
-        store_first(at, value, lanes);
-      }
-    });
-  }
+  const Index channels = task.pass.channels;
+  const Index taps = list_taps<kDirection>(task, column);
+  for_each_vector(channels, [&](Index c, auto io) __attribute__((always_inline)) {
+    run_vector<P>(task, taps, c, io, task.to + column * channels, step * channels,
+                  from_step * channels);
+  });
 }
 
 template <Direction kDirection>
@@ -159,52 +171,77 @@ Index spread_floats(const Conv2DGeometry& g) {
   return multiplier(g) == 1 ? 0 : g.in_height * g.in_width * g.out_channels;
 }
 
-std::size_t scratch_bytes(Index masks, const Conv2DGeometry& g) {
-  return static_cast<std::size_t>(masks) * sizeof(std::uint64_t) +
-         static_cast<std::size_t>(spread_floats(g)) * sizeof(float);
+// Scratch of the forward pass and the data gradient: masks, taps, and the image spread.
+struct RowScratch {
+  RowScratch(const Conv2DGeometry& g, Index columns, void* scratch)
+      : masks(static_cast<std::uint64_t*>(scratch)),
+        taps(reinterpret_cast<Tap*>(masks + columns)),
+        spread(reinterpret_cast<float*>(taps + g.kernel_height * g.kernel_width)) {}
+
+  static std::size_t bytes(const Conv2DGeometry& g, Index columns) {
+    return static_cast<std::size_t>(columns) * sizeof(std::uint64_t) +
+           static_cast<std::size_t>(g.kernel_height * g.kernel_width) * sizeof(Tap) +
+           static_cast<std::size_t>(spread_floats(g)) * sizeof(float);
+  }
+
+  std::uint64_t* masks;
+  Tap* taps;
+  float* spread;
+};
+
+// V vectors of channels: to += sum over `count` pixels of x * dy.
+template <int V>
+void add_products(const float* x, Index x_step, const float* dy, Index dy_step, Index count,
+                  float* to) {
+  Vec acc[V];
+  unroll<V>([&](auto v) __attribute__((always_inline)) { acc[v] = load(to + v * kLanes); });
+  for (Index j = 0; j < count; ++j) {
+    unroll<V>([&](auto v) __attribute__((always_inline)) {
+      acc[v] += load(x + j * x_step + v * kLanes) * load(dy + j * dy_step + v * kLanes);
+    });
+  }
+  unroll<V>([&](auto v) __attribute__((always_inline)) { store(to + v * kLanes, acc[v]); });
 }
 
-// dw += the products of one row of dy, four vectors of channels at a time.
+// As above for all channels.
+void add_products(const float* x, Index x_step, const float* dy, Index dy_step, Index count,
+                  Index channels, float* to) {
+  Index c = 0;
+  for (; c + 4 * kLanes <= channels; c += 4 * kLanes) {
+    add_products<4>(x + c, x_step, dy + c, dy_step, count, to + c);
+  }
+  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) {
+    add_products<2>(x + c, x_step, dy + c, dy_step, count, to + c);
+  }
+  for (; c + kLanes <= channels; c += kLanes) {
+    add_products<1>(x + c, x_step, dy + c, dy_step, count, to + c);
+  }
+  if (c == channels) return;
+  const int lanes = static_cast<int>(channels - c);
+  Vec acc = load_first(to + c, lanes);
+  for (Index j = 0; j < count; ++j) {
+    acc += load_first(x + j * x_step + c, lanes) * load_first(dy + j * dy_step + c, lanes);
+  }
+  store_first(to + c, acc, lanes);
+}
+
+// dw += the products of one row of dy.
 void add_row_gradient(const Conv2DGeometry& g, const float* image, Index row, const float* dy,
                       float* dw) {
-  constexpr int kVectors = 4;
-  const Axis rows = forward_pass(g).rows, columns = forward_pass(g).columns;
+  const Pass pass = forward_pass(g);
   const Index channels = g.out_channels;
   for (Index p = 0; p < g.kernel_height; ++p) {
-    const Index from_row = rows.source<Direction::forward>(row, p);
+    const Index from_row = pass.rows.source<Direction::forward>(row, p);
     if (from_row < 0) continue;
     for (Index q = 0; q < g.kernel_width; ++q) {
+      const auto source = [&](Index j) { return pass.columns.source<Direction::forward>(j, q); };
       Index first = 0, last = g.out_width;
-      while (first < last && columns.source<Direction::forward>(first, q) < 0) ++first;
-      while (last > first && columns.source<Direction::forward>(last - 1, q) < 0) --last;
+      while (first < last && source(first) < 0) ++first;
+      while (last > first && source(last - 1) < 0) --last;
       if (first == last) continue;
-      const float* x = image + (from_row * g.in_width +
-                                columns.source<Direction::forward>(first, q)) * channels;
-      const Index x_step = g.stride_width * channels;
-      float* to = dw + (p * g.kernel_width + q) * channels;
-      Index c = 0;
-      for (; c + kVectors * kLanes <= channels; c += kVectors * kLanes) {
-        Vec acc[kVectors];
-        unroll<kVectors>([&](auto v) __attribute__((always_inline)) { acc[v] = Vec{}; });
-        for (Index j = first; j < last; ++j) {
-          unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
-            acc[v] += load(x + (j - first) * x_step + c + v * kLanes) *
-                      load(dy + j * channels + c + v * kLanes);
-          });
-        }
-        unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
-          store(to + c + v * kLanes, load(to + c + v * kLanes) + acc[v]);
-        });
-      }
-      for (; c < channels; c += kLanes) {
-        const int lanes = static_cast<int>(std::min<Index>(kLanes, channels - c));
-        Vec acc{};
-        for (Index j = first; j < last; ++j) {
-          acc += load_first(x + (j - first) * x_step + c, lanes) *
-                 load_first(dy + j * channels + c, lanes);
-        }
-        store_first(to + c, load_first(to + c, lanes) + acc, lanes);
-      }
+      add_products(image + (from_row * g.in_width + source(first)) * channels,
+                   g.stride_width * channels, dy + first * channels, channels, last - first,
+                   channels, dw + (p * g.kernel_width + q) * channels);
     }
   }
 }
@@ -220,22 +257,22 @@ Index depthwise_forward_units(const Conv2DGeometry& g) {
 }
 
 std::size_t depthwise_forward_scratch_bytes(const Conv2DGeometry& g) {
-  return scratch_bytes(g.out_width, g);
+  return RowScratch::bytes(g, g.out_width);
 }
 
 void depthwise_forward(const Conv2DGeometry& g, Index first_unit, Index last_unit, const float* x,
                        const float* w, const float* bias, bool relu, float* y, void* scratch) {
   const Pass pass = forward_pass(g);
-  auto* masks = static_cast<std::uint64_t*>(scratch);
-  auto* spread_image = reinterpret_cast<float*>(masks + g.out_width);
-  fill_masks<Direction::forward>(pass, masks);
+  const RowScratch room(g, g.out_width, scratch);
+  fill_masks<Direction::forward>(pass, room.masks);
   const bool plain = multiplier(g) == 1;
   const Index rows = plain ? 1 : g.out_height;  // of a unit
   for (Index row = first_unit * rows; row < last_unit * rows; ++row) {
     const float* image = x + row / g.out_height * g.in_image();
-    if (!plain && row % g.out_height == 0) spread(g, image, spread_image);
-    run_row<Direction::forward>({pass, masks, plain ? image : spread_image, w, bias, relu,
-                                 row % g.out_height, y + row * g.out_width * g.out_channels});
+    if (!plain && row % g.out_height == 0) spread(g, image, room.spread);
+    run_row<Direction::forward>({pass, room.masks, room.taps, plain ? image : room.spread, w, bias,
+                                 relu, row % g.out_height,
+                                 y + row * g.out_width * g.out_channels});
   }
 }
 
@@ -244,29 +281,28 @@ Index depthwise_data_gradient_units(const Conv2DGeometry& g) {
 }
 
 std::size_t depthwise_data_gradient_scratch_bytes(const Conv2DGeometry& g) {
-  return scratch_bytes(g.in_width, g);
+  return RowScratch::bytes(g, g.in_width);
 }
 
 void depthwise_data_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit,
                              const float* dy, const float* w, float* dx, void* scratch) {
   const Pass pass = gradient_pass(g);
-  auto* masks = static_cast<std::uint64_t*>(scratch);
-  auto* spread_image = reinterpret_cast<float*>(masks + g.in_width);
-  fill_masks<Direction::data_gradient>(pass, masks);
+  const RowScratch room(g, g.in_width, scratch);
+  fill_masks<Direction::data_gradient>(pass, room.masks);
   const bool plain = multiplier(g) == 1;
   const Index rows = plain ? 1 : g.in_height;
   const Index row_floats = g.in_width * g.out_channels;
   for (Index row = first_unit * rows; row < last_unit * rows; ++row) {
     const Index n = row / g.in_height, i = row % g.in_height;
-    float* to = plain ? dx + row * row_floats : spread_image + i * row_floats;
+    float* to = plain ? dx + row * row_floats : room.spread + i * row_floats;
     run_row<Direction::data_gradient>(
-        {pass, masks, dy + n * g.out_image(), w, nullptr, false, i, to});
-    if (!plain && i == g.in_height - 1) gather(g, spread_image, dx + n * g.in_image());
+        {pass, room.masks, room.taps, dy + n * g.out_image(), w, nullptr, false, i, to});
+    if (!plain && i == g.in_height - 1) gather(g, room.spread, dx + n * g.in_image());
   }
 }
 
 std::size_t depthwise_weight_gradient_scratch_bytes(const Conv2DGeometry& g) {
-  return scratch_bytes(0, g);
+  return static_cast<std::size_t>(spread_floats(g)) * sizeof(float);
 }
 
 void depthwise_weight_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit,

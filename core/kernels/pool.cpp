@@ -45,26 +45,6 @@ __attribute__((always_inline)) inline void for_each_position(const Pool2DGeometr
   }
 }
 
-// Calls f(channel, io) for the vectors of a pixel; io reads and writes whole vectors, or the
-// first lanes of the last one.
-struct WholeVector {
-  static Vec read(const float* p) { return load(p); }
-  static void write(float* p, Vec v) { store(p, v); }
-};
-
-struct FirstLanes {
-  int lanes;
-  Vec read(const float* p) const { return load_first(p, lanes); }
-  void write(float* p, Vec v) const { store_first(p, v, lanes); }
-};
-
-template <typename F>
-__attribute__((always_inline)) inline void for_each_vector(Index channels, F&& f) {
-  Index c = 0;
-  for (; c + kLanes <= channels; c += kLanes) f(c, WholeVector{});
-  if (c < channels) f(c, FirstLanes{static_cast<int>(channels - c)});
-}
-
 // Whether each position of x lies in one window, so that a gradient is stored and not added.
 bool windows_tile_input(const Pool2DGeometry& g) {
   return g.pad_top == 0 && g.pad_left == 0 && g.stride_height == g.window_height &&

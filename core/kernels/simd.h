@@ -83,6 +83,26 @@ __attribute__((always_inline)) inline void unroll(F&& f) {
   }(std::make_integer_sequence<int, N>{});
 }
 
+struct WholeVector {
+  static Vec read(const float* p) { return load(p); }
+  static void write(float* p, Vec v) { store(p, v); }
+};
+
+struct FirstLanes {
+  int lanes;
+  Vec read(const float* p) const { return load_first(p, lanes); }
+  void write(float* p, Vec v) const { store_first(p, v, lanes); }
+};
+
+// Calls f(c, io) for the vectors of `channels` adjacent floats, c being the first channel of each;
+// io reads and writes whole vectors, or the first lanes of the last one.
+template <typename F>
+__attribute__((always_inline)) inline void for_each_vector(std::ptrdiff_t channels, F&& f) {
+  std::ptrdiff_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) f(c, WholeVector{});
+  if (c < channels) f(c, FirstLanes{static_cast<int>(channels - c)});
+}
+
 namespace detail {
 
 template <int D, bool kUpper, std::size_t... J>

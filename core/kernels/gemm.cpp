@@ -85,22 +85,30 @@ void pack_b_block(MatrixView b, Index columns, Index depth, float* to) {
   }
 }
 
-// Panels of A, each depth lines of kTileRows values. Where a line is shorter than a vector the
+// The height of the tiles that cut `rows` evenly: a last tile of two rows would take as long as
+// one of eight.
+Index even_tile_rows(Index rows) {
+  const Index tiles = (rows + kTileRows - 1) / kTileRows;
+  return (rows + tiles - 1) / tiles;
+}
+
+// Panels of A of tile_rows rows, each depth lines of kTileRows values. Where a line is shorter than a vector the
 // whole vector is stored, and spills into the next line, which is written later; after the last
 // panel there must be kLanes floats.
-void pack_a_block(MatrixView a, Index rows, Index depth, float* to) {
+void pack_a_block(MatrixView a, Index rows, Index tile_rows, Index depth, float* to) {
+  const Index panel = depth * kTileRows;
   constexpr bool kLineFitsVector = kTileRows <= kLanes;
   if (!a.transposed && kLineFitsVector) {
-    for (Index i = 0; i < rows; i += kTileRows) {
-      pack_transposed(a.data + i * a.stride, a.stride, std::min<Index>(kTileRows, rows - i), depth,
-                      to + i * depth, kTileRows);
+    for (Index i = 0; i < rows; i += tile_rows, to += panel) {
+      pack_transposed(a.data + i * a.stride, a.stride, std::min(tile_rows, rows - i), depth, to,
+                      kTileRows);
     }
     return;
   }
   for (Index p = 0; p < depth; ++p) {
-    for (Index i = 0; i < rows; i += kTileRows) {
-      float* line = to + i * depth + p * kTileRows;
-      const Index count = std::min<Index>(kTileRows, rows - i);
+    float* line = to + p * kTileRows;
+    for (Index i = 0; i < rows; i += tile_rows, line += panel) {
+      const Index count = std::min(tile_rows, rows - i);
       if (a.transposed && kLineFitsVector && p + 1 < depth) {
         store(line, load_first(a.data + p * a.stride + i, static_cast<int>(count)));
         continue;
@@ -113,9 +121,10 @@ void pack_a_block(MatrixView a, Index rows, Index depth, float* to) {
 // One block of A against a block of B that lies in panels.
 struct Block {
   Index rows, columns, depth;
+  Index tile_rows;
   Index row, column;  // its place in C
   MatrixView a;       // at this block
-  bool packed_a;      // panels of kTileRows rows, (depth * kTileRows) apart
+  bool packed_a;      // panels of tile_rows rows, depth * kTileRows floats apart
   const float* b;
   Index b_stride, b_panel_step;
   Index direct_columns;  // with B in place: the columns past these are in `b_tail`
@@ -142,9 +151,10 @@ void run_block(const Problem& problem, const Block& block) {
     tile.last_lanes = static_cast<int>(columns - (vectors - 1) * kLanes);
     const bool biased = block.last_depth && epilogue.bias != nullptr;
     tile.bias = biased ? epilogue.bias + block.column + j : nullptr;
-    for (Index i = 0; i < block.rows; i += kTileRows) {
-      const int rows = static_cast<int>(std::min<Index>(kTileRows, block.rows - i));
-      tile.a = block.packed_a ? block.a.data + i * block.depth : shifted(block.a, i, 0).data;
+    for (Index i = 0; i < block.rows; i += block.tile_rows) {
+      const int rows = static_cast<int>(std::min(block.tile_rows, block.rows - i));
+      tile.a = block.packed_a ? block.a.data + i / block.tile_rows * kTileRows * block.depth
+                              : shifted(block.a, i, 0).data;
       tile.c = problem.c + (block.row + i) * problem.c_stride + block.column + j;
       micro_kernel(rows, vectors, in_rows ? AOrder::rows : AOrder::columns)(tile);
     }
@@ -170,10 +180,11 @@ void run_rows(const Problem& problem, Block block, Index depth_begin, float* scr
   for (Index row = 0; row < problem.m; row += kBlockRows) {
     block.row = row;
     block.rows = std::min(kBlockRows, problem.m - row);
+    block.tile_rows = even_tile_rows(block.rows);
     block.a = shifted(problem.a, row, depth_begin);
     block.packed_a = !in_place;
     if (!in_place) {
-      pack_a_block(block.a, block.rows, block.depth, scratch);
+      pack_a_block(block.a, block.rows, block.tile_rows, block.depth, scratch);
       block.a = MatrixView{scratch, kTileRows};
     }
     run_block(problem, block);

@@ -1,5 +1,7 @@
 #include "core/ops/repeat.h"
 
+#include <cstring>
+
 #include "core/ops/reduce.h"
 #include "core/ops/reshape.h"
 #include "core/ops/strided_copy.h"
@@ -36,6 +38,13 @@ Kernel BroadcastTo::prepare(const CpuTarget&, const Signature& s) const {
   for (int axis = 0; axis < from.rank(); ++axis)
     if (from[axis] != 1) strides[static_cast<std::size_t>(axis + added)] = own[static_cast<std::size_t>(axis)];
   return copy_kernel(s.inputs[0].dtype, to, strides);
+}
+
+Tile BroadcastTo::tile(std::span<const DType> in) const {
+  const DType d = in[0];
+  return dispatch(d, [d]<class T>() -> Tile {
+    return {[](const void*, const void* const* from, void* to, std::size_t n) { std::memmove(to, from[0], n * sizeof(T)); }, d};
+  });
 }
 
 Type Repeat::infer(std::span<const Type> in) const {

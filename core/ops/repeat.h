@@ -4,7 +4,7 @@
 
 namespace strata {
 
-/// NumPy's broadcasting to a given shape.
+/// NumPy's broadcasting to a given shape. Fuses with elementwise ops, so that nothing is repeated in memory.
 struct STRATA_API BroadcastTo {
   Shape shape;
   static constexpr std::string_view name = "broadcast_to";
@@ -12,6 +12,7 @@ struct STRATA_API BroadcastTo {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  Tile tile(std::span<const DType> in) const;
 };
 
 /// Each element `count` times in a row along `axis`: [a, b] -> [a, a, b, b].

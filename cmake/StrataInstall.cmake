@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/strata)
 
 get_property(STRATA_INTERNAL_HEADERS GLOBAL PROPERTY STRATA_INTERNAL_HEADERS)
-set(exclusions "")
+set(exclusions PATTERN "data/mnist" EXCLUDE)
 foreach(header IN LISTS STRATA_INTERNAL_HEADERS)
   list(APPEND exclusions PATTERN "${header}" EXCLUDE)
 endforeach()

@@ -12,7 +12,7 @@ using Index = std::ptrdiff_t;
 // A panel of B (kMaxDepth x kTileColumns) and a panel of A stay in the first-level cache, a
 // block of A (kBlockRows rows) and a block of B (kBlockColumns columns) in the second.
 constexpr Index kMaxDepth = 320;
-constexpr Index kBlockRows = 24 * kTileRows;
+constexpr Index kBlockRows = 336 / kTileRows * kTileRows;
 constexpr Index kBlockColumns = 1024;
 // Up to this many columns of C the rows of A are read too few times to repay packing them.
 constexpr Index kColumnsForDirectA = 4 * kTileColumns;

@@ -106,25 +106,34 @@ struct Attempt {
   PartFile& part;
   Progress& progress;
   std::int64_t resumed_at;
-  std::int64_t max_bytes;
+  const DownloadOptions& options;
+  std::chrono::steady_clock::time_point last_byte = std::chrono::steady_clock::now();
   std::int64_t received = 0;
   int write_error = 0;
-  bool too_large = false;
+  bool too_large = false, stalled = false;
 };
 
 std::size_t on_data(char* data, std::size_t, std::size_t count, void* user) {
   Attempt& a = *static_cast<Attempt*>(user);
   a.received += static_cast<std::int64_t>(count);
-  a.too_large = a.resumed_at + a.received > a.max_bytes;
+  a.last_byte = std::chrono::steady_clock::now();
+  a.too_large = a.resumed_at + a.received > a.options.max_bytes;
   if (a.too_large) return 0;  // fewer than count: curl stops with CURLE_WRITE_ERROR
   a.write_error = a.part.append(data, count);
   return a.write_error == 0 ? count : 0;
 }
 
+// Before the first byte, connecting has its own limit.
+std::chrono::milliseconds connect_allowance(const Attempt& a) {
+  return a.received > 0 ? std::chrono::milliseconds(0) : a.options.connect_timeout;
+}
+
 int on_progress(void* user, curl_off_t total, curl_off_t done, curl_off_t, curl_off_t) {
-  const Attempt& a = *static_cast<Attempt*>(user);
+  Attempt& a = *static_cast<Attempt*>(user);
   a.progress.show(a.resumed_at + done, total > 0 ? a.resumed_at + total : 0, false);
-  return 0;
+  // curl's own limit judges by the mean of several seconds, which notices a stall late.
+  a.stalled = std::chrono::steady_clock::now() - a.last_byte > a.options.stall_timeout + connect_allowance(a);
+  return a.stalled ? 1 : 0;  // 1: curl stops with CURLE_ABORTED_BY_CALLBACK
 }
 
 enum class Outcome { done, restart, again, hopeless };
@@ -135,7 +144,7 @@ struct Result {
 
 Result judge(CURLcode code, long status, const Attempt& a, const char* detail) {
   if (code == CURLE_OK) return {Outcome::done, ""};
-  if (a.too_large) return {Outcome::hopeless, "the file is larger than " + std::to_string(a.max_bytes) + " bytes"};
+  if (a.too_large) return {Outcome::hopeless, "the file is larger than " + std::to_string(a.options.max_bytes) + " bytes"};
   if (a.write_error != 0)
     return {Outcome::hopeless, a.part.path().string() + " cannot be written: " + std::strerror(a.write_error)};
   if (code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && status == 416))
@@ -144,8 +153,9 @@ Result judge(CURLcode code, long status, const Attempt& a, const char* detail) {
     const bool passing = status >= 500 || status == 408 || status == 429;
     return {passing ? Outcome::again : Outcome::hopeless, "the server answered " + std::to_string(status)};
   }
-  if (code == CURLE_OPERATION_TIMEDOUT)
+  if (a.stalled)
     return {Outcome::again, a.received > 0 ? "timed out: the server stopped sending" : "timed out without an answer"};
+  if (code == CURLE_OPERATION_TIMEDOUT) return {Outcome::again, "timed out while connecting"};
   if (code == CURLE_PARTIAL_FILE) return {Outcome::again, "the connection was cut off"};
   const std::string text = detail[0] != '\0' ? detail : curl_easy_strerror(code);
   const bool hopeless = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_UNSUPPORTED_PROTOCOL ||
@@ -161,7 +171,7 @@ Result fetch_once(const std::string& url, PartFile& part, Progress& progress, co
   const std::unique_ptr<CURL, decltype(cleanup)> curl(started == CURLE_OK ? curl_easy_init() : nullptr, cleanup);
   if (!curl) return {Outcome::hopeless, "libcurl could not be started"};
   part.resize(part.size());
-  Attempt attempt{part, progress, part.size(), options.max_bytes};
+  Attempt attempt{part, progress, part.size(), options};
   std::array<char, CURL_ERROR_SIZE> detail{};
   CURL* const h = curl.get();
   curl_easy_setopt(h, CURLOPT_URL, url.c_str());
@@ -178,8 +188,6 @@ Result fetch_once(const std::string& url, PartFile& part, Progress& progress, co
   curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
-  curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
   curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
   curl_easy_setopt(h, CURLOPT_WRITEDATA, &attempt);
   curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);

@@ -11,9 +11,9 @@ namespace strata::data {
 struct DownloadOptions {
   bool quiet = false;  ///< no progress bar on stderr
   std::chrono::milliseconds connect_timeout{15'000};
-  std::chrono::seconds stall_timeout{20};  ///< gives up an attempt after that long without a byte
-  int attempts = 4;                        ///< in all; those that cannot succeed (404) are not repeated
-  std::chrono::milliseconds pause{500};    ///< before the second attempt, doubled for each further one
+  std::chrono::milliseconds stall_timeout{20'000};  ///< gives up an attempt after that long without a byte
+  int attempts = 4;                                 ///< in all; those that cannot succeed (404) are not repeated
+  std::chrono::milliseconds pause{500};             ///< before the second attempt, doubled for each further one
   std::int64_t max_bytes = std::int64_t{1} << 30;
 };
 

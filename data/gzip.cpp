@@ -13,7 +13,7 @@ namespace strata::data {
 
 struct GzipReader::State {
   struct Close {
-    void operator()(gzFile_s* file) const { gzclose_r(file); }
+    void operator()(gzFile_s* p) const { gzclose_r(p); }
   };
   std::unique_ptr<gzFile_s, Close> file;
 };

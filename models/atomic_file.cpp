@@ -17,10 +17,13 @@ namespace strata {
 namespace fs = std::filesystem;
 
 AtomicFile::AtomicFile(const fs::path& target) : target_(target) {
-  std::error_code status;
-  if (fs::is_symlink(target_, status)) target_ = fs::weakly_canonical(target_, status);
-  if (status) fail("the symbolic link cannot be followed", status.value());
-  if (fs::is_directory(target_, status)) fail("cannot be written", EISDIR);
+  std::error_code status, ignored;  // that the target is missing is no error
+  if (fs::is_symlink(target_, ignored)) {
+    const fs::path leads_to = fs::canonical(target_, status);
+    if (status) fail("the symbolic link cannot be followed", status.value());
+    target_ = leads_to;
+  }
+  if (fs::is_directory(target_, ignored)) fail("cannot be written", EISDIR);
   std::random_device random;
   do {
     temporary_ = target_.parent_path() / ("." + target_.filename().string() + "." + std::to_string(random()) + ".tmp");

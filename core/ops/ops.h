@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/ops/binary.h"  // IWYU pragma: export
+#include "core/ops/concatenate.h"  // IWYU pragma: export
+#include "core/ops/cross_entropy.h"  // IWYU pragma: export
+#include "core/ops/fill.h"  // IWYU pragma: export
+#include "core/ops/reduce.h"  // IWYU pragma: export
+#include "core/ops/repeat.h"  // IWYU pragma: export
+#include "core/ops/reshape.h"  // IWYU pragma: export
+#include "core/ops/slice.h"  // IWYU pragma: export
+#include "core/ops/softmax.h"  // IWYU pragma: export
+#include "core/ops/transpose.h"  // IWYU pragma: export
+#include "core/ops/unary.h"  // IWYU pragma: export

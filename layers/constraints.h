@@ -5,6 +5,7 @@
 
 #include "core/base/config.h"
 #include "core/graph/node.h"
+#include "layers/arguments.h"
 
 namespace strata {
 
@@ -29,5 +30,28 @@ class STRATA_API Constraint {
   Config config_;
   Projection projection_;
 };
+
+/// Keras's constraints. Norms are taken along `axis`: 0 for the inputs of a dense kernel, {0, 1, 2} for a convolution's.
+namespace constraints {
+
+struct MaxNormOptions {
+  double max_value = 2.0;
+  AxisArgument axis = 0;
+};
+struct UnitNormOptions {
+  AxisArgument axis = 0;
+};
+struct MinMaxNormOptions {
+  double min_value = 0.0, max_value = 1.0;
+  double rate = 1.0;  ///< how far a norm moves toward the interval in one update
+  AxisArgument axis = 0;
+};
+
+STRATA_API Constraint MaxNorm(const MaxNormOptions& = {});
+STRATA_API Constraint NonNeg();
+STRATA_API Constraint UnitNorm(const UnitNormOptions& = {});
+STRATA_API Constraint MinMaxNorm(const MinMaxNormOptions& = {});
+
+}  // namespace constraints
 
 }  // namespace strata

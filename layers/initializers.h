@@ -34,4 +34,58 @@ class STRATA_API Initializer {
   std::int64_t seed_ = -1;
 };
 
+/// Keras's initializers. `seed` < 0 stands for Keras's None: each call draws from the process seed. Random ones fill
+/// f32 and f64, the constants any element type; other types are an error. Equal seeds and shapes give equal values.
+namespace initializers {
+
+struct SeedOptions {
+  std::int64_t seed = -1;
+};
+struct NormalOptions {
+  double mean = 0.0, stddev = 0.05;
+  std::int64_t seed = -1;
+};
+struct UniformOptions {
+  double minval = -0.05, maxval = 0.05;
+  std::int64_t seed = -1;
+};
+struct VarianceScalingOptions {
+  double scale = 1.0;
+  std::string mode = "fan_in";                    ///< "fan_in", "fan_out", "fan_avg"
+  std::string distribution = "truncated_normal";  ///< "truncated_normal", "untruncated_normal", "uniform"
+  std::int64_t seed = -1;
+};
+struct GainOptions {
+  double gain = 1.0;
+};
+struct OrthogonalOptions {
+  double gain = 1.0;
+  std::int64_t seed = -1;
+};
+
+STRATA_API Initializer Zeros();
+STRATA_API Initializer Ones();
+STRATA_API Initializer Constant(double value = 0.0);
+STRATA_API Initializer RandomNormal(const NormalOptions& = {});
+STRATA_API Initializer RandomUniform(const UniformOptions& = {});
+/// Normal numbers, drawn again while they lie more than two standard deviations from the mean.
+STRATA_API Initializer TruncatedNormal(const NormalOptions& = {});
+/// With n = max(1, fan): truncated normal numbers of standard deviation sqrt(scale / n) after truncation, normal ones,
+/// or uniform ones within sqrt(3 scale / n). Fans of a weight of shape [..., in, out]: in and out times the product of
+/// the leading sizes; of rank 1: its size; of rank 0: 1.
+STRATA_API Initializer VarianceScaling(const VarianceScalingOptions& = {});
+STRATA_API Initializer GlorotUniform(const SeedOptions& = {});
+STRATA_API Initializer GlorotNormal(const SeedOptions& = {});
+STRATA_API Initializer LecunUniform(const SeedOptions& = {});
+STRATA_API Initializer LecunNormal(const SeedOptions& = {});
+STRATA_API Initializer HeUniform(const SeedOptions& = {});
+STRATA_API Initializer HeNormal(const SeedOptions& = {});
+/// The weight as a matrix [product of all sizes but the last, last] has orthonormal rows or columns, whichever are
+/// fewer, times `gain`: the Q of a QR decomposition with positive diagonal of a normal matrix.
+STRATA_API Initializer Orthogonal(const OrthogonalOptions& = {});
+/// `gain` on the diagonal of a matrix.
+STRATA_API Initializer Identity(const GainOptions& = {});
+
+}  // namespace initializers
+
 }  // namespace strata

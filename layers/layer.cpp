@@ -14,6 +14,7 @@ void Base::build_inputs(const Shapes&) {}
 Config Base::config() const { return {}; }
 Layers Base::sublayers() const { return {}; }
 void Base::check_input_count(std::size_t) const {}
+void Base::check_inputs(const Shapes&) const {}
 
 std::string Base::describe() const {
   const std::string path = current_layer_path();
@@ -99,8 +100,9 @@ void advance_seed(const Variable& state) {
 void Base::ensure_built(const Shapes& inputs) {
   require_name();
   check_input_count(inputs.size());
-  if (built_) return;
   const CallScope scope(name_, Mode::infer, trainable_);
+  check_inputs(inputs);
+  if (built_) return;
   build_inputs(inputs);
   built_ = true;
 }
@@ -115,6 +117,9 @@ Values Base::call_on(const Values& inputs, Mode mode) {
   Values outputs = call_inputs(inputs, mode);
   for (std::size_t i = 0; i < weights_.size(); ++i)
     if (regularizers_[i]) add_loss(regularizers_[i](weights_[i]), weights_[i].id());
+  if (activity_regularizer_)
+    for (const Value& y : outputs)
+      add_loss(activity_regularizer_(y) / static_cast<double>(y.shape().rank() == 0 ? 1 : y.shape()[0]));
   return scope.attach(std::move(outputs));
 }
 

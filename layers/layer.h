@@ -44,6 +44,9 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   virtual Layers sublayers() const;
   /// Whether the layer may be called on a list of `count` inputs; error naming the layer if not.
   virtual void check_input_count(std::size_t count) const;
+  /// Whether the layer may be called on these shapes (open dimensions are open_dim), asked before it is built (ranks)
+  /// and at each call after that (sizes that the weights fix, too); error naming the layer if not.
+  virtual void check_inputs(const Shapes& inputs) const;
 
   std::string name() const override { return name_; }
   void set_name(std::string name);
@@ -76,6 +79,8 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   /// The state of a random stream, i64[2] = (seed, step); `seed` < 0 draws one from the process seed. A layer that draws
   /// passes the state to a random op and adds the update advance(state).
   Variable add_seed_state(std::int64_t seed);
+  /// A penalty on each output of each call, divided by the batch size.
+  void set_activity_regularizer(Regularizer r) { activity_regularizer_ = std::move(r); }
   /// "Dense 'head/dense'", for errors.
   std::string describe() const;
 
@@ -86,6 +91,7 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   bool built_ = false, trainable_ = true;
   Variables weights_, state_;
   std::vector<Regularizer> regularizers_;         // one for each weight
+  Regularizer activity_regularizer_;
   std::weak_ptr<const SymbolNode> first_call_;    // weak: the node owns this layer
 };
 

@@ -30,4 +30,18 @@ class STRATA_API Regularizer {
   Penalty penalty_;
 };
 
+/// Keras's regularizers. Factors are at least 0.
+namespace regularizers {
+
+/// l1 * sum(|x|)
+STRATA_API Regularizer L1(double l1 = 0.01);
+/// l2 * sum(x^2)
+STRATA_API Regularizer L2(double l2 = 0.01);
+/// Both.
+STRATA_API Regularizer L1L2(double l1 = 0.0, double l2 = 0.0);
+/// Pulls the rows (or the columns) of a matrix toward being orthogonal: factor times the mean of |cos| over all pairs.
+STRATA_API Regularizer OrthogonalRegularizer(double factor = 0.01, const std::string& mode = "rows");
+
+}  // namespace regularizers
+
 }  // namespace strata

@@ -16,6 +16,11 @@ struct ContextAccess {
   static const std::string& path(const CallScope& s) { return s.path_; }
   static Mode mode(const CallScope& s) { return s.mode_; }
   static bool trainable(const CallScope& s) { return s.trainable_; }
+  static int next_call(CallScope& s, const void* layer) {
+    CallScope* root = &s;
+    while (root->parent_) root = root->parent_;
+    return root->calls_[layer]++;
+  }
   static Effects& effects(CallScope& s) {
     if (!s.effects_) s.effects_ = std::make_shared<Effects>();
     return *s.effects_;
@@ -51,6 +56,11 @@ bool current_trainable() { return !innermost || ContextAccess::trainable(*innerm
 Origin current_origin() {
   if (origin_override) return *origin_override;
   return {current_layer_path(), false};
+}
+
+int next_call_index(const void* layer) {
+  if (!innermost) throw Error("next_call_index", "is only possible while a layer is called");
+  return ContextAccess::next_call(*innermost, layer);
 }
 
 void add_update(const Variable& variable, const Value& value) {

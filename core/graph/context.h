@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/graph/variable.h"
@@ -40,6 +41,7 @@ class STRATA_API CallScope {
   Mode mode_;
   bool trainable_;
   std::shared_ptr<Effects> effects_;
+  std::unordered_map<const void*, int> calls_;  // of the outermost scope: how often next_call_index was asked
 };
 
 /// The origin that new nodes get while it lives: gradient rules run under the origin of the node they differentiate.
@@ -60,6 +62,11 @@ STRATA_API std::string current_layer_path();
 STRATA_API Mode current_mode();
 STRATA_API bool current_trainable();
 STRATA_API Origin current_origin();
+
+/// How often this was asked for `layer` since the outermost scope was opened: 0, 1, ... Random streams count calls by
+/// it, so that emitting the same graph again, for another batch size or later, gives the same numbers. Error outside of
+/// a call.
+STRATA_API int next_call_index(const void* layer);
 
 /// Within a layer's call: `variable` takes `value` at the end of every step that uses the layer's outputs. To
 /// let a second update of a step start from the first, compute `value` from pending(variable). Error outside of a call.

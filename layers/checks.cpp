@@ -1,0 +1,77 @@
+#include "layers/checks.h"
+
+#include "core/base/error.h"
+
+namespace strata::layers {
+
+std::string place(std::string_view class_name, std::string_view name) {
+  std::string where(class_name);
+  if (!name.empty()) where.append(" '").append(name).append("'");
+  return where;
+}
+
+std::string to_keras_string(const Size2& s) {
+  return "(" + std::to_string(s.height) + ", " + std::to_string(s.width) + ")";
+}
+
+void require_positive(std::string_view where, std::string_view argument, std::int64_t value) {
+  if (value > 0) return;
+  const std::string a(argument);
+  throw Error(where, "Received an invalid value for `" + a + "`, expected a positive integer. Received: " + a + "=" +
+                         std::to_string(value));
+}
+
+void require_strictly_positive(std::string_view where, std::string_view argument, std::int64_t value) {
+  if (value > 0) return;
+  const std::string a(argument);
+  throw Error(where, "Invalid value for argument `" + a + "`. Expected a strictly positive value. Received " + a + "=" +
+                         std::to_string(value) + ".");
+}
+
+void require_positive(std::string_view where, std::string_view argument, const Size2& size) {
+  if (size.height > 0 && size.width > 0) return;
+  const std::string a(argument);
+  throw Error(where, "The `" + a + "` argument must be a tuple of 2 positive integers. Received " + a + "=" +
+                         to_keras_string(size));
+}
+
+void require_channels_last(std::string_view where, const std::string& data_format) {
+  if (data_format != "channels_last")
+    fail_expected(where, "data_format 'channels_last', the only one there is", "'" + data_format + "'");
+}
+
+void require_padding(std::string_view where, const std::string& padding) {
+  if (padding != "valid" && padding != "same")
+    throw Error(where, "The `padding` argument must be one of {'same', 'valid'}. Received: " + padding);
+}
+
+namespace {
+[[noreturn]] void fail_rank(std::string_view where, std::string_view what, int rank, const Shape& shape) {
+  throw Error(where, "expected " + std::string(what) + "=" + std::to_string(rank) + ", found ndim=" +
+                         std::to_string(shape.rank()) + "; received full shape " + to_string(shape));
+}
+}  // namespace
+
+void require_rank(std::string_view where, const Shape& shape, int rank) {
+  if (shape.rank() < rank) fail_rank(where, "min_ndim", rank, shape);
+  if (shape.rank() > rank) fail_rank(where, "ndim", rank, shape);
+}
+
+void require_min_rank(std::string_view where, const Shape& shape, int rank) {
+  if (shape.rank() < rank) fail_rank(where, "min_ndim", rank, shape);
+}
+
+void require_axis(std::string_view where, const Shape& shape, std::int64_t axis, std::int64_t size) {
+  if (shape[axis] == size || shape[axis] == open_dim) return;
+  throw Error(where, "expected axis " + std::to_string(axis) + " of input shape to have value " + std::to_string(size) +
+                         "; received an input of shape " + to_string(shape));
+}
+
+std::int64_t known_size(std::string_view where, const Shape& shape, std::int64_t axis) {
+  if (shape[axis] == open_dim)
+    throw Error(where, "expected a known size along axis " + std::to_string(axis) + "; received an input of shape " +
+                           to_string(shape));
+  return shape[axis];
+}
+
+}  // namespace strata::layers

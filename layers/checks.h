@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/graph/apply.h"
+#include "layers/arguments.h"
+
+/// What many layers check, and the words they say it in. Internal. `where` names the layer: "Dense 'head'".
+namespace strata::layers {
+
+/// "Dense 'head'", or "Dense" while the layer has no name.
+std::string place(std::string_view class_name, std::string_view name);
+/// "Received an invalid value for `units`, expected a positive integer. Received: units=-1"
+void require_positive(std::string_view where, std::string_view argument, std::int64_t value);
+/// "Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0."
+void require_strictly_positive(std::string_view where, std::string_view argument, std::int64_t value);
+void require_positive(std::string_view where, std::string_view argument, const Size2& size);
+void require_channels_last(std::string_view where, const std::string& data_format);
+void require_padding(std::string_view where, const std::string& padding);
+/// Also in words for a rank that is too small: "expected min_ndim=4, found ndim=3; received full shape [2,28,28]".
+void require_rank(std::string_view where, const Shape&, int rank);
+void require_min_rank(std::string_view where, const Shape&, int rank);
+/// "expected axis -1 of input shape to have value 784; received an input of shape [1,10]". An open size passes.
+void require_axis(std::string_view where, const Shape&, std::int64_t axis, std::int64_t size);
+/// A size that a weight's shape depends on.
+std::int64_t known_size(std::string_view where, const Shape&, std::int64_t axis);
+
+/// `(2, 2)`, as Keras prints sizes.
+std::string to_keras_string(const Size2&);
+
+/// What Keras's autocast gives a layer with weights in f32: floats of other widths and integers become f32.
+inline Value to_compute(const Value& x) { return cast(x, DType::f32); }
+
+}  // namespace strata::layers

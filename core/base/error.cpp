@@ -16,6 +16,7 @@ Error::Error(std::string_view where, std::string_view message)
     : std::runtime_error(located(where, message)), where_(where), message_(message) {}
 
 Error::~Error() = default;
+MemoryError::~MemoryError() = default;
 
 void fail_expected(std::string_view where, std::string_view expected, std::string_view received) {
   throw Error(where, std::string("expected ").append(expected).append("; received ").append(received));

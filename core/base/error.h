@@ -27,6 +27,13 @@ class STRATA_API Error : public std::runtime_error {
   std::string where_, message_;
 };
 
+/// A step or a tensor would go beyond a device's memory limit, or the system has no memory left.
+class STRATA_API MemoryError : public Error {
+ public:
+  using Error::Error;
+  ~MemoryError() override;
+};
+
 /// Throws `[where] expected <expected>; received <received>`.
 [[noreturn]] STRATA_API void fail_expected(std::string_view where, std::string_view expected, std::string_view received);
 

@@ -4,8 +4,7 @@
 
 namespace strata {
 
-namespace {
-void log_steps(const Plan& plan) {
+void log_placement(const Plan& plan) {
   const std::string device = to_string(plan.options().device);
   for (const PlanStep& step : plan.steps()) {
     std::string types;
@@ -14,7 +13,6 @@ void log_steps(const Plan& plan) {
                  step.layer.c_str(), step.gradient ? " (gradient)" : "", device.c_str(), types.c_str());
   }
 }
-}  // namespace
 
 PlanOptions default_plan_options() {
   PlanOptions options;
@@ -30,7 +28,7 @@ Function::Function(const Values& inputs, const Values& outputs, const Updates& u
 Function::Function(const Values& inputs, const Values& outputs, const Updates& updates, const PlanOptions& options,
                    std::shared_ptr<ArenaPool> arenas) {
   auto plan = Plan::compile(inputs, lower(outputs, updates), options);
-  if (debugging::log_device_placement()) log_steps(*plan);
+  if (debugging::log_device_placement()) log_placement(*plan);
   executable_ = std::make_shared<Executable>(std::move(plan), std::move(arenas));
 }
 

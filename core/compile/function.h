@@ -26,6 +26,9 @@ class STRATA_API Function {
   std::shared_ptr<Executable> executable_;
 };
 
+/// The placement log of a plan, on stderr: one line per kernel.
+STRATA_API void log_placement(const Plan& plan);
+
 /// What PlanOptions are in force: check_numerics from debugging, the device from the innermost DeviceScope.
 STRATA_API PlanOptions default_plan_options();
 

@@ -235,7 +235,7 @@ class PlanBuilder {
     const auto needed = static_cast<std::int64_t>(plan_->peak_bytes());
     const std::int64_t used = config::memory_in_use(plan_->options_.device);
     if (used + needed > limit)
-      throw Error(to_string(plan_->options_.device),
+      throw MemoryError(to_string(plan_->options_.device),
                   "a step needs " + std::to_string(needed) + " bytes beside the " + std::to_string(used) +
                       " in use, but the memory limit is " + std::to_string(limit) + " bytes");
   }

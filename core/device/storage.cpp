@@ -37,14 +37,14 @@ std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
   const std::int64_t used = a.used.fetch_add(size) + size, limit = a.limit.load();
   if (limit > 0 && used > limit) {
     a.used.fetch_sub(size);
-    throw Error(to_string(device), "the memory limit of " + std::to_string(limit) + " bytes does not allow " +
+    throw MemoryError(to_string(device), "the memory limit of " + std::to_string(limit) + " bytes does not allow " +
                                        std::to_string(bytes) + " more: " + std::to_string(used - size) +
                                        " are in use. Raise it with config::set_memory_limit or use a smaller batch");
   }
   void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
   if (data == nullptr) {
     a.used.fetch_sub(size);
-    throw Error(to_string(device), "the system has no " + std::to_string(bytes) + " bytes of memory left to give");
+    throw MemoryError(to_string(device), "the system has no " + std::to_string(bytes) + " bytes of memory left to give");
   }
   if (block == huge_page) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
   raise_peak(a, used);

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "models/model.h"
+
+namespace strata {
+
+/// Inputs, targets and weights of fit or evaluate, checked and in the model's order. Builds a Sequential that has no
+/// input yet from the shape of x.
+struct Arguments {
+  Tensors x, y, w;
+};
+Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y, const Data& sample_weight, std::string_view what);
+
+/// Sample weights from class weights: y holds class numbers, or one-hot rows. A class without weight counts 1.
+Tensor class_weights(const Tensor& y, const std::map<std::int64_t, double>& weights);
+
+/// Keras's split: the last part of the samples becomes validation data. Error when either side is empty.
+std::pair<Arguments, Arguments> split_validation(const Arguments& all, double fraction);
+
+}  // namespace strata

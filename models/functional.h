@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/compile/execution.h"
+#include "layers/layer.h"
+
+namespace strata {
+
+class Predictor;
+class Trainer;
+
+/// Who uses a model: many threads may predict at once, one may train, and then nobody else may do anything. Waiting would
+/// hide a mistake, so it is an error that says so.
+class STRATA_API UseGuard {
+ public:
+  enum class Use { reading, training };
+  struct State {
+    std::mutex mutex;
+    int readers = 0;
+    int depth = 0;  ///< of nested uses by the training thread
+    std::thread::id trainer;
+  };
+  UseGuard(State& state, Use use, const std::string& model);
+  UseGuard(const UseGuard&) = delete;
+  UseGuard& operator=(const UseGuard&) = delete;
+  ~UseGuard();
+
+ private:
+  State& state_;
+  bool by_trainer_ = false;
+};
+
+/// What a Model handle stands for: the graph of layers. Sequential gives its layers first and gets its graph when the
+/// input shape is known.
+class STRATA_API ModelDefinition : public layers::Base {
+ public:
+  ModelDefinition(const Symbols& inputs, const Symbols& outputs);
+  explicit ModelDefinition(Layers sequence);
+  ~ModelDefinition() override;
+
+  void build_inputs(const Shapes& shapes) override;
+  Values call_inputs(const Values& inputs, Mode mode) override;
+  Config config() const override;
+  Layers sublayers() const override { return layers_; }
+  void check_input_count(std::size_t count) const override;
+
+  bool is_sequential() const { return sequential_; }
+  /// Whether inputs and outputs are known.
+  bool has_graph() const { return !outputs_.empty(); }
+  void set_graph(const Symbols& inputs, const Symbols& outputs);
+  /// Appends to a Sequential.
+  void append(const Layer& layer);
+  /// Starts a Sequential's graph: calls its layers one after the other.
+  void start_from(const Symbol& input);
+
+  const Symbols& inputs() const { return inputs_; }
+  const Symbols& outputs() const { return outputs_; }
+  std::vector<std::string> input_names() const;
+  /// Names of the layers that produce the outputs.
+  std::vector<std::string> output_names() const;
+  /// Calls in the order of Keras's `operations`, inputs included; for the summary.
+  const std::vector<std::shared_ptr<const SymbolNode>>& operations() const { return operations_; }
+
+  std::shared_ptr<Trainer> trainer;      ///< null before compile
+  std::unique_ptr<Predictor> predictor;  ///< never null
+  UseGuard::State use;
+  std::mutex building;                   ///< held while a Sequential gets its graph from data
+  std::shared_ptr<ArenaPool> arenas = std::make_shared<ArenaPool>();
+
+ private:
+  void check_names() const;
+  bool sequential_ = false;
+  Layers layers_;
+  Symbols inputs_, outputs_;
+  std::vector<std::shared_ptr<const SymbolNode>> operations_;  // Keras's order
+  std::vector<std::shared_ptr<const SymbolNode>> calls_;       // inputs before users
+};
+
+}  // namespace strata

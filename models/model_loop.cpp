@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <cstring>
+
+#include "models/functional.h"
+#include "models/loop.h"
+
+namespace strata {
+
+namespace {
+void check(bool ok, std::string_view argument, std::string_view expected, const std::string& received) {
+  if (!ok) fail_expected(argument, expected, received);
+}
+
+void check_options(const FitOptions& o) {
+  check(o.batch_size == -1 || o.batch_size > 0, "fit: batch_size", "a positive number", std::to_string(o.batch_size));
+  check(o.epochs >= 0, "fit: epochs", "0 or more", std::to_string(o.epochs));
+  check(o.verbose >= -1 && o.verbose <= 2, "fit: verbose", "0, 1, 2 or verbose_auto", std::to_string(o.verbose));
+  check(o.initial_epoch >= 0, "fit: initial_epoch", "0 or more", std::to_string(o.initial_epoch));
+  check(o.steps_per_epoch == -1 || o.steps_per_epoch > 0, "fit: steps_per_epoch", "a positive number", std::to_string(o.steps_per_epoch));
+  check(o.validation_freq > 0, "fit: validation_freq", "a positive number", std::to_string(o.validation_freq));
+  if (!o.class_weight.empty() && !o.sample_weight.empty())
+    throw Error("fit", "You cannot `class_weight` and `sample_weight` at the same time.");
+}
+
+std::int64_t batch_size_of(const FitOptions& o, std::int64_t samples) {
+  if (o.batch_size > 0) return o.batch_size;
+  if (o.steps_per_epoch > 0) return (samples + o.steps_per_epoch - 1) / o.steps_per_epoch;
+  return default_batch_size;
+}
+
+std::unique_ptr<BatchSource> in_order(const Arguments& a, std::int64_t batch_size) {
+  return batches_of(a.x, a.y, a.w, {.batch_size = batch_size});
+}
+
+/// Rows of the parts, one after the other.
+Tensor joined(const Tensors& parts) {
+  Shape shape = parts[0].shape();
+  shape[0] = 0;
+  for (const Tensor& t : parts) shape[0] += t.shape()[0];
+  Tensor all(parts[0].dtype(), shape);
+  std::byte* to = all.mutable_raw();
+  for (const Tensor& t : parts) {
+    std::memcpy(to, t.raw(), t.bytes());
+    to += t.bytes();
+  }
+  return all;
+}
+
+Predictions run_prediction(ModelDefinition& model, BatchSource& source, const PredictOptions& options) {
+  std::vector<Tensors> parts(model.outputs().size());
+  for (const Callback& c : options.callbacks) c->on_predict_begin();
+  Progress progress(options.steps >= 0 ? options.steps : source.steps(), "", options.verbose == verbose_auto ? 1 : options.verbose);
+  source.start(0);
+  std::int64_t step = 0;
+  while (options.steps < 0 || step < options.steps) {
+    const auto batch = source.next();
+    if (!batch) break;
+    for (const Callback& c : options.callbacks) c->on_predict_batch_begin(step);
+    const Tensors out = model.predictor->run(batch->x);
+    for (std::size_t i = 0; i < out.size(); ++i) parts[i].push_back(out[i]);
+    for (const Callback& c : options.callbacks) c->on_predict_batch_end(step);
+    progress.update(++step, {});
+  }
+  if (step == 0) throw Error("predict", "expected at least one batch; the data gave none");
+  progress.finish(step, {});
+  for (const Callback& c : options.callbacks) c->on_predict_end();
+  Tensors all;
+  for (const Tensors& p : parts) all.push_back(p.size() == 1 ? p[0] : joined(p));
+  return Predictions(std::move(all));
+}
+}  // namespace
+
+History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
+  Trainer& t = trainer("fit");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  check_options(options);
+  Arguments train = resolve_arguments(definition(), x, y, options.sample_weight, "fit"), validation;
+  check(!train.y.empty(), "fit: y", "targets", "none");
+  if (!options.validation_data.x.empty())
+    validation = resolve_arguments(definition(), options.validation_data.x, options.validation_data.y,
+                                   options.validation_data.sample_weight, "fit: validation_data");
+  else if (options.validation_split > 0)
+    std::tie(train, validation) = split_validation(train, options.validation_split);
+  const std::int64_t batch_size = batch_size_of(options, train.x[0].shape()[0]);
+  const auto training = batches_of(train.x, train.y, train.w, {batch_size, options.shuffle, t.shuffle_seed()});
+  std::unique_ptr<BatchSource> held_out;
+  if (options.validation_data.dataset)
+    held_out = batches_of(*options.validation_data.dataset);
+  else if (!validation.x.empty())
+    held_out = in_order(validation, options.validation_batch_size > 0 ? options.validation_batch_size : batch_size);
+  return FitLoop(*this, t, *training, held_out.get(), options).run();
+}
+
+History Model::fit(const data::Dataset& batches, const FitOptions& options) {
+  Trainer& t = trainer("fit");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  check_options(options);
+  check(options.batch_size == -1, "fit: batch_size", "none, because the Dataset yields batches", std::to_string(options.batch_size));
+  check(options.validation_split == 0, "fit: validation_split", "none, because a Dataset cannot be split", std::to_string(options.validation_split));
+  check(options.sample_weight.empty(), "fit: sample_weight", "none, because the Dataset yields weights", "weights");
+  const auto training = batches_of(batches);
+  std::unique_ptr<BatchSource> held_out;
+  if (options.validation_data.dataset) {
+    held_out = batches_of(*options.validation_data.dataset);
+  } else if (!options.validation_data.x.empty()) {
+    const Arguments a = resolve_arguments(definition(), options.validation_data.x, options.validation_data.y,
+                                          options.validation_data.sample_weight, "fit: validation_data");
+    held_out = in_order(a, options.validation_batch_size > 0 ? options.validation_batch_size : default_batch_size);
+  }
+  return FitLoop(*this, t, *training, held_out.get(), options).run();
+}
+
+Logs Model::evaluate(const Data& x, const Data& y, const EvaluateOptions& options) {
+  Trainer& t = trainer("evaluate");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  const Arguments a = resolve_arguments(definition(), x, y, options.sample_weight, "evaluate");
+  check(!a.y.empty(), "evaluate: y", "targets", "none");
+  const auto source = in_order(a, options.batch_size > 0 ? options.batch_size : default_batch_size);
+  return run_evaluation(t, *source, options.steps, options.callbacks, options.verbose == verbose_auto ? 1 : options.verbose);
+}
+
+Logs Model::evaluate(const data::Dataset& batches, const EvaluateOptions& options) {
+  Trainer& t = trainer("evaluate");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  const auto source = batches_of(batches);
+  return run_evaluation(t, *source, options.steps, options.callbacks, options.verbose == verbose_auto ? 1 : options.verbose);
+}
+
+Predictions Model::predict(const Data& x, const PredictOptions& options) {
+  const UseGuard guard(definition().use, UseGuard::Use::reading, name());
+  const Arguments a = resolve_arguments(definition(), x, {}, {}, "predict");
+  const auto source = in_order(a, options.batch_size > 0 ? options.batch_size : default_batch_size);
+  return run_prediction(definition(), *source, options);
+}
+
+Predictions Model::predict(const data::Dataset& batches, const PredictOptions& options) {
+  const UseGuard guard(definition().use, UseGuard::Use::reading, name());
+  const auto source = batches_of(batches);
+  return run_prediction(definition(), *source, options);
+}
+
+Logs Model::train_on_batch(const Data& x, const Data& y, const Data& sample_weight) {
+  Trainer& t = trainer("train_on_batch");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  const Arguments a = resolve_arguments(definition(), x, y, sample_weight, "train_on_batch");
+  t.train_on({a.x, a.y, a.w});
+  return t.logs();
+}
+
+Logs Model::test_on_batch(const Data& x, const Data& y, const Data& sample_weight) {
+  Trainer& t = trainer("test_on_batch");
+  const UseGuard guard(definition().use, UseGuard::Use::training, name());
+  const Arguments a = resolve_arguments(definition(), x, y, sample_weight, "test_on_batch");
+  t.test_on({a.x, a.y, a.w});
+  return t.logs();
+}
+
+Predictions Model::predict_on_batch(const Data& x) {
+  const UseGuard guard(definition().use, UseGuard::Use::reading, name());
+  return Predictions(definition().predictor->run(resolve_arguments(definition(), x, {}, {}, "predict_on_batch").x));
+}
+
+}  // namespace strata

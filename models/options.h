@@ -1,0 +1,143 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/dataset.h"
+#include "layers/losses.h"
+#include "layers/metrics.h"
+#include "models/callbacks.h"
+#include "optim/optimizer.h"
+
+namespace strata {
+
+/// Tensors for the inputs or outputs of a model, by position or by name.
+class STRATA_API Data {
+ public:
+  Data() = default;
+  Data(Tensor t) : tensors_{std::move(t)} {}
+  Data(Tensors t) : tensors_(std::move(t)) {}
+  Data(std::initializer_list<Tensor> t) : tensors_(t) {}
+  Data(std::initializer_list<std::pair<std::string, Tensor>> named);
+
+  bool empty() const { return tensors_.empty(); }
+  /// In the order of `names`; error naming `what` and the missing, unknown or superfluous ones. Positional data of the right number is
+  /// returned as it is.
+  Tensors in_order(const std::vector<std::string>& names, std::string_view what) const;
+
+ private:
+  std::vector<std::string> names_;
+  Tensors tensors_;
+};
+
+/// One loss for all outputs, one per output by position, or by output name.
+class STRATA_API LossSpec {
+ public:
+  LossSpec() = default;
+  LossSpec(const char* identifier) : LossSpec(Loss(identifier)) {}
+  LossSpec(const std::string& identifier) : LossSpec(Loss(identifier)) {}
+  template <std::convertible_to<Loss> L>
+  LossSpec(const L& loss) : losses_{{"", Loss(loss)}}, single_(true) {}
+  LossSpec(std::initializer_list<Loss> by_position);
+  LossSpec(std::initializer_list<std::pair<std::string, Loss>> by_name);
+
+  bool empty() const { return losses_.empty(); }
+  /// One for each output, empty handles where there is none. Error naming unknown outputs or a wrong number.
+  std::vector<std::optional<Loss>> for_outputs(const std::vector<std::string>& names) const;
+
+ private:
+  std::vector<std::pair<std::string, Loss>> losses_;
+  bool single_ = false, named_ = false;
+};
+
+/// Metrics for every output, or by output name.
+class STRATA_API MetricSpec {
+ public:
+  MetricSpec() = default;
+  MetricSpec(std::initializer_list<Metric> all) : metrics_{{"", std::vector<Metric>(all)}} {}
+  MetricSpec(std::initializer_list<std::pair<std::string, std::vector<Metric>>> by_name) : metrics_(by_name), named_(true) {}
+
+  /// For each output its metrics. Unnamed metrics belong to the only output; with several outputs they are an error.
+  std::vector<std::vector<Metric>> for_outputs(const std::vector<std::string>& names) const;
+  bool empty() const { return metrics_.empty(); }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<Metric>>> metrics_;
+  bool named_ = false;
+};
+
+/// Keras's arguments of compile, in its order.
+struct CompileOptions {
+  Optimizer optimizer = "rmsprop";
+  LossSpec loss;
+  std::vector<std::pair<std::string, double>> loss_weights;
+  MetricSpec metrics;
+  MetricSpec weighted_metrics;
+  /// Node by node, nothing fused: slower, for debugging.
+  bool run_eagerly = false;
+};
+
+/// Tensors to validate on, with optional sample weights, or a Dataset of batches.
+struct ValidationData {
+  ValidationData() = default;
+  ValidationData(Data x_, Data y_, Data sample_weight_ = {})
+      : x(std::move(x_)), y(std::move(y_)), sample_weight(std::move(sample_weight_)) {}
+  ValidationData(data::Dataset batches) : dataset(std::move(batches)) {}
+  Data x, y, sample_weight;
+  std::optional<data::Dataset> dataset;
+  bool empty() const { return x.empty() && !dataset; }
+};
+
+inline constexpr int verbose_auto = -1;
+
+/// Keras's arguments of fit, in its order. -1 stands for None.
+struct FitOptions {
+  std::int64_t batch_size = -1;  ///< 32, or n / steps_per_epoch
+  int epochs = 1;                ///< number of the last epoch
+  int verbose = verbose_auto;    ///< 0 silent, 1 bar, 2 a line per epoch; auto is 1
+  Callbacks callbacks = {};
+  double validation_split = 0;   ///< the last fraction of the samples, before shuffling
+  ValidationData validation_data = {};
+  bool shuffle = true;           ///< a new permutation every epoch; Datasets shuffle themselves
+  std::map<std::int64_t, double> class_weight = {};
+  Data sample_weight = {};
+  int initial_epoch = 0;
+  std::int64_t steps_per_epoch = -1;
+  std::int64_t validation_steps = -1;
+  std::int64_t validation_batch_size = -1;
+  int validation_freq = 1;
+  /// Not in Keras: a request ends training after the current step; History holds the epochs that were finished.
+  std::stop_token stop = {};
+};
+
+struct EvaluateOptions {
+  std::int64_t batch_size = -1;
+  int verbose = verbose_auto;
+  Data sample_weight = {};
+  std::int64_t steps = -1;
+  Callbacks callbacks = {};
+};
+
+struct PredictOptions {
+  std::int64_t batch_size = -1;
+  int verbose = 0;
+  std::int64_t steps = -1;
+  Callbacks callbacks = {};
+};
+
+struct PlanOptionsForModel {
+  std::int64_t batch_size = 32;
+  Mode mode = Mode::train;
+};
+
+struct SummaryOptions {
+  int line_length = -1;
+  bool expand_nested = false;
+  bool show_trainable = false;
+};
+
+}  // namespace strata

@@ -1,0 +1,297 @@
+#include "models/trainer.h"
+
+#include <algorithm>
+
+#include "core/ops/ops.h"
+
+namespace strata {
+
+namespace {
+constexpr std::size_t most_cached_steps = 16;
+
+std::string key_of(const Types& types) {
+  std::string key;
+  for (const Type& t : types) key += to_string(t) + ";";
+  return key;
+}
+
+/// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
+std::string circumstances(const ModelDefinition& model, Mode mode) {
+  std::string key = mode == Mode::train ? "train " : "infer ";
+  key += std::to_string(config::num_threads()) + to_string(current_device()) + (debugging::check_numerics_enabled() ? " checked " : " ");
+  for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
+  const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
+    key += layer.trainable() ? 'T' : 'F';
+    for (const Layer& inner : layer.sublayers()) flags(inner.base());
+  };
+  flags(model);
+  return key;
+}
+
+Types types_of(const Tensors& tensors) {
+  Types types;
+  for (const Tensor& t : tensors) types.push_back(t.type());
+  return types;
+}
+
+Values placeholders(const Types& types) {
+  Values values;
+  for (const Type& t : types) values.push_back(placeholder(t.shape, t.dtype));
+  return values;
+}
+
+Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
+  Values cast_values;
+  for (std::size_t i = 0; i < x.size(); ++i) cast_values.push_back(cast(x[i], model.inputs()[i].dtype()));
+  return cast_values;
+}
+}  // namespace
+
+std::shared_ptr<Executable> StepCache::find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.first == key; });
+  if (it == entries_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, it);
+  return entries_.front().second;
+}
+
+void StepCache::insert(const std::string& key, std::shared_ptr<Executable> step) {
+  const std::lock_guard lock(mutex_);
+  entries_.emplace_front(key, std::move(step));
+  if (entries_.size() > most_cached_steps) entries_.pop_back();
+}
+
+Tensors fit_to_inputs(const ModelDefinition& model, Tensors x) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Shape& wanted = model.inputs()[i].shape();
+    Shape shape = x[i].shape();
+    if (shape.rank() + 1 == wanted.rank() && wanted.back() == 1) shape.push_back(1);
+    if (shape.rank() == wanted.rank() + 1 && shape.back() == 1) shape = shape.slice(0, wanted.rank());
+    bool fits = shape.rank() == wanted.rank();
+    for (int axis = 0; fits && axis < wanted.rank(); ++axis) fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
+    if (!fits)
+      fail_expected("model '" + model.name() + "' input '" + model.input_names()[i] + "'", "shape " + to_string(wanted),
+                    "shape " + to_string(x[i].shape()));
+    x[i] = x[i].with_shape(shape);
+  }
+  return x;
+}
+
+std::shared_ptr<Executable> Predictor::step(const Types& x) {
+  const std::string key = circumstances(model_, Mode::infer) + key_of(x);
+  if (auto found = steps_.find(key)) return found;
+  const std::lock_guard lock(building_);
+  if (auto found = steps_.find(key)) return found;
+  const Values inputs = placeholders(x);
+  const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
+  auto made = std::make_shared<Executable>(Plan::compile(inputs, lower(outputs, {}), default_plan_options()), model_.arenas);
+  steps_.insert(key, made);
+  return made;
+}
+
+Tensors Predictor::run(const Tensors& x) { return step(types_of(x))->run(x); }
+
+Trainer::Trainer(ModelDefinition& model, const CompileOptions& options)
+    : model_(model), options_(options), shuffle_seed_(random::next_process_seed()) {}
+
+Tensors Trainer::arguments(const Batch& batch) {
+  Tensors all = batch.x;
+  all.insert(all.end(), batch.y.begin(), batch.y.end());
+  all.insert(all.end(), batch.w.begin(), batch.w.end());
+  return all;
+}
+
+/// Losses and metrics go with outputs, which a Sequential without Input knows only now.
+void Trainer::resolve_outputs() {
+  if (!outputs_.empty()) return;
+  const std::vector<std::string> names = model_.output_names();
+  std::vector<Output> outputs(names.size());
+  const auto losses = options_.loss.for_outputs(names);
+  const auto metrics = options_.metrics.for_outputs(names), weighted = options_.weighted_metrics.for_outputs(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    outputs[i].loss = losses[i];
+    outputs[i].metrics = metrics[i];
+    outputs[i].weighted_metrics = weighted[i];
+  }
+  for (const auto& [name, weight] : options_.loss_weights) {
+    const auto it = std::find(names.begin(), names.end(), name);
+    if (it == names.end()) fail_expected("compile: loss_weights", "names of outputs", "'" + name + "'");
+    outputs[static_cast<std::size_t>(it - names.begin())].weight = weight;
+  }
+  outputs_ = std::move(outputs);
+}
+
+std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
+  const Signature types{types_of(batch.x), types_of(batch.y), types_of(batch.w)};
+  const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
+  if (auto found = steps_.find(key)) return found;
+  std::shared_ptr<Executable> made;
+  try {
+    made = std::make_shared<Executable>(compile_step(mode, types), model_.arenas);
+  } catch (const MemoryError& e) {
+    throw MemoryError(e.where(), e.message() + largest_batch(mode, types));
+  }
+  steps_.insert(key, made);
+  return made;
+}
+
+namespace {
+Types with_batch(Types types, std::int64_t batch) {
+  for (Type& t : types)
+    if (t.shape.rank() > 0) t.shape[0] = batch;
+  return types;
+}
+}  // namespace
+
+std::string Trainer::largest_batch(Mode mode, const Signature& types) {
+  const auto fits = [&](std::int64_t batch) {
+    try {
+      compile_step(mode, {with_batch(types.x, batch), with_batch(types.y, batch), with_batch(types.w, batch)});
+      return true;
+    } catch (const MemoryError&) {
+      return false;
+    }
+  };
+  std::int64_t good = 0, bad = types.x[0].shape[0];
+  while (bad - good > 1) {
+    const std::int64_t middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  const std::string received = ". The batch size was " + std::to_string(types.x[0].shape[0]);
+  return good == 0 ? received + "; not even a batch of 1 fits" : received + "; the largest that fits is " + std::to_string(good);
+}
+
+std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types) {
+  resolve_outputs();
+  const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
+  if (y.size() != outputs_.size())
+    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets", std::to_string(y.size()));
+  const Values outputs = model_.call_on(cast_to_inputs(model_, x), mode);
+  Updates updates;
+  const Value loss = add_losses(y, outputs, w, updates);
+  if (mode == Mode::train) {
+    const Variables trainable = model_.trainable_weights();
+    if (!trainable.empty()) {
+      Updates steps = options_.optimizer.minimize(loss, trainable);
+      updates.insert(updates.end(), steps.begin(), steps.end());
+    }
+  }
+  add_metrics(y, outputs, w, updates);
+  PlanOptions plan_options = default_plan_options();
+  plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
+  Values inputs = x;
+  inputs.insert(inputs.end(), y.begin(), y.end());
+  inputs.insert(inputs.end(), w.begin(), w.end());
+  auto plan = Plan::compile(inputs, lower({}, updates), plan_options);
+  if (debugging::log_device_placement()) log_placement(*plan);
+  return plan;
+}
+
+/// A running mean that weighs each batch by its size.
+void Trainer::track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates) {
+  Metric& metric = tracker(name, metrics::Mean(name));
+  const Updates more = metric.update_mean(value, static_cast<double>(batch));
+  updates.insert(updates.end(), more.begin(), more.end());
+}
+
+Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
+  const std::vector<std::string> names = model_.output_names();
+  const std::int64_t batch = y[0].shape().rank() > 0 ? y[0].shape()[0] : 1;
+  Value total;
+  int count = 0;
+  for (const Output& o : outputs_) count += o.loss ? 1 : 0;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (!outputs_[i].loss) continue;
+    const Value loss = (*outputs_[i].loss)(y[i], outputs[i], i < w.size() ? w[i] : Value());
+    if (outputs_.size() > 1 && count > 0) track_mean(names[i] + "_loss", loss, batch, updates);
+    const Value weighted = outputs_[i].weight == 1 ? loss : loss * outputs_[i].weight;
+    total = total ? total + weighted : weighted;
+  }
+  Value shown = total;
+  for (const Effects::Loss& l : collect_effects(outputs).losses) shown = shown ? shown + l.value : l.value;
+  if (!shown) throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
+  track_mean("loss", shown, batch, updates);
+  return shown;
+}
+
+void Trainer::add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
+  const std::vector<std::string> names = model_.output_names();
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const std::string prefix = outputs_.size() > 1 ? names[i] + "_" : "";
+    std::vector<std::string> used;
+    const auto add = [&](const Metric& prototype, const Value& weight) {
+      std::string name = prefix + prototype.name();
+      if (weight && std::find(used.begin(), used.end(), name) != used.end()) name = prefix + "weighted_" + prototype.name();
+      const std::string stem = name;
+      for (int k = 1; std::find(used.begin(), used.end(), name) != used.end(); ++k) name = stem + "_" + std::to_string(k);
+      used.push_back(name);
+      const Updates more = tracker(name, prototype).update(y[i], outputs[i], weight);
+      updates.insert(updates.end(), more.begin(), more.end());
+    };
+    for (const Metric& m : outputs_[i].metrics) add(m, {});
+    for (const Metric& m : outputs_[i].weighted_metrics) add(m, i < w.size() ? w[i] : Value());
+  }
+}
+
+Metric& Trainer::tracker(const std::string& name, const Metric& prototype) {
+  for (Tracker& t : trackers_)
+    if (t.name == name) return t.metric;
+  trackers_.push_back({name, prototype.clone()});
+  results_ = {};
+  return trackers_.back().metric;
+}
+
+void Trainer::reset_metrics() {
+  for (Tracker& t : trackers_) t.metric.reset();
+}
+
+Logs Trainer::logs() {
+  return Logs::deferred([this] {
+    if (!results_.defined()) {
+      Values all;
+      for (const Tracker& t : trackers_) all.push_back(t.metric.result());
+      results_ = Function({}, all, {}, {}, model_.arenas);
+    }
+    const Tensors values = results_({});
+    Logs::Items items;
+    for (std::size_t i = 0; i < trackers_.size(); ++i) items.emplace_back(trackers_[i].name, values[i].item<double>());
+    return items;
+  });
+}
+
+std::optional<bool> Trainer::larger_is_better(const std::string& log) const {
+  for (const Tracker& t : trackers_)
+    if (t.name == log) return t.metric.larger_is_better();
+  return std::nullopt;
+}
+
+Types Trainer::guessed_targets(std::int64_t batch) const {
+  Types types;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    Type t = model_.outputs()[i].type();
+    t.shape[0] = batch;
+    if (outputs_[i].loss && outputs_[i].loss->name() == "sparse_categorical_crossentropy") t = {DType::i32, t.shape.slice(0, t.shape.rank() - 1)};
+    types.push_back(t);
+  }
+  return types;
+}
+
+std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
+  if (!model_.has_graph()) throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
+  resolve_outputs();
+  Types x;
+  for (const Symbol& s : model_.inputs()) {
+    Type t = s.type();
+    t.shape[0] = batch;
+    if (t.shape.has_open_dim()) fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
+    x.push_back(t);
+  }
+  const Signature types{x, guessed_targets(batch), {}};
+  try {
+    return compile_step(mode, types);
+  } catch (const MemoryError& e) {
+    throw MemoryError(e.where(), e.message() + largest_batch(mode, types));
+  }
+}
+
+}  // namespace strata

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/compile/function.h"
+#include "models/batches.h"
+#include "models/functional.h"
+#include "models/options.h"
+
+namespace strata {
+
+/// Compiled steps by what they depend on; the least recently used one goes when there are too many.
+class StepCache {
+ public:
+  std::shared_ptr<Executable> find(const std::string& key);
+  void insert(const std::string& key, std::shared_ptr<Executable> step);
+
+ private:
+  using Entry = std::pair<std::string, std::shared_ptr<Executable>>;
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // most recent first
+};
+
+/// Inputs as the model wants them: the missing or superfluous trailing axis of size 1 is added or dropped as Keras does,
+/// and everything else that does not fit is an error naming the input.
+Tensors fit_to_inputs(const ModelDefinition& model, Tensors x);
+
+/// The forward pass alone, for predict: needs no compile, and may run on several threads at once.
+class Predictor {
+ public:
+  explicit Predictor(ModelDefinition& model) : model_(model) {}
+  Tensors run(const Tensors& x);
+
+ private:
+  std::shared_ptr<Executable> step(const Types& x);
+  ModelDefinition& model_;
+  std::mutex building_;
+  StepCache steps_;
+};
+
+/// What compile makes: loss, metrics and optimizer of a model, and the steps that use them. Every step is lowered once,
+/// as one graph: forward, loss, backward, update, metrics.
+class Trainer {
+ public:
+  Trainer(ModelDefinition& model, const CompileOptions& options);
+
+  void train_on(const Batch& batch) { step(Mode::train, batch)->run(arguments(batch)); }
+  void test_on(const Batch& batch) { step(Mode::infer, batch)->run(arguments(batch)); }
+  /// Loss and metrics since the last reset, read when they are looked at.
+  Logs logs();
+  void reset_metrics();
+  /// The plan of a step on `batch_size` samples, made without data.
+  std::shared_ptr<const Plan> plan(Mode mode, std::int64_t batch_size);
+
+  Optimizer& optimizer() { return options_.optimizer; }
+  const CompileOptions& options() const { return options_; }
+  /// Where the order of the samples comes from: drawn once, at compile.
+  std::uint64_t shuffle_seed() const { return shuffle_seed_; }
+  /// Whether larger values of a log are better; nothing when its metric does not say.
+  std::optional<bool> larger_is_better(const std::string& log) const;
+
+ private:
+  struct Output {
+    std::optional<Loss> loss;
+    double weight = 1;
+    std::vector<Metric> metrics, weighted_metrics;
+  };
+  /// A running mean, or a metric, with its log's name.
+  struct Tracker {
+    std::string name;
+    Metric metric;
+  };
+  struct Signature {
+    Types x, y, w;
+  };
+
+  static Tensors arguments(const Batch& batch);
+  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
+  std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types);
+  /// "; the largest that fits is 48", by trying.
+  std::string largest_batch(Mode mode, const Signature& types);
+  void resolve_outputs();
+  Value add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates);
+  void add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates);
+  void track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates);
+  /// The model's own copy of a metric, made at its first use.
+  Metric& tracker(const std::string& name, const Metric& prototype);
+  Types guessed_targets(std::int64_t batch) const;
+
+  ModelDefinition& model_;
+  CompileOptions options_;
+  std::vector<Output> outputs_;
+  std::vector<Tracker> trackers_;
+  StepCache steps_;
+  Function results_;
+  std::uint64_t shuffle_seed_;
+};
+
+}  // namespace strata

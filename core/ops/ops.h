@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/ops/arg_reduce.h"  // IWYU pragma: export
 #include "core/ops/binary.h"  // IWYU pragma: export
 #include "core/ops/concatenate.h"  // IWYU pragma: export
 #include "core/ops/cross_entropy.h"  // IWYU pragma: export

@@ -5,6 +5,7 @@
 #include "core/ops/concatenate.h"  // IWYU pragma: export
 #include "core/ops/cross_entropy.h"  // IWYU pragma: export
 #include "core/ops/fill.h"  // IWYU pragma: export
+#include "core/ops/random.h"  // IWYU pragma: export
 #include "core/ops/reduce.h"  // IWYU pragma: export
 #include "core/ops/repeat.h"  // IWYU pragma: export
 #include "core/ops/reshape.h"  // IWYU pragma: export

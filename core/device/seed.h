@@ -11,6 +11,7 @@ namespace random {
 /// that starts somewhere unpredictable without it. Thread-safe; reproducible where one thread asks.
 STRATA_API std::uint64_t next_process_seed();
 }
+using random::next_process_seed;
 
 namespace utils {
 /// Starts the sequence of seeds anew: everything random that is made afterwards (initial weights, dropout, shuffling,

@@ -73,7 +73,7 @@ struct STRATA_API RandomInt {
 struct STRATA_API Dropout {
   double rate = 0.5;
   std::uint32_t stream = 0;
-  Shape noise_shape;
+  Shape noise_shape = {};
   static constexpr std::string_view name = "dropout";
   bool operator==(const Dropout&) const = default;
   Type infer(std::span<const Type> in) const;

@@ -26,7 +26,7 @@ STRATA_API Type infer_reduce(std::string_view name, const Axes&, bool keepdims, 
 
 /// f32, f64, f16, bf16, i32 and i64 keep their type; u8 and booleans are counted in i32. Nothing to sum gives 0.
 struct STRATA_API Sum {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "sum";
   bool operator==(const Sum&) const = default;
@@ -36,7 +36,7 @@ struct STRATA_API Sum {
 };
 /// Of integers and booleans in f32. The mean of nothing is NaN.
 struct STRATA_API Mean {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "mean";
   bool operator==(const Mean&) const = default;
@@ -46,7 +46,7 @@ struct STRATA_API Mean {
 };
 /// NaN if any element is. Elements that share the largest value share the gradient. Error when there is nothing to reduce.
 struct STRATA_API ReduceMax {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "max";
   bool operator==(const ReduceMax&) const = default;
@@ -55,7 +55,7 @@ struct STRATA_API ReduceMax {
   Kernel prepare(const CpuTarget&, const Signature&) const;
 };
 struct STRATA_API ReduceMin {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "min";
   bool operator==(const ReduceMin&) const = default;
@@ -65,7 +65,7 @@ struct STRATA_API ReduceMin {
 };
 /// Types as Sum. Its gradient is right where elements are zero; asking for a second derivative is an error.
 struct STRATA_API Prod {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "prod";
   bool operator==(const Prod&) const = default;
@@ -75,7 +75,7 @@ struct STRATA_API Prod {
 };
 /// Whether an element differs from 0.
 struct STRATA_API Any {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "any";
   bool operator==(const Any&) const = default;
@@ -85,7 +85,7 @@ struct STRATA_API Any {
 };
 /// Whether all elements differ from 0.
 struct STRATA_API All {
-  Axes axes;
+  Axes axes = {};
   bool keepdims = false;
   static constexpr std::string_view name = "all";
   bool operator==(const All&) const = default;

@@ -1,0 +1,162 @@
+#include "optim/schedules.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "core/compile/function.h"
+#include "core/ops/ops.h"
+
+namespace strata::optimizers::schedules {
+
+namespace {
+void require_positive(const char* schedule, const char* argument, double value) {
+  if (!(value > 0))
+    throw Error(schedule, std::string("Argument `") + argument + "` must be > 0. Received: " + argument + "=" +
+                              std::to_string(value));
+}
+
+/// From 1 to `alpha` while `fraction` goes from 0 to 1.
+Value half_cosine(const Value& fraction, double alpha) {
+  return (1.0 - alpha) * (0.5 * (1.0 + cos(std::numbers::pi * fraction))) + alpha;
+}
+
+ConfigValue::List to_list(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+}  // namespace
+
+Schedule::~Schedule() = default;
+
+double Schedule::at(std::int64_t step) const {
+  const Function evaluate({}, {(*this)(constant(static_cast<double>(step), DType::f64))});
+  return evaluate({})[0].item<double>();
+}
+
+ExponentialDecay::ExponentialDecay(double initial_learning_rate, double decay_steps, double decay_rate,
+                                   ExponentialDecayOptions o)
+    : initial_(initial_learning_rate), steps_(decay_steps), rate_(decay_rate), options_(std::move(o)) {
+  require_positive("ExponentialDecay", "decay_steps", decay_steps);
+}
+
+Value ExponentialDecay::operator()(const Value& step) const {
+  const Value periods = step / steps_;
+  return initial_ * power(rate_, options_.staircase ? floor(periods) : periods);
+}
+
+Config ExponentialDecay::config() const {
+  return {{"initial_learning_rate", initial_}, {"decay_steps", steps_}, {"decay_rate", rate_},
+          {"staircase", options_.staircase},   {"name", options_.name}};
+}
+
+PiecewiseConstantDecay::PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values,
+                                               PiecewiseConstantDecayOptions o)
+    : boundaries_(std::move(boundaries)), values_(std::move(values)), options_(std::move(o)) {
+  if (values_.size() != boundaries_.size() + 1)
+    fail_expected("PiecewiseConstantDecay", "one value more than boundaries",
+                  std::to_string(boundaries_.size()) + " boundaries and " + std::to_string(values_.size()) + " values");
+}
+
+Value PiecewiseConstantDecay::operator()(const Value& step) const {
+  Value rate = constant(values_.back(), DType::f64);
+  for (std::size_t i = boundaries_.size(); i-- > 0;) rate = where(step <= boundaries_[i], values_[i], rate);
+  return rate;
+}
+
+Config PiecewiseConstantDecay::config() const {
+  return {{"boundaries", to_list(boundaries_)}, {"values", to_list(values_)}, {"name", options_.name}};
+}
+
+PolynomialDecay::PolynomialDecay(double initial_learning_rate, double decay_steps, PolynomialDecayOptions o)
+    : initial_(initial_learning_rate), steps_(decay_steps), options_(std::move(o)) {
+  require_positive("PolynomialDecay", "decay_steps", decay_steps);
+}
+
+PolynomialDecay::PolynomialDecay(double initial_learning_rate, double decay_steps, double end_learning_rate,
+                                 PolynomialDecayOptions o)
+    : PolynomialDecay(initial_learning_rate, decay_steps, std::move(o)) {
+  options_.end_learning_rate = end_learning_rate;
+}
+
+Value PolynomialDecay::operator()(const Value& step) const {
+  const double end = options_.end_learning_rate;
+  const Value length = options_.cycle ? steps_ * maximum(ceil(step / steps_), 1.0) : constant(steps_, DType::f64);
+  const Value done = (options_.cycle ? step : minimum(step, steps_)) / length;
+  return (initial_ - end) * power(1.0 - done, options_.power) + end;
+}
+
+Config PolynomialDecay::config() const {
+  return {{"initial_learning_rate", initial_},
+          {"decay_steps", steps_},
+          {"end_learning_rate", options_.end_learning_rate},
+          {"power", options_.power},
+          {"cycle", options_.cycle},
+          {"name", options_.name}};
+}
+
+InverseTimeDecay::InverseTimeDecay(double initial_learning_rate, double decay_steps, double decay_rate,
+                                   InverseTimeDecayOptions o)
+    : initial_(initial_learning_rate), steps_(decay_steps), rate_(decay_rate), options_(std::move(o)) {
+  require_positive("InverseTimeDecay", "decay_steps", decay_steps);
+}
+
+Value InverseTimeDecay::operator()(const Value& step) const {
+  const Value periods = step / steps_;
+  return initial_ / (1.0 + rate_ * (options_.staircase ? floor(periods) : periods));
+}
+
+Config InverseTimeDecay::config() const {
+  return {{"initial_learning_rate", initial_}, {"decay_steps", steps_}, {"decay_rate", rate_},
+          {"staircase", options_.staircase},   {"name", options_.name}};
+}
+
+CosineDecay::CosineDecay(double initial_learning_rate, double decay_steps, CosineDecayOptions o)
+    : initial_(initial_learning_rate), steps_(decay_steps), options_(std::move(o)) {
+  require_positive("CosineDecay", "decay_steps", decay_steps);
+  if (options_.warmup_steps < 0)
+    fail_expected("CosineDecay", "warmup_steps of at least 0", std::to_string(options_.warmup_steps));
+}
+
+Value CosineDecay::operator()(const Value& step) const {
+  if (!options_.warmup_target) return initial_ * half_cosine(minimum(step, steps_) / steps_, options_.alpha);
+  const double top = *options_.warmup_target, warmup = static_cast<double>(options_.warmup_steps);
+  const Value decaying = top * half_cosine(clip((step - warmup) / steps_, 0.0, 1.0), options_.alpha);
+  if (options_.warmup_steps == 0) return decaying;
+  return where(step < warmup, initial_ + (top - initial_) * (step / warmup), decaying);
+}
+
+Config CosineDecay::config() const {
+  return {{"initial_learning_rate", initial_},
+          {"decay_steps", steps_},
+          {"alpha", options_.alpha},
+          {"name", options_.name},
+          {"warmup_target", options_.warmup_target ? ConfigValue(*options_.warmup_target) : ConfigValue(nullptr)},
+          {"warmup_steps", options_.warmup_steps}};
+}
+
+CosineDecayRestarts::CosineDecayRestarts(double initial_learning_rate, double first_decay_steps,
+                                         CosineDecayRestartsOptions o)
+    : initial_(initial_learning_rate), steps_(first_decay_steps), options_(std::move(o)) {
+  require_positive("CosineDecayRestarts", "first_decay_steps", first_decay_steps);
+  require_positive("CosineDecayRestarts", "t_mul", options_.t_mul);
+}
+
+Value CosineDecayRestarts::operator()(const Value& step) const {
+  const double t = options_.t_mul;
+  const Value periods = step / steps_;  // in units of the first one
+  Value restarts, done;
+  if (t == 1.0) {
+    restarts = floor(periods);
+    done = periods - restarts;
+  } else {  // period i begins at (1 - t^i) / (1 - t) and is t^i long
+    restarts = floor(log(1.0 - periods * (1.0 - t)) / std::log(t));
+    const Value length = power(t, restarts);
+    done = (periods - (1.0 - length) / (1.0 - t)) / length;
+  }
+  const Value cosine = power(options_.m_mul, restarts) * (0.5 * (1.0 + cos(std::numbers::pi * done)));
+  return initial_ * ((1.0 - options_.alpha) * cosine + options_.alpha);
+}
+
+Config CosineDecayRestarts::config() const {
+  return {{"initial_learning_rate", initial_}, {"first_decay_steps", steps_}, {"t_mul", options_.t_mul},
+          {"m_mul", options_.m_mul},           {"alpha", options_.alpha},     {"name", options_.name}};
+}
+
+}  // namespace strata::optimizers::schedules

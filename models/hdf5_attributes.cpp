@@ -63,7 +63,7 @@ herr_t write_variable(hid_t attribute, hid_t type, const std::vector<std::string
 }  // namespace
 
 std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const std::string& attribute_name,
-                                               bool scalar) const {
+                                               bool scalar) {
   const std::string label = object + "@" + attribute_name;
   const Handle owner = open_object(object);
   if (H5Aexists(owner.get(), attribute_name.c_str()) <= 0) fail(object, "has no attribute '" + attribute_name + "'");
@@ -83,6 +83,7 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
 
   std::vector<std::string> result;
   if (H5Tis_variable_str(type.get()) > 0) {
+    check_text_heaps();
     VariableTexts read(type.get(), space.get(), count);
     if (H5Aread(attribute.get(), type.get(), read.texts.data()) < 0) fail_hdf5(label, "cannot be read");
     for (const char* text : read.texts) result.emplace_back(text ? text : "");

@@ -143,7 +143,7 @@ void Hdf5File::Impl::make_parents(const std::string& path) const {
   if (!group.valid()) fail_hdf5(parent, "cannot be made");
 }
 
-hdf5::StoredType Hdf5File::Impl::element_type(hid_t dataset, hid_t type, const std::string& path) const {
+hdf5::StoredType Hdf5File::Impl::element_type(hid_t dataset, hid_t type, const std::string& path) {
   std::string named;
   if (H5Tget_class(type) == H5T_OPAQUE && H5Aexists(dataset, "dtype") > 0) named = texts(path, "dtype", true).front();
   const auto stored = hdf5::stored_type(type, named);
@@ -198,6 +198,7 @@ Hdf5File Hdf5File::create(const fs::path& file) {
   auto impl = std::make_unique<Impl>();
   impl->name = file.string();
   impl->bytes = std::numeric_limits<std::int64_t>::max();
+  impl->heaps_checked = true;
   const Session session;
   const Handle access = access_properties();
   impl->file = {H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};

@@ -76,6 +76,7 @@ struct Hdf5File::Impl {
   std::string name;
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
+  bool heaps_checked = false;  // or written by ourselves
 
   [[noreturn]] void fail(const std::string& object, const std::string& what) const;
   /// The same with HDF5's reason.
@@ -89,9 +90,11 @@ struct Hdf5File::Impl {
   Shape shape_of(hid_t space, const std::string& object) const;
   /// Error when the data set keeps its data elsewhere or declares more than there can be.
   void check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const;
+  /// Error when a store of variable-length texts is damaged.
+  void check_text_heaps();
   void make_parents(const std::string& path) const;
-  hdf5::StoredType element_type(hid_t dataset, hid_t type, const std::string& path) const;
-  std::vector<std::string> texts(const std::string& object, const std::string& name, bool scalar) const;
+  hdf5::StoredType element_type(hid_t dataset, hid_t type, const std::string& path);
+  std::vector<std::string> texts(const std::string& object, const std::string& name, bool scalar);
   void put_texts(const std::string& object, const std::string& name, const std::vector<std::string>& texts,
                  Hdf5Text kind, bool scalar) const;
 };

@@ -4,6 +4,7 @@
 #include <hdf5.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -211,6 +212,36 @@ TEST_F(Hdf5FileTest, FilesThatAreNotWhatTheyShouldBe) {
   }
   fs::resize_file(path("cut.h5"), 3000);
   EXPECT_NE(message("cut.h5").find("truncated file"), std::string::npos) << message("cut.h5");
+}
+
+TEST_F(Hdf5FileTest, DamagedStructureIsAnErrorAndNoCrash) {
+  {
+    Hdf5File out = Hdf5File::create(path("good.h5"));
+    out.write("layers/dense/vars/0", sample_tensor(DType::f32));
+    out.write_text("layers/dense/vars", "name", "dense", Hdf5Text::variable_utf8);
+    out.write_texts("", "layer_names", {"dense", "dense_1"}, Hdf5Text::variable_ascii);
+    out.close();
+  }
+  const std::string good = bytes_of(path("good.h5"));
+  const std::size_t heap = good.find("GCOL");
+  ASSERT_NE(heap, std::string::npos);
+  const auto read_all = [&](std::size_t at, char with) {
+    std::string bad = good;
+    std::fill_n(bad.begin() + static_cast<std::ptrdiff_t>(at), std::min<std::size_t>(24, bad.size() - at), with);
+    std::ofstream(path("bad.h5"), std::ios::binary) << bad;
+    return error_of([&] {
+      const Hdf5File in = Hdf5File::open(path("bad.h5"));
+      in.read_texts("", "layer_names");
+      in.read_text("layers/dense/vars", "name");
+      in.read("layers/dense/vars/0");
+    });
+  };
+  const std::string in_heap = read_all(heap + 40, '\xff');
+  EXPECT_NE(in_heap.find("is damaged: the texts at byte"), std::string::npos) << in_heap;
+  for (const std::size_t at : {0, 96}) {  // the superblock, the root group
+    const std::string message = read_all(at, '\xff');
+    EXPECT_NE(message.find("cannot be opened as an HDF5 file"), std::string::npos) << message;
+  }
 }
 
 TEST_F(Hdf5FileTest, LinksOutOfTheTreeAreRefused) {

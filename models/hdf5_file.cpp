@@ -1,6 +1,10 @@
 #include "models/hdf5_file.h"
 
-#include <algorithm>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <limits>
 
 #include "core/base/error.h"
@@ -199,8 +203,13 @@ Hdf5File Hdf5File::create(const fs::path& file) {
   impl->name = file.string();
   impl->bytes = std::numeric_limits<std::int64_t>::max();
   impl->heaps_checked = true;
+  impl->target = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (impl->target < 0) throw Error(impl->name, std::string("cannot be created: ") + std::strerror(errno));
   const Session session;
+  // HDF5 1.10 cannot close a file whose data does not fit on the disk, and crashes at exit. So it builds the file in
+  // memory, and the writing is ours.
   const Handle access = access_properties();
+  H5Pset_fapl_core(access.get(), std::size_t{1} << 22, false);
   impl->file = {H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};
   if (!impl->file.valid()) throw Error(impl->name, "cannot be created: " + hdf5::last_error());
   return Hdf5File(std::move(impl));
@@ -209,9 +218,30 @@ Hdf5File Hdf5File::create(const fs::path& file) {
 void Hdf5File::close() {
   const Session session;
   if (!impl_->file.valid()) return;
-  if (H5Fflush(impl_->file.get(), H5F_SCOPE_GLOBAL) < 0)
-    throw Error(impl_->name, "cannot be written: " + hdf5::last_error());
-  if (H5Fclose(impl_->file.release()) < 0) throw Error(impl_->name, "cannot be written: " + hdf5::last_error());
+  if (impl_->target >= 0) impl_->write_image();
+  if (H5Fclose(impl_->file.release()) < 0) throw Error(impl_->name, "cannot be closed: " + hdf5::last_error());
+}
+
+void Hdf5File::Impl::write_image() {
+  hsize_t size = 0;
+  void* memory = nullptr;  // for files in memory: where the pointer to the first byte is
+  if (H5Fflush(file.get(), H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(file.get(), &size) < 0 ||
+      H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &memory) < 0)
+    throw Error(name, "cannot be written: " + hdf5::last_error());
+  const char* data = *static_cast<const char* const*>(memory);
+  while (size > 0) {
+    const ssize_t count = ::write(target, data, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
+    data += count;
+    size -= static_cast<hsize_t>(count);
+  }
+  if (::close(std::exchange(target, -1)) != 0)
+    throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
+}
+
+Hdf5File::Impl::~Impl() {
+  if (target >= 0) ::close(target);
 }
 
 // ---- Groups and data sets

@@ -26,12 +26,12 @@ class Hdf5File {
  public:
   /// For reading. Error when the file is missing, truncated or not HDF5.
   static Hdf5File open(const std::filesystem::path& file);
-  /// For writing; an existing file is emptied.
+  /// For writing; an existing file is emptied. The content is built in memory and written by close().
   static Hdf5File create(const std::filesystem::path& file);
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;
   ~Hdf5File();
-  /// Writes what is pending. Error when that fails (full disk); the destructor would keep it to itself.
+  /// Writes what was built. Error when that fails (full disk). Without it the file stays empty.
   void close();
 
   bool has_group(const std::string& path) const;

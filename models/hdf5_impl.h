@@ -73,7 +73,13 @@ Tensor convert_elements(const Tensor& from, DType to);
 namespace strata {
 
 struct Hdf5File::Impl {
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl();
+
   std::string name;
+  int target = -1;  // where close() writes what was built in memory; -1: nowhere
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
   bool heaps_checked = false;  // or written by ourselves
@@ -90,6 +96,8 @@ struct Hdf5File::Impl {
   Shape shape_of(hid_t space, const std::string& object) const;
   /// Error when the data set keeps its data elsewhere or declares more than there can be.
   void check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const;
+  /// Writes the bytes that HDF5 built in memory to the target.
+  void write_image();
   /// Error when a store of variable-length texts is damaged.
   void check_text_heaps();
   void make_parents(const std::string& path) const;

@@ -209,6 +209,7 @@ TEST_F(Hdf5FileTest, FilesThatAreNotWhatTheyShouldBe) {
   {
     Hdf5File out = Hdf5File::create(path("cut.h5"));
     out.write("x", Tensor(DType::f32, Shape{1000}));
+    out.close();
   }
   fs::resize_file(path("cut.h5"), 3000);
   EXPECT_NE(message("cut.h5").find("truncated file"), std::string::npos) << message("cut.h5");
@@ -245,7 +246,9 @@ TEST_F(Hdf5FileTest, DamagedStructureIsAnErrorAndNoCrash) {
 }
 
 TEST_F(Hdf5FileTest, LinksOutOfTheTreeAreRefused) {
-  { Hdf5File::create(path("other.h5")).write("secret", Tensor::scalar(1.0f)); }
+  Hdf5File other = Hdf5File::create(path("other.h5"));
+  other.write("secret", Tensor::scalar(1.0f));
+  other.close();
   make_raw(path("a.h5"), [&](hid_t file) {
     const hid_t group = H5Gcreate2(file, "real", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(group);

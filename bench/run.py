@@ -32,6 +32,7 @@ def parse_arguments():
     parser.add_argument("--workloads", nargs="+", choices=("mlp", "cnn"), default=["mlp", "cnn"])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--modes", nargs="+", help="only the modes whose name contains one of these words")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the batches of a round, below 1 to try things out")
     parser.add_argument("--output", default=str(HERE / "results"), help="folder of the JSON and Markdown files")
     parser.add_argument("--start-timeout", type=float, default=300, help="seconds until a worker must be ready")
     return parser.parse_args()
@@ -56,7 +57,7 @@ def commands_of(args, workload):
             commands[f"{framework} {mode}"] = [str(python), str(HERE / f"peer_{framework}.py"), *tail, "--mode", mode]
     if args.modes:
         commands = {name: command for name, command in commands.items()
-                    if name == "strata" or any(word in name for word in args.modes)}
+                    if name.startswith("strata") or any(word in name for word in args.modes)}
     return commands
 
 
@@ -84,7 +85,7 @@ class Measurement:
             self.measure_living_workers(timed)
 
     def fail(self, name, error):
-        print(f"  {self.workload} {name}: {error}")
+        print(f"  {self.workload} {name}: {error}", flush=True)
         self.errors[name] = str(error)
         for row in self.values.values():  # a mode that failed half-way has no comparable rounds
             row.pop(name, None)
@@ -108,7 +109,7 @@ class Measurement:
                     continue
                 self.record("start", name, worker.ready_seconds)
                 self.record("memory", name, memory)
-            print(f"  {self.workload} start and memory: round {turn + 1} of {self.args.rounds}")
+            print(f"  {self.workload} start and memory: round {turn + 1} of {self.args.rounds}", flush=True)
 
     def measure_living_workers(self, rows):
         workers = {}
@@ -127,7 +128,7 @@ class Measurement:
 
     def measure_row(self, row, workers):
         count = {"step": STEPS, "infer": INFERENCES}.get(row, {}).get(self.workload)
-        command = row if count is None else f"{row} {count}"
+        command = row if count is None else f"{row} {max(1, round(count * self.args.scale))}"
         first = 0 if row == "fit" else -1  # round -1 warms up and is not recorded; an epoch needs none
         for turn in range(first, self.args.rounds):
             for name in rotated(workers, turn):
@@ -141,7 +142,7 @@ class Measurement:
                     continue
                 if turn >= 0:
                     self.record(row, name, value)
-            print(f"  {self.workload} {row}: round {turn + 1} of {self.args.rounds}")
+            print(f"  {self.workload} {row}: round {turn + 1} of {self.args.rounds}", flush=True)
 
     def record(self, row, name, value):
         if row in self.values:
@@ -153,7 +154,8 @@ def main():
     if args.rounds < 1:
         raise SystemExit("--rounds: expected at least 1")
     result = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-              "threads": args.threads, "rounds": args.rounds, "machine": report.machine(), "workloads": {}}
+              "threads": args.threads, "rounds": args.rounds, "scale": args.scale,
+              "machine": report.machine(), "workloads": {}}
     for workload in args.workloads:
         print(f"{workload}:")
         measurement = Measurement(args, workload)

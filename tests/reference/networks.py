@@ -9,6 +9,10 @@ import numpy as np
 
 import philox
 
+# A float32 run may decide otherwise where a double is closer to a kink than this share of the layer's
+# largest value: the rounding of a sum of a few hundred terms.
+UNDECIDED = 3e-7
+
 
 class Dense:
     def __init__(self, inputs, units):
@@ -60,11 +64,16 @@ class MaxPool2:
     """Windows of 2 by 2, stride 2; of equal values the first in row-major order takes the gradient."""
 
     shapes = []
+    undecided = 0
 
     def forward(self, x, weights, step):
         n, height, width, channels = x.shape
         windows = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 5, 2, 4)
         windows = windows.reshape(n, height // 2, width // 2, channels, 4)
+        ordered = np.sort(windows, axis=-1)
+        gaps = ordered[..., 3] - ordered[..., 2]
+        # Exact ties come from equal patches, where either winner gives the same gradients.
+        self.undecided += int(((gaps > 1e-13) & (gaps <= UNDECIDED * ordered[..., 3].max())).sum())
         return windows.max(axis=-1), (x.shape, windows.argmax(axis=-1))
 
     def backward(self, cache, g):
@@ -76,8 +85,11 @@ class MaxPool2:
 
 class Relu:
     shapes = []
+    undecided = 0
 
     def forward(self, x, weights, step):
+        distances = np.abs(x)
+        self.undecided += int(((distances > 0) & (distances <= UNDECIDED * distances.max())).sum())
         return np.maximum(x, 0.0), x > 0.0
 
     def backward(self, cache, g):
@@ -127,6 +139,10 @@ class Network:
 
     def weight_shapes(self):
         return [shape for layer in self.layers for shape in layer.shapes]
+
+    def undecided(self):
+        """How many ReLU and pooling decisions so far were closer than float32 resolves."""
+        return sum(getattr(layer, "undecided", 0) for layer in self.layers)
 
     def loss_and_gradients(self, weights, x, labels, step):
         """weights: in the order of weight_shapes(); returns the gradients in the same order."""

@@ -108,11 +108,20 @@ Acc read(In x) {
     return static_cast<Acc>(tiles::load(x));
 }
 
+/// Bytes of the widest vector of the level that is compiled.
+#if defined(__AVX512F__)
+constexpr std::size_t vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr std::size_t vector_bytes = 32;
+#else
+constexpr std::size_t vector_bytes = 16;
+#endif
+
 /// At most row_block elements.
 template <class C, class Acc>
 Acc reduce_lanes(const Acc* x, std::size_t n) {
-  constexpr std::size_t lanes = 64 / sizeof(Acc);
-  using Vec [[gnu::vector_size(64)]] = Acc;
+  constexpr std::size_t lanes = vector_bytes / sizeof(Acc);
+  using Vec [[gnu::vector_size(vector_bytes)]] = Acc;
   Acc total = C::template identity<Acc>();
   std::size_t i = 0;
   if (n >= lanes) {

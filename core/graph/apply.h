@@ -105,7 +105,7 @@ auto apply_promoted(const Op& op, int first, const A&... a) {
 }  // namespace detail
 
 /// a + b of one type, as an op of the graph itself: what gradients() adds with.
-struct Accumulate {
+struct STRATA_API Accumulate {
   static constexpr std::string_view name = "accumulate";
   bool operator==(const Accumulate&) const = default;
   Type infer(std::span<const Type> in) const;
@@ -114,7 +114,7 @@ struct Accumulate {
 };
 
 /// The other element type, values converted as C++ does (floats to integers toward zero; to bool: not zero).
-struct Cast {
+struct STRATA_API Cast {
   DType to;
   static constexpr std::string_view name = "cast";
   bool operator==(const Cast&) const = default;

@@ -54,7 +54,7 @@ class SoftmaxLayer final : public Definition {
 void require_not_negative(std::string_view where, const std::string& argument, double value) {
   if (!(value >= 0))
     throw Error(where, argument + " of a ReLU layer cannot be a negative value. Received: " + argument + "=" +
-                           std::to_string(value));
+                           to_python(value));
 }
 }  // namespace
 

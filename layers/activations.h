@@ -69,7 +69,7 @@ A linear(const A& x) { return x; }
 template <ArrayOperand A>
 auto leaky_relu(const A& x, SlopeOptions o = {}) { return where(x > 0.0, x, o.negative_slope * x); }
 template <ArrayOperand A>
-auto relu6(const A& x) { return clip(x, 0.0, 6.0); }
+auto relu6(const A& x) { return where(x < 6.0, strata::relu(x), 6.0); }
 
 /// max_value where x >= max_value, x between threshold and max_value, negative_slope * (x - threshold) below.
 template <ArrayOperand A>

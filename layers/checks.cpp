@@ -1,5 +1,8 @@
 #include "layers/checks.h"
 
+#include <array>
+#include <charconv>
+
 #include "core/base/error.h"
 
 namespace strata::layers {
@@ -12,6 +15,12 @@ std::string place(std::string_view class_name, std::string_view name) {
 
 std::string to_keras_string(const Size2& s) {
   return "(" + std::to_string(s.height) + ", " + std::to_string(s.width) + ")";
+}
+
+std::string to_python(double x) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), x).ptr;
+  return std::string(text.data(), end);
 }
 
 void require_positive(std::string_view where, std::string_view argument, std::int64_t value) {

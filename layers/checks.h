@@ -29,6 +29,9 @@ std::int64_t known_size(std::string_view where, const Shape&, std::int64_t axis)
 /// `(2, 2)`, as Keras prints sizes.
 std::string to_keras_string(const Size2&);
 
+/// A number in few digits: `1.5`, `0.001`.
+std::string to_python(double);
+
 /// What Keras's autocast gives a layer with weights in f32: floats of other widths and integers become f32.
 inline Value to_compute(const Value& x) { return cast(x, DType::f32); }
 

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "core/graph/names.h"
-#include "core/kernels/philox_fill.h"
+#include "core/device/seed.h"
+#include "core/ops/binary.h"
 #include "core/ops/fill.h"
 #include "core/ops/random.h"
+#include "core/ops/transpose.h"
+#include "layers/checks.h"
 
 namespace strata {
 
@@ -18,30 +21,30 @@ Initializer::Initializer(std::string class_name, Config config, Fill fill, std::
 Initializer::Initializer(const char* identifier) : Initializer(std::string(identifier)) {}
 
 Initializer::Initializer(const std::string& identifier) {
-  using namespace initializers;
+  namespace make = initializers;
   using Make = Initializer (*)();
   static const std::map<std::string, Make, std::less<>> known{
-      {"zeros", [] { return Zeros(); }},
-      {"zero", [] { return Zeros(); }},
-      {"ones", [] { return Ones(); }},
-      {"one", [] { return Ones(); }},
-      {"constant", [] { return Constant(); }},
-      {"random_normal", [] { return RandomNormal(); }},
-      {"normal", [] { return RandomNormal(); }},
-      {"random_uniform", [] { return RandomUniform(); }},
-      {"uniform", [] { return RandomUniform(); }},
-      {"truncated_normal", [] { return TruncatedNormal(); }},
-      {"variance_scaling", [] { return VarianceScaling(); }},
-      {"glorot_uniform", [] { return GlorotUniform(); }},
-      {"glorot_normal", [] { return GlorotNormal(); }},
-      {"lecun_uniform", [] { return LecunUniform(); }},
-      {"lecun_normal", [] { return LecunNormal(); }},
-      {"he_uniform", [] { return HeUniform(); }},
-      {"he_normal", [] { return HeNormal(); }},
-      {"orthogonal", [] { return Orthogonal(); }},
-      {"orthogonal_initializer", [] { return Orthogonal(); }},
-      {"identity", [] { return Identity(); }},
-      {"identity_initializer", [] { return Identity(); }},
+      {"zeros", [] { return make::Zeros(); }},
+      {"zero", [] { return make::Zeros(); }},
+      {"ones", [] { return make::Ones(); }},
+      {"one", [] { return make::Ones(); }},
+      {"constant", [] { return make::Constant(); }},
+      {"random_normal", [] { return make::RandomNormal(); }},
+      {"normal", [] { return make::RandomNormal(); }},
+      {"random_uniform", [] { return make::RandomUniform(); }},
+      {"uniform", [] { return make::RandomUniform(); }},
+      {"truncated_normal", [] { return make::TruncatedNormal(); }},
+      {"variance_scaling", [] { return make::VarianceScaling(); }},
+      {"glorot_uniform", [] { return make::GlorotUniform(); }},
+      {"glorot_normal", [] { return make::GlorotNormal(); }},
+      {"lecun_uniform", [] { return make::LecunUniform(); }},
+      {"lecun_normal", [] { return make::LecunNormal(); }},
+      {"he_uniform", [] { return make::HeUniform(); }},
+      {"he_normal", [] { return make::HeNormal(); }},
+      {"orthogonal", [] { return make::Orthogonal(); }},
+      {"orthogonal_initializer", [] { return make::Orthogonal(); }},
+      {"identity", [] { return make::Identity(); }},
+      {"identity_initializer", [] { return make::Identity(); }},
   };
   const auto found = known.find(snake_case(identifier));
   if (found == known.end()) throw Error("initializer", "Could not interpret initializer identifier: " + identifier);
@@ -58,43 +61,7 @@ namespace {
 
 ConfigValue seed_config(std::int64_t seed) { return seed < 0 ? ConfigValue(nullptr) : ConfigValue(seed); }
 
-philox::Stream stream_of(std::uint64_t seed, philox::Word attempt = 0) {
-  return {philox::key_from_seed(seed), 0, attempt};
-}
-
-template <class F>
-Tensor fill_real(std::string_view name, const Shape& shape, DType dtype, F&& fill) {
-  if (dtype != DType::f32 && dtype != DType::f64)
-    fail_expected(std::string("initializer ") + std::string(name), "f32 or f64", to_string(dtype));
-  Tensor t(dtype, shape);
-  if (dtype == DType::f32)
-    fill(t.mutable_data<float>());
-  else
-    fill(t.mutable_data<double>());
-  return t;
-}
-
-template <class T>
-void normal(std::span<T> out, std::uint64_t seed, double mean, double stddev) {
-  philox::fill_normal(out.data(), 0, out.size(), stream_of(seed));
-  for (T& x : out) x = static_cast<T>(mean + stddev * static_cast<double>(x));
-}
-
-template <class T>
-void uniform(std::span<T> out, std::uint64_t seed, double low, double high) {
-  philox::fill_uniform(out.data(), 0, out.size(), stream_of(seed));
-  for (T& x : out) x = static_cast<T>(low + (high - low) * static_cast<double>(x));
-}
-
-template <class T>
-void truncated_normal(std::span<T> out, std::uint64_t seed, double mean, double stddev) {
-  philox::fill_normal(out.data(), 0, out.size(), stream_of(seed));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    T x = out[i];
-    for (philox::Word attempt = 1; std::fabs(x) > T(2); ++attempt) philox::normal_at(i, stream_of(seed, attempt), x);
-    out[i] = static_cast<T>(mean + stddev * static_cast<double>(x));
-  }
-}
+Tensor draw(const Op& op, std::uint64_t seed) { return apply_all(op, Tensors{random_state(seed)})[0]; }
 
 struct Fans {
   double in = 1, out = 1;
@@ -117,7 +84,7 @@ double variance_of(const VarianceScalingOptions& o, const Shape& shape) {
 void check(const VarianceScalingOptions& o) {
   const std::string where = "initializer VarianceScaling";
   if (!(o.scale > 0))
-    throw Error(where, "Argument `scale` must be positive float. Received: scale=" + std::to_string(o.scale));
+    throw Error(where, "Argument `scale` must be positive float. Received: scale=" + layers::to_python(o.scale));
   if (o.mode != "fan_in" && o.mode != "fan_out" && o.mode != "fan_avg")
     throw Error(where, "Invalid `mode` argument: " + o.mode + ". Please use one of 'fan_in', 'fan_out', 'fan_avg'");
   if (o.distribution != "truncated_normal" && o.distribution != "untruncated_normal" && o.distribution != "uniform")
@@ -129,16 +96,11 @@ Initializer scaled(std::string class_name, Config config, const VarianceScalingO
   check(o);
   // Standard deviation of a normal distribution that is cut off at two of its standard deviations.
   constexpr double truncated_deviation = 0.87962566103423978;
-  const auto fill = [o, class_name](const Shape& shape, DType dtype, std::uint64_t seed) {
-    const double variance = variance_of(o, shape);
-    return fill_real(class_name, shape, dtype, [&](auto out) {
-      if (o.distribution == "uniform")
-        uniform(out, seed, -std::sqrt(3 * variance), std::sqrt(3 * variance));
-      else if (o.distribution == "truncated_normal")
-        truncated_normal(out, seed, 0, std::sqrt(variance) / truncated_deviation);
-      else
-        normal(out, seed, 0, std::sqrt(variance));
-    });
+  const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
+    const double deviation = std::sqrt(variance_of(o, shape)), limit = std::sqrt(3.0) * deviation;
+    if (o.distribution == "uniform") return draw(strata::RandomUniform{shape, -limit, limit, 0, dtype}, seed);
+    if (o.distribution == "untruncated_normal") return draw(strata::RandomNormal{shape, 0, deviation, 0, dtype}, seed);
+    return draw(strata::TruncatedNormal{shape, 0, deviation / truncated_deviation, 0, dtype}, seed);
   };
   return Initializer(std::move(class_name), std::move(config), fill, o.seed);
 }
@@ -165,18 +127,15 @@ void orthonormalize(std::vector<double>& a, std::size_t rows, std::size_t column
   }
 }
 
-template <class T>
-void orthogonal(std::span<T> out, const Shape& shape, std::uint64_t seed, double gain) {
-  if (out.empty()) return;
-  const auto last = static_cast<std::size_t>(shape.back());
-  const std::size_t first = out.size() / last;
-  const std::size_t rows = std::max(first, last), columns = std::min(first, last);
-  std::vector<double> a(rows * columns);
-  philox::fill_normal(a.data(), 0, a.size(), stream_of(seed));
-  orthonormalize(a, rows, columns);
-  for (std::size_t i = 0; i < first; ++i)
-    for (std::size_t j = 0; j < last; ++j)
-      out[i * last + j] = static_cast<T>(gain * (first >= last ? a[i * columns + j] : a[j * columns + i]));
+Tensor orthogonal(const Shape& shape, std::uint64_t seed, double gain) {
+  const std::int64_t last = shape.back(), first = last == 0 ? 0 : shape.elements() / last;
+  const std::int64_t rows = std::max(first, last), columns = std::min(first, last);
+  const Tensor drawn = draw(strata::RandomNormal{{rows, columns}, 0, 1, 0, DType::f64}, seed);
+  std::vector<double> a(drawn.data<double>().begin(), drawn.data<double>().end());
+  orthonormalize(a, static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  for (double& x : a) x *= gain;
+  const Tensor q = Tensor::from({rows, columns}, a);
+  return (first >= last ? q : transpose(q)).with_shape(shape);
 }
 }  // namespace
 
@@ -195,14 +154,14 @@ Initializer Constant(double value) {
 
 Initializer RandomNormal(const NormalOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
-    return fill_real("RandomNormal", shape, dtype, [&](auto out) { normal(out, seed, o.mean, o.stddev); });
+    return draw(strata::RandomNormal{shape, o.mean, o.stddev, 0, dtype}, seed);
   };
   return Initializer("RandomNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill, o.seed);
 }
 
 Initializer RandomUniform(const UniformOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
-    return fill_real("RandomUniform", shape, dtype, [&](auto out) { uniform(out, seed, o.minval, o.maxval); });
+    return draw(strata::RandomUniform{shape, o.minval, o.maxval, 0, dtype}, seed);
   };
   return Initializer("RandomUniform", {{"seed", seed_config(o.seed)}, {"minval", o.minval}, {"maxval", o.maxval}}, fill,
                      o.seed);
@@ -210,7 +169,7 @@ Initializer RandomUniform(const UniformOptions& o) {
 
 Initializer TruncatedNormal(const NormalOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
-    return fill_real("TruncatedNormal", shape, dtype, [&](auto out) { truncated_normal(out, seed, o.mean, o.stddev); });
+    return draw(strata::TruncatedNormal{shape, o.mean, o.stddev, 0, dtype}, seed);
   };
   return Initializer("TruncatedNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill,
                      o.seed);
@@ -232,7 +191,7 @@ Initializer Orthogonal(const OrthogonalOptions& o) {
   const auto fill = [gain = o.gain](const Shape& shape, DType dtype, std::uint64_t seed) {
     if (shape.rank() < 2)
       fail_expected("initializer Orthogonal", "a shape of at least two dimensions", to_string(shape));
-    return fill_real("Orthogonal", shape, dtype, [&](auto out) { orthogonal(out, shape, seed, gain); });
+    return cast(orthogonal(shape, seed, gain), dtype);
   };
   return Initializer("Orthogonal", {{"seed", seed_config(o.seed)}, {"gain", o.gain}}, fill, o.seed);
 }
@@ -240,12 +199,7 @@ Initializer Orthogonal(const OrthogonalOptions& o) {
 Initializer Identity(const GainOptions& o) {
   const auto fill = [gain = o.gain](const Shape& shape, DType dtype, std::uint64_t) {
     if (shape.rank() != 2) fail_expected("initializer Identity", "a shape of two dimensions", to_string(shape));
-    return fill_real("Identity", shape, dtype, [&]<class T>(std::span<T> out) {
-      std::ranges::fill(out, T(0));
-      const auto columns = static_cast<std::size_t>(shape[1]);
-      for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(shape[0]), columns); ++i)
-        out[i * columns + i] = static_cast<T>(gain);
-    });
+    return cast(eye(shape[0], shape[1], DType::f64) * gain, dtype);
   };
   return Initializer("Identity", {{"gain", o.gain}}, fill, 0);
 }

@@ -35,7 +35,7 @@ class STRATA_API Initializer {
 };
 
 /// Keras's initializers. `seed` < 0 stands for Keras's None: each call draws from the process seed. Random ones fill
-/// f32 and f64, the constants any element type; other types are an error. Equal seeds and shapes give equal values.
+/// floating types, the constants any. Equal seeds and shapes give equal values (core/ops/random.h).
 namespace initializers {
 
 struct SeedOptions {
@@ -68,7 +68,7 @@ STRATA_API Initializer Ones();
 STRATA_API Initializer Constant(double value = 0.0);
 STRATA_API Initializer RandomNormal(const NormalOptions& = {});
 STRATA_API Initializer RandomUniform(const UniformOptions& = {});
-/// Normal numbers, drawn again while they lie more than two standard deviations from the mean.
+/// Normal numbers within two standard deviations of the mean; their own standard deviation is 0.88 of `stddev`.
 STRATA_API Initializer TruncatedNormal(const NormalOptions& = {});
 /// With n = max(1, fan): truncated normal numbers of standard deviation sqrt(scale / n) after truncation, normal ones,
 /// or uniform ones within sqrt(3 scale / n). Fans of a weight of shape [..., in, out]: in and out times the product of

@@ -5,6 +5,7 @@
 
 #include "core/graph/names.h"
 #include "core/ops/ops.h"
+#include "layers/checks.h"
 
 namespace strata {
 
@@ -30,7 +31,7 @@ namespace {
 void require_factor(std::string_view where, std::string_view name, double value) {
   if (!std::isfinite(value) || value < 0)
     throw Error(where, "Invalid value for argument " + std::string(name) + ": expected a non-negative float. Received: " +
-                           std::string(name) + "=" + std::to_string(value));
+                           std::string(name) + "=" + layers::to_python(value));
 }
 
 /// 1 where two different rows (or columns) meet.

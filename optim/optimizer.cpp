@@ -247,7 +247,8 @@ Config Optimizer::config() const {
   c.set("ema_momentum", 0.99);
   for (const char* absent : {"ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"})
     c.set(absent, nullptr);
-  for (const auto& [key, value] : s.rule->config().items()) c.set(key, value);
+  const Config own = s.rule->config();
+  for (const auto& [key, value] : own.items()) c.set(key, value);
   return c;
 }
 

@@ -1,5 +1,6 @@
 #include "layers/dense.h"
 
+#include "core/ops/matmul.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/config_values.h"
@@ -27,14 +28,8 @@ class DenseLayer final : public Definition {
   }
 
   Value call(Value x, Mode) override {
-    Shape output = x.shape();
-    output[-1] = units_;
-    x = to_compute(x);
-    // Leading axes become rows of one product.
-    if (output.rank() > 2) x = reshape(x, {output.slice(0, output.rank() - 1).elements(), x.shape().back()});
-    Value y = matmul(x, kernel_);
+    Value y = matmul(to_compute(x), kernel_);
     if (o_.use_bias) y = y + bias_;
-    if (output.rank() > 2) y = reshape(y, output);
     return o_.activation(y);
   }
 

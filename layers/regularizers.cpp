@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/graph/names.h"
+#include "core/ops/matmul.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 
@@ -74,7 +75,7 @@ Regularizer OrthogonalRegularizer(double factor, const std::string& mode) {
     if (size < 2) return 0.0 * sum(x);  // no pair
     const Value length = sum(square(x), {rows ? 1 : 0}, {.keepdims = true});
     const Value unit = x * rsqrt(maximum(length, 1e-12));
-    const Value products = rows ? matmul(unit, transpose(unit)) : matmul(transpose(unit), unit);
+    const Value products = matmul(unit, unit, {.transpose_a = !rows, .transpose_b = rows});
     const double pairs = 0.5 * static_cast<double>(size) * static_cast<double>(size - 1);
     return factor * 0.5 / pairs * sum(abs(products * off_diagonal(size)));
   });

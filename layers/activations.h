@@ -88,11 +88,14 @@ auto elu(const A& x, AlphaOptions o = {}) { return where(x > 0.0, x, o.alpha * e
 /// max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))
 template <ArrayOperand A>
 auto celu(const A& x, AlphaOptions o = {}) {
-  return strata::relu(x) + o.alpha * expm1(minimum(x, 0.0) / o.alpha);
+  return maximum(x, 0.0) + o.alpha * expm1(minimum(x, 0.0) / o.alpha);
 }
-/// 1.0507... * elu(x, 1.6733...): Klambauer and others, "Self-normalizing neural networks", 2017.
+/// 1.0507... * elu(x, 1.6733...): Klambauer and others, "Self-normalizing neural networks", 2017. Slope 1.0507... at 0.
 template <ArrayOperand A>
-auto selu(const A& x) { return 1.0507009873554805 * elu(x, {.alpha = 1.6732632423543772}); }
+auto selu(const A& x) {
+  constexpr double scale = 1.0507009873554805, alpha = 1.6732632423543772;
+  return where(x >= 0.0, scale * x, scale * alpha * expm1(minimum(x, 0.0)));
+}
 /// x * Phi(x) with the normal distribution function, or its approximation by tanh.
 template <ArrayOperand A>
 auto gelu(const A& x, GeluOptions o = {}) {
@@ -121,9 +124,9 @@ template <ArrayOperand A>
 auto softsign(const A& x) { return x / (1.0 + abs(x)); }
 template <ArrayOperand A>
 auto log_sigmoid(const A& x) { return -strata::softplus(-x); }
-/// 0 below -1, 1 above 1, (x + 1) / 2 between.
+/// 0 up to -1, 1 from 1 on, (x + 1) / 2 between.
 template <ArrayOperand A>
-auto sparse_sigmoid(const A& x) { return clip(0.5 * (x + 1.0), 0.0, 1.0); }
+auto sparse_sigmoid(const A& x) { return where(x <= -1.0, 0.0, where(x >= 1.0, 1.0, 0.5 * (x + 1.0))); }
 template <ArrayOperand A>
 auto hard_tanh(const A& x) { return clip(x, -1.0, 1.0); }
 template <ArrayOperand A>
@@ -158,19 +161,21 @@ auto glu(const A& x, AxisOptions o = {}) {
   return halves[0] * strata::sigmoid(halves[1]);
 }
 
-/// The point of the probability simplex nearest to x along the axis: Martins and Astudillo, "From softmax to sparsemax",
-/// 2016. An entry belongs to the support if 1 + k x > S, where k and S count and sum the entries that are not smaller;
-/// comparing all pairs takes memory of the axis' size squared.
+/// relu(x - t) along the axis. With the entries in falling order, S_k the sum of the first k, and K the last k for which
+/// 1 + k x_k > S_k, Keras 3 takes t = (S_1 + ... + S_K - 1) / K, and so does this. (Martins and Astudillo, "From softmax
+/// to sparsemax", 2016, have S_K there, which differs for K > 1.) All pairs are compared: memory of the axis' size squared.
 template <ArrayOperand A>
 auto sparsemax(const A& input, AxisOptions o = {}) {
   const auto x = detail::as_floating(input);
   const std::int64_t axis = o.axis < 0 ? o.axis + x.shape().rank() : o.axis;
-  const auto mine = expand_dims(x, axis + 1), other = expand_dims(x, axis);
-  const auto not_smaller = cast(stop_gradient(other >= mine), x.dtype());
-  const auto count = sum(not_smaller, {axis + 1}), total = sum(not_smaller * stop_gradient(other), {axis + 1});
-  const auto in_support = stop_gradient(cast(1.0 + count * x > total, x.dtype()));
+  const auto mine = stop_gradient(expand_dims(x, axis + 1)), other = stop_gradient(expand_dims(x, axis));
+  const auto not_smaller = cast(other >= mine, x.dtype()), larger = cast(other > mine, x.dtype());
+  const auto count = sum(not_smaller, {axis + 1}), total = sum(not_smaller * other, {axis + 1});
+  const auto place = 0.5 * (sum(larger, {axis + 1}) + count + 1.0);  // in falling order; equal entries share the mean
+  const auto in_support = cast(1.0 + count * stop_gradient(x) > total, x.dtype());
   const ReduceOptions keep{.keepdims = true};
-  const auto threshold = (sum(in_support * x, {axis}, keep) - 1.0) / sum(in_support, {axis}, keep);
+  const auto size = sum(in_support, {axis}, keep);
+  const auto threshold = (sum(in_support * (size - place + 1.0) * x, {axis}, keep) - 1.0) / size;
   return strata::relu(x - threshold);
 }
 

@@ -92,7 +92,9 @@ class Conv2DTransposeLayer final : public Definition {
   }
 
   Value call(Value x, Mode) override {
-    Value y = transposed(to_compute(x));
+    OutputPadding extra;
+    if (o_.output_padding) extra = {o_.output_padding->height, o_.output_padding->width};
+    Value y = conv2d_transpose(to_compute(x), kernel_, window_of(o_.strides, o_.padding, o_.dilation_rate), extra);
     if (o_.use_bias) y = y + bias_;
     return o_.activation(y);
   }
@@ -117,8 +119,6 @@ class Conv2DTransposeLayer final : public Definition {
   }
 
  private:
-  Value transposed(const Value& x) const;
-
   std::int64_t filters_;
   Size2 kernel_size_;
   Conv2DTransposeOptions o_;

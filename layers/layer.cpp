@@ -103,7 +103,14 @@ void Base::ensure_built(const Shapes& inputs) {
   const CallScope scope(name_, Mode::infer, trainable_);
   check_inputs(inputs);
   if (built_) return;
-  build_inputs(inputs);
+  try {
+    build_inputs(inputs);
+  } catch (...) {  // a later call starts from nothing
+    weights_.clear();
+    regularizers_.clear();
+    state_.clear();
+    throw;
+  }
   built_ = true;
 }
 

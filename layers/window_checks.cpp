@@ -41,4 +41,8 @@ void require_pooled_output(std::string_view where, const Shape& input, const Siz
                          to_keras_string(strides) + "`, `padding=" + padding + "`.");
 }
 
+Window2D window_of(const Size2& strides, const std::string& padding, const Size2& dilation, std::int64_t groups) {
+  return {{strides.height, strides.width}, padding_from_string(padding), {dilation.height, dilation.width}, groups};
+}
+
 }  // namespace strata::layers

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/shape.h"
+#include "core/ops/conv2d.h"
 #include "layers/arguments.h"
 
 /// Checks of layers that move a window over an image. Internal.
@@ -18,5 +19,8 @@ void require_output(std::string_view where, const Shape& input, const Shape& ker
 /// The same for a pooling window.
 void require_pooled_output(std::string_view where, const Shape& input, const Size2& pool, const Size2& strides,
                            const std::string& padding);
+
+/// As the ops take it.
+Window2D window_of(const Size2& strides, const std::string& padding, const Size2& dilation, std::int64_t groups = 1);
 
 }  // namespace strata::layers

@@ -67,11 +67,10 @@ TEST(Activations, WorkOnTensorsAndSymbols) {
   EXPECT_EQ(activations::sparsemax(s).shape(), Shape({open_dim, 6}));
 }
 
+// By Keras's rule: (0, 3, 1) has K = 1 and t = 2; (-1, -1, -1) has K = 3 and t = (-1 - 2 - 3 - 1) / 3.
 TEST(Activations, SparsemaxOfTiesAndOtherAxes) {
-  const Tensor x = Tensor::from({3, 2}, {1.0f, 5.0f, 1.0f, 0.0f, 0.0f, 5.0f});
-  const Tensor y = activations::sparsemax(x, {.axis = 0});
-  const std::vector<float> wanted{0.5f, 0.5f, 0.5f, 0.0f, 0.0f, 0.5f};
-  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(y.at<float>(static_cast<std::int64_t>(i)), wanted[i], 1e-6f);
+  const Tensor x = Tensor::from({3, 2}, {0.0f, -1.0f, 3.0f, -1.0f, 1.0f, -1.0f});
+  testing::expect_values(activations::sparsemax(x, {.axis = 0}), {0, 4 / 3.0f, 1, 4 / 3.0f, 0, 4 / 3.0f});
 }
 
 TEST(Activations, NamesAndAliases) {

@@ -49,7 +49,21 @@ Graph rewrite(const Graph& g, const RewriteRule& rule) {
   return out;
 }
 
+namespace {
+void check_roots(const Values& outputs, const Updates& updates) {
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (!outputs[i]) throw Error("function", "output " + std::to_string(i) + " is an empty value");
+  for (const Update& u : updates) {
+    const std::string where = "update of '" + u.variable.path() + "'";
+    if (!u.value) throw Error(where, "is an empty value");
+    if (u.value.type() != u.variable.value().type())
+      fail_expected(where, to_string(u.variable.value().type()), to_string(u.value.type()));
+  }
+}
+}  // namespace
+
 Graph lower(const Values& outputs, const Updates& updates) {
+  check_roots(outputs, updates);
   Values all = outputs;
   for (const Update& u : updates) all.push_back(u.value);
   Updates in_order = collect_effects(all).updates;

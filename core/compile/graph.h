@@ -29,7 +29,7 @@ using RewriteRule = std::function<std::optional<Values>(const NodePtr& node, con
 Graph rewrite(const Graph&, const RewriteRule&);
 
 /// A step ready for the passes: the effects of layers joined to `updates`, one update for each variable, `pending` reads
-/// resolved.
+/// resolved. Error for empty values and for an update of another type than its variable.
 Graph lower(const Values& outputs, const Updates& updates);
 
 // Passes, each in a file of its own.

@@ -48,6 +48,7 @@ class PlanBuilder {
   };
 
   bool may_overwrite(const Node& node, int input, int output) const {
+    if (!plan_->options_.reuse_memory) return false;
     const auto& pairs = kernels_.at(&node).in_place;
     return std::any_of(pairs.begin(), pairs.end(), [&](const InPlace& p) { return p.input == input && p.output == output; });
   }

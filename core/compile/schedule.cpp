@@ -78,11 +78,13 @@ class Scheduler {
     const bool is_output = std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const Value& v) { return same(v, u.value); });
     if (is_output) return;
     bool allowed = false;
+    int reads = 0;  // a second one, through a view, would see half-written memory
     for (std::size_t i = 0; i < node.inputs().size(); ++i) {
-      const auto* read = node.input(i).node()->op().as<ReadVariable>();
-      allowed = allowed || (read && read->variable == u.variable && rules_.may_overwrite(node, static_cast<int>(i), u.value.index()));
+      if (variable_behind(node.input(i)) != u.variable.id()) continue;
+      ++reads;
+      allowed = allowed || (is_leaf(*node.input(i).node()) && rules_.may_overwrite(node, static_cast<int>(i), u.value.index()));
     }
-    if (!allowed) return;
+    if (!allowed || reads > 1) return;
     std::vector<int>& slots = schedule_.in_place_updates[&node];
     slots.resize(node.types().size(), -1);
     if (slots[static_cast<std::size_t>(u.value.index())] != -1) return;  // one result into two variables

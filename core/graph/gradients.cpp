@@ -1,6 +1,8 @@
 #include "core/graph/gradients.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <queue>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -8,6 +10,34 @@
 #include "core/graph/context.h"
 
 namespace strata {
+
+namespace {
+/// Program order keeps forward before backward, so that memory is freed early. Rewriting may have given a node an input
+/// that was made later, so numbers only choose among nodes whose inputs are done.
+std::vector<NodePtr> in_program_order(const std::vector<NodePtr>& nodes) {
+  std::unordered_map<const Node*, std::size_t> index;
+  for (std::size_t i = 0; i < nodes.size(); ++i) index[nodes[i].get()] = i;
+  std::vector<std::vector<std::size_t>> users(nodes.size());
+  std::vector<std::size_t> waiting(nodes.size());
+  using Key = std::pair<std::uint64_t, std::size_t>;
+  std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    waiting[i] = nodes[i]->inputs().size();
+    for (const Value& v : nodes[i]->inputs()) users[index.at(v.node().get())].push_back(i);
+    if (waiting[i] == 0) ready.emplace(nodes[i]->order(), i);
+  }
+  std::vector<NodePtr> order;
+  order.reserve(nodes.size());
+  while (!ready.empty()) {
+    const std::size_t next = ready.top().second;
+    ready.pop();
+    order.push_back(nodes[next]);
+    for (std::size_t u : users[next])
+      if (--waiting[u] == 0) ready.emplace(nodes[u]->order(), u);
+  }
+  return order;
+}
+}  // namespace
 
 std::vector<NodePtr> topological_order(const Values& values) {
   std::vector<NodePtr> order;
@@ -29,9 +59,7 @@ std::vector<NodePtr> topological_order(const Values& values) {
       }
     }
   }
-  // Depth first is a valid order; program order keeps forward before backward, so that memory is freed early.
-  std::stable_sort(order.begin(), order.end(), [](const NodePtr& a, const NodePtr& b) { return a->order() < b->order(); });
-  return order;
+  return in_program_order(order);
 }
 
 namespace {

@@ -189,8 +189,8 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
 
 /// A running mean that weighs each batch by its size.
 void Trainer::track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates) {
-  Metric& metric = tracker(name, metrics::Mean(name));
-  const Updates more = metric.update_mean(value, static_cast<double>(batch));
+  const Metric& metric = tracker(name, metrics::Mean({.name = name}));
+  const Updates more = metric.update(value, {}, constant(static_cast<double>(batch), value.dtype()));
   updates.insert(updates.end(), more.begin(), more.end());
 }
 
@@ -261,7 +261,8 @@ Logs Trainer::logs() {
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {
   for (const Tracker& t : trackers_)
-    if (t.name == log) return t.metric.larger_is_better();
+    if (t.name == log && t.metric.direction() != metrics::Direction::unknown)
+      return t.metric.direction() == metrics::Direction::max;
   return std::nullopt;
 }
 

@@ -38,42 +38,54 @@ thread_local bool inside_task = false;
 }  // namespace
 
 struct ThreadPool::Impl {
-  std::mutex serving;                     // held by the caller whose loop is running
-  std::atomic<std::uint64_t> round{0};    // goes up by one for each loop
-  std::atomic<int> next{0}, remaining{0};
+  static constexpr std::uint64_t closed = 0xffffffffu;  // larger than any count: nothing left to take
+
+  std::mutex serving;  // held by the caller whose loop is running
+  /// The loop's number in the upper half, the next part in the lower. Whoever takes a part changes it from the value it
+  /// saw, so a worker that wakes late can never take a part of a loop it did not mean to serve, and nobody waits for it.
+  std::atomic<std::uint64_t> ticket{closed};
+  std::atomic<std::uint32_t> round{0};
+  std::atomic<int> count{0}, remaining{0};
+  std::atomic<const std::function<void(int)>*> task{nullptr};
   std::atomic<bool> stop{false};
-  const std::function<void(int)>* task = nullptr;
-  int count = 0;
-  std::atomic<int> busy{0};               // workers that may still look at `task`
   std::mutex error_mutex;
   std::exception_ptr error;
   std::vector<std::thread> workers;
 
-  void take_parts() {
+  void take_parts(std::uint32_t wanted) {
     inside_task = true;
-    for (int i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
-      try {
-        (*task)(i);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
-      }
-      remaining.fetch_sub(1);
+    std::uint64_t seen = ticket.load(std::memory_order_acquire);
+    while (static_cast<std::uint32_t>(seen >> 32) == wanted) {
+      const auto part = static_cast<std::uint32_t>(seen);
+      if (part >= static_cast<std::uint32_t>(count.load(std::memory_order_relaxed))) break;
+      const auto* function = task.load(std::memory_order_relaxed);
+      if (!ticket.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      run_part(*function, static_cast<int>(part));
+      seen = ticket.load(std::memory_order_acquire);
     }
     inside_task = false;
+  }
+
+  void run_part(const std::function<void(int)>& function, int part) {
+    try {
+      function(part);
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      if (!error) error = std::current_exception();
+    }
+    if (remaining.fetch_sub(1, std::memory_order_acq_rel) == 1) remaining.notify_all();
   }
 
   void work() {
     const FlushDenormals flush;
     one_openmp_thread();
-    std::uint64_t seen = 0;
+    std::uint32_t seen = 0;
     for (;;) {
       for (int spin = 0; round.load(std::memory_order_acquire) == seen && spin < spins_before_sleep; ++spin) pause();
       while (round.load(std::memory_order_acquire) == seen) round.wait(seen);
       seen = round.load(std::memory_order_acquire);
       if (stop.load()) return;
-      take_parts();
-      if (busy.fetch_sub(1) == 1) busy.notify_one();
+      take_parts(seen);
     }
   }
 };
@@ -97,17 +109,19 @@ void ThreadPool::run(int count, const std::function<void(int)>& task) {
     return;
   }
   Impl& s = *impl_;
-  s.task = &task;
-  s.count = count;
+  const std::uint32_t round = s.round.load(std::memory_order_relaxed) + 1;
+  s.ticket.store(Impl::closed | (std::uint64_t{round} - 1) << 32, std::memory_order_release);
+  s.task.store(&task, std::memory_order_relaxed);
+  s.count.store(count, std::memory_order_relaxed);
   s.error = nullptr;
-  s.remaining = count;
-  s.next = 0;
-  s.busy = static_cast<int>(s.workers.size());
-  s.round.fetch_add(1, std::memory_order_release);
+  s.remaining.store(count, std::memory_order_relaxed);
+  s.ticket.store(std::uint64_t{round} << 32, std::memory_order_release);
+  s.round.store(round, std::memory_order_release);
   s.round.notify_all();
-  s.take_parts();
-  for (int spin = 0; s.busy.load() != 0 && spin < 20 * spins_before_sleep; ++spin) pause();
-  for (int b = s.busy.load(); b != 0; b = s.busy.load()) s.busy.wait(b);
+  s.take_parts(round);
+  for (int spin = 0; s.remaining.load(std::memory_order_acquire) != 0 && spin < 20 * spins_before_sleep; ++spin) pause();
+  for (int left = s.remaining.load(std::memory_order_acquire); left != 0; left = s.remaining.load(std::memory_order_acquire))
+    s.remaining.wait(left);
   if (s.error) std::rethrow_exception(s.error);
 }
 

@@ -81,7 +81,7 @@ class Call {
  private:
   struct Set {
     explicit Set(const std::vector<Argument>& arguments) : stream(cpu_engine()) {
-      for (const Argument& a : arguments) memories.emplace_back(a.desc, cpu_engine(), DNNL_MEMORY_NONE);
+      for (const Argument& a : arguments) memories.push_back(memory(a.desc, cpu_engine(), DNNL_MEMORY_NONE));
     }
     dnnl::stream stream;
     std::vector<memory> memories;
@@ -148,8 +148,8 @@ struct ConvMemory {
       : strides{g.stride_height, g.stride_width},
         dilation{g.dilation_height - 1, g.dilation_width - 1},
         before{g.pad_top, g.pad_left} {
-    const auto after = [](Index in, Index out, Index kernel, Index stride, Index dil, Index pad) {
-      return (out - 1) * stride + (kernel - 1) * dil + 1 - in - pad;
+    const auto after = [](Index in, Index out, Index taps, Index stride, Index dil, Index pad) {
+      return (out - 1) * stride + (taps - 1) * dil + 1 - in - pad;
     };
     behind = {after(g.in_height, g.out_height, g.kernel_height, g.stride_height, g.dilation_height, g.pad_top),
               after(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.dilation_width, g.pad_left)};

@@ -45,12 +45,12 @@ TEST(Updates, ReadersThroughAViewCount) {
 }
 
 TEST(Updates, AViewBesideTheVariableInOneKernel) {
-  // The fused kernel reads w and, under another shape, w again after it has written w + 1.
-  const Variable w("w", counted({4, 4}));
+  // The fused kernel reads w and, through two views, w again after it has written w + 1.
+  const Variable w("w", counted({16}));
   const Value old = w, more = old + 1.0;
-  const Value both = more * 2.0 + reshape(old, {1, 4, 4});
-  const Function step({}, {sum(both, {0})}, {{w, more}});
-  EXPECT_EQ(step({})[0].at<float>(5), 2 * 6.0f + 5);
+  const Value both = more * 2.0 + reshape(reshape(old, {4, 4}), {16});
+  const Function step({}, {sum(reshape(both, {4, 4}), {0})}, {{w, more}});
+  EXPECT_EQ(step({})[0].at<float>(1), 4 * 2 + 3 * (1.0f + 5 + 9 + 13)) << step.plan().dump();
   EXPECT_EQ(w.value().at<float>(5), 6.0f);
 }
 

@@ -271,13 +271,13 @@ class FBetaDefinition : public Definition {
 
   Value result() const override {
     if (variables().empty()) throw Error(who_, "has no result before the first update, which says how many classes there are");
-    using losses::divide_no_nan;
     const Value tp = variables()[0], fp = variables()[1], fn = variables()[2], support = variables()[3];
-    const Value precision = divide_no_nan(tp, tp + fp), recall = divide_no_nan(tp, tp + fn);
+    constexpr double epsilon = 1e-7;  // Keras adds it to every divisor
+    const Value precision = tp / (tp + fp + epsilon), recall = tp / (tp + fn + epsilon);
     const double b = options_.beta * options_.beta;
-    const Value score = (1 + b) * divide_no_nan(precision * recall, b * precision + recall);
+    const Value score = (1 + b) * (precision * recall / (b * precision + recall + epsilon));
     if (options_.average == "macro") return mean(score);
-    if (options_.average == "weighted") return sum(score * divide_no_nan(support, sum(support)));
+    if (options_.average == "weighted") return sum(score * (support / (sum(support) + epsilon)));
     return score;
   }
 

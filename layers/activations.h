@@ -161,7 +161,7 @@ auto glu(const A& x, AxisOptions o = {}) {
   return halves[0] * strata::sigmoid(halves[1]);
 }
 
-/// relu(x - t) along the axis. With the entries in falling order, S_k the sum of the first k, and K the last k for which
+/// max(x - t, 0) along the axis. With the entries in falling order, S_k the sum of the first k, and K the last k for which
 /// 1 + k x_k > S_k, Keras 3 takes t = (S_1 + ... + S_K - 1) / K, and so does this. (Martins and Astudillo, "From softmax
 /// to sparsemax", 2016, have S_K there, which differs for K > 1.) All pairs are compared: memory of the axis' size squared.
 template <ArrayOperand A>
@@ -176,7 +176,7 @@ auto sparsemax(const A& input, AxisOptions o = {}) {
   const ReduceOptions keep{.keepdims = true};
   const auto size = sum(in_support, {axis}, keep);
   const auto threshold = (sum(in_support * (size - place + 1.0) * x, {axis}, keep) - 1.0) / size;
-  return strata::relu(x - threshold);
+  return maximum(x - threshold, 0.0);
 }
 
 }  // namespace activations

@@ -1,6 +1,7 @@
 #include "layers/pooling.h"
 
 #include "core/ops/ops.h"
+#include "core/ops/pool.h"
 #include "layers/checks.h"
 #include "layers/config_values.h"
 #include "layers/window_checks.h"
@@ -20,7 +21,12 @@ class Pooling2DLayer final : public Definition {
     require_pooled_output(describe(), inputs[0], pool_size_, strides_, padding_);
   }
 
-  Value call(Value x, Mode) override { return pooled(to_compute(x)); }
+  Value call(Value x, Mode) override {
+    const PoolWindow2D window{.size = {pool_size_.height, pool_size_.width},
+                              .strides = {strides_.height, strides_.width},
+                              .padding = padding_from_string(padding_)};
+    return kind_ == Pooling::max ? max_pool2d(to_compute(x), window) : average_pool2d(to_compute(x), window);
+  }
 
   Config config() const override {
     return {{"pool_size", to_config(pool_size_)},
@@ -30,8 +36,6 @@ class Pooling2DLayer final : public Definition {
   }
 
  private:
-  Value pooled(const Value& x) const;
-
   Pooling kind_;
   Size2 pool_size_, strides_;
   std::string padding_;

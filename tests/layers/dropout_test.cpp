@@ -1,6 +1,7 @@
 #include "layers/dropout.h"
 
 #include "core/device/seed.h"
+#include "core/ops/binary.h"
 #include "layers/input.h"
 #include "tests/layers/layer_testing.h"
 

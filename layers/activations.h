@@ -15,8 +15,8 @@
 namespace strata {
 
 /// A function of one array that layers apply to what they compute. From Keras's names in lower case ("relu", "swish",
-/// ...) with their default arguments, or from a function Value -> Value. Empty and "linear" are the identity; an unknown
-/// name is an error: "Could not interpret activation function identifier: foo".
+/// ...) with their default arguments, or from a function Value -> Value. Empty and "linear" are the identity; an
+/// unknown name is an error: "Could not interpret activation function identifier: foo".
 class STRATA_API Activation {
  public:
   using Function = std::function<Value(Value)>;
@@ -24,8 +24,8 @@ class STRATA_API Activation {
   Activation(const char* identifier);
   Activation(const std::string& identifier);
   template <class F>
-    requires(!std::same_as<F, Activation> && std::is_invocable_r_v<Value, F, Value>)
-  Activation(F function) : name_("<lambda>"), function_(std::move(function)) {}
+  requires(!std::same_as<F, Activation> && std::is_invocable_r_v<Value, F, Value>) Activation(F function)
+      : name_("<lambda>"), function_(std::move(function)) {}
 
   bool is_linear() const { return function_ == nullptr; }
   Value operator()(const Value& x) const { return function_ ? function_(x) : x; }
@@ -65,11 +65,17 @@ struct SquareplusOptions {
 };
 
 template <ArrayOperand A>
-A linear(const A& x) { return x; }
+A linear(const A& x) {
+  return x;
+}
 template <ArrayOperand A>
-auto leaky_relu(const A& x, SlopeOptions o = {}) { return where(x > 0.0, x, o.negative_slope * x); }
+auto leaky_relu(const A& x, SlopeOptions o = {}) {
+  return where(x > 0.0, x, o.negative_slope * x);
+}
 template <ArrayOperand A>
-auto relu6(const A& x) { return where(x < 6.0, strata::relu(x), 6.0); }
+auto relu6(const A& x) {
+  return where(x < 6.0, strata::relu(x), 6.0);
+}
 
 /// max_value where x >= max_value, x between threshold and max_value, negative_slope * (x - threshold) below.
 template <ArrayOperand A>
@@ -84,7 +90,9 @@ auto relu(const A& x, const ReluOptions& o = {}) {
 
 /// x where x > 0, alpha * (exp(x) - 1) elsewhere.
 template <ArrayOperand A>
-auto elu(const A& x, AlphaOptions o = {}) { return where(x > 0.0, x, o.alpha * expm1(minimum(x, 0.0))); }
+auto elu(const A& x, AlphaOptions o = {}) {
+  return where(x > 0.0, x, o.alpha * expm1(minimum(x, 0.0)));
+}
 /// max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))
 template <ArrayOperand A>
 auto celu(const A& x, AlphaOptions o = {}) {
@@ -103,37 +111,65 @@ auto gelu(const A& x, GeluOptions o = {}) {
   return 0.5 * x * (1.0 + erf(x * 0.7071067811865476));
 }
 template <ArrayOperand A>
-auto sigmoid(const A& x) { return strata::sigmoid(x); }
+auto sigmoid(const A& x) {
+  return strata::sigmoid(x);
+}
 template <ArrayOperand A>
-auto tanh(const A& x) { return strata::tanh(x); }
+auto tanh(const A& x) {
+  return strata::tanh(x);
+}
 template <ArrayOperand A>
-auto softplus(const A& x) { return strata::softplus(x); }
+auto softplus(const A& x) {
+  return strata::softplus(x);
+}
 template <ArrayOperand A>
-auto exponential(const A& x) { return exp(x); }
+auto exponential(const A& x) {
+  return exp(x);
+}
 /// x * sigmoid(x), also called swish.
 template <ArrayOperand A>
-auto silu(const A& x) { return x * strata::sigmoid(x); }
+auto silu(const A& x) {
+  return x * strata::sigmoid(x);
+}
 /// relu6(x + 3) / 6
 template <ArrayOperand A>
-auto hard_sigmoid(const A& x) { return relu6(x + 3.0) / 6.0; }
+auto hard_sigmoid(const A& x) {
+  return relu6(x + 3.0) / 6.0;
+}
 template <ArrayOperand A>
-auto hard_silu(const A& x) { return x * hard_sigmoid(x); }
+auto hard_silu(const A& x) {
+  return x * hard_sigmoid(x);
+}
 template <ArrayOperand A>
-auto mish(const A& x) { return x * strata::tanh(strata::softplus(x)); }
+auto mish(const A& x) {
+  return x * strata::tanh(strata::softplus(x));
+}
 template <ArrayOperand A>
-auto softsign(const A& x) { return x / (1.0 + abs(x)); }
+auto softsign(const A& x) {
+  return x / (1.0 + abs(x));
+}
 template <ArrayOperand A>
-auto log_sigmoid(const A& x) { return -strata::softplus(-x); }
+auto log_sigmoid(const A& x) {
+  return -strata::softplus(-x);
+}
 /// 0 up to -1, 1 from 1 on, (x + 1) / 2 between.
 template <ArrayOperand A>
-auto sparse_sigmoid(const A& x) { return where(x <= -1.0, 0.0, where(x >= 1.0, 1.0, 0.5 * (x + 1.0))); }
+auto sparse_sigmoid(const A& x) {
+  return where(x <= -1.0, 0.0, where(x >= 1.0, 1.0, 0.5 * (x + 1.0)));
+}
 template <ArrayOperand A>
-auto hard_tanh(const A& x) { return clip(x, -1.0, 1.0); }
+auto hard_tanh(const A& x) {
+  return clip(x, -1.0, 1.0);
+}
 template <ArrayOperand A>
-auto tanh_shrink(const A& x) { return x - strata::tanh(x); }
+auto tanh_shrink(const A& x) {
+  return x - strata::tanh(x);
+}
 /// 0 within [-threshold, threshold].
 template <ArrayOperand A>
-auto hard_shrink(const A& x, ShrinkOptions o = {}) { return where(abs(x) > o.threshold, x, 0.0); }
+auto hard_shrink(const A& x, ShrinkOptions o = {}) {
+  return where(abs(x) > o.threshold, x, 0.0);
+}
 /// Toward 0 by threshold, 0 within [-threshold, threshold].
 template <ArrayOperand A>
 auto soft_shrink(const A& x, ShrinkOptions o = {}) {
@@ -141,19 +177,27 @@ auto soft_shrink(const A& x, ShrinkOptions o = {}) {
 }
 /// x where x > limit, `value` elsewhere.
 template <ArrayOperand A>
-auto threshold(const A& x, double limit, double value) { return where(x > limit, x, value); }
+auto threshold(const A& x, double limit, double value) {
+  return where(x > limit, x, value);
+}
 /// (x + sqrt(x^2 + b)) / 2
 template <ArrayOperand A>
-auto squareplus(const A& x, SquareplusOptions o = {}) { return 0.5 * (x + sqrt(square(x) + o.b)); }
+auto squareplus(const A& x, SquareplusOptions o = {}) {
+  return 0.5 * (x + sqrt(square(x) + o.b));
+}
 /// 0 below -1, x above 1, (x + 1)^2 / 4 between.
 template <ArrayOperand A>
 auto sparse_plus(const A& x) {
   return where(x <= -1.0, 0.0, where(x < 1.0, 0.25 * square(x + 1.0), x));
 }
 template <ArrayOperand A>
-auto softmax(const A& x, AxisOptions o = {}) { return strata::softmax(x, o.axis); }
+auto softmax(const A& x, AxisOptions o = {}) {
+  return strata::softmax(x, o.axis);
+}
 template <ArrayOperand A>
-auto log_softmax(const A& x, AxisOptions o = {}) { return strata::log_softmax(x, o.axis); }
+auto log_softmax(const A& x, AxisOptions o = {}) {
+  return strata::log_softmax(x, o.axis);
+}
 /// The first half along the axis times the sigmoid of the second. Error unless the size is even.
 template <ArrayOperand A>
 auto glu(const A& x, AxisOptions o = {}) {
@@ -161,9 +205,10 @@ auto glu(const A& x, AxisOptions o = {}) {
   return halves[0] * strata::sigmoid(halves[1]);
 }
 
-/// max(x - t, 0) along the axis. With the entries in falling order, S_k the sum of the first k, and K the last k for which
-/// 1 + k x_k > S_k, Keras 3 takes t = (S_1 + ... + S_K - 1) / K, and so does this. (Martins and Astudillo, "From softmax
-/// to sparsemax", 2016, have S_K there, which differs for K > 1.) All pairs are compared: memory of the axis' size squared.
+/// max(x - t, 0) along the axis. With the entries in falling order, S_k the sum of the first k, and K the last k for
+/// which 1 + k x_k > S_k, Keras 3 takes t = (S_1 + ... + S_K - 1) / K, and so does this. (Martins and Astudillo, "From
+/// softmax to sparsemax", 2016, have S_K there, which differs for K > 1.) All pairs are compared: memory of the axis'
+/// size squared.
 template <ArrayOperand A>
 auto sparsemax(const A& input, AxisOptions o = {}) {
   const auto x = detail::as_floating(input);

@@ -56,8 +56,8 @@ void require_padding(std::string_view where, const std::string& padding) {
 
 namespace {
 [[noreturn]] void fail_rank(std::string_view where, std::string_view what, int rank, const Shape& shape) {
-  throw Error(where, "expected " + std::string(what) + "=" + std::to_string(rank) + ", found ndim=" +
-                         std::to_string(shape.rank()) + "; received full shape " + to_string(shape));
+  throw Error(where, "expected " + std::string(what) + "=" + std::to_string(rank) +
+                         ", found ndim=" + std::to_string(shape.rank()) + "; received full shape " + to_string(shape));
 }
 }  // namespace
 

@@ -48,7 +48,8 @@ Constraint UnitNorm(const UnitNormOptions& o) {
 }
 
 Constraint MinMaxNorm(const MinMaxNormOptions& o) {
-  const Config config{{"min_value", o.min_value}, {"max_value", o.max_value}, {"rate", o.rate}, {"axis", layers::to_config(o.axis)}};
+  const Config config{
+      {"min_value", o.min_value}, {"max_value", o.max_value}, {"rate", o.rate}, {"axis", layers::to_config(o.axis)}};
   return Constraint("MinMaxNorm", config, [o](Value w) {
     const Value length = norm(w, o.axis.axes);
     const Value desired = o.rate * clip(length, o.min_value, o.max_value) + (1.0 - o.rate) * length;

@@ -31,7 +31,8 @@ class STRATA_API Constraint {
   Projection projection_;
 };
 
-/// Keras's constraints. Norms are taken along `axis`: 0 for the inputs of a dense kernel, {0, 1, 2} for a convolution's.
+/// Keras's constraints. Norms are taken along `axis`: 0 for the inputs of a dense kernel, {0, 1, 2} for a
+/// convolution's.
 namespace constraints {
 
 struct MaxNormOptions {

@@ -26,9 +26,10 @@ class Conv2DLayer final : public Definition {
   void build(const Shape& input) override {
     const std::int64_t channels = known_size(describe(), input, -1);
     if (channels % o_.groups != 0)
-      throw Error(describe(), "The number of input channels must be evenly divisible by the number of groups. Received groups=" +
-                                  std::to_string(o_.groups) + ", but the input has " + std::to_string(channels) +
-                                  " channels (full input shape is " + strata::to_keras_string(input) + ").");
+      throw Error(describe(),
+                  "The number of input channels must be evenly divisible by the number of groups. Received groups=" +
+                      std::to_string(o_.groups) + ", but the input has " + std::to_string(channels) +
+                      " channels (full input shape is " + strata::to_keras_string(input) + ").");
     const Shape kernel{kernel_size_.height, kernel_size_.width, channels / o_.groups, filters_};
     require_output(describe(), input, kernel, o_.strides, o_.dilation_rate, o_.padding);
     kernel_ = add_weight("kernel", kernel, o_.kernel_initializer,

@@ -54,9 +54,8 @@ struct Conv2DTransposeOptions {
 };
 
 /// The gradient of a convolution with respect to its input. With k = dilation (kernel - 1) + 1 an axis of n positions
-/// becomes "valid": (n - 1) stride + max(k, stride), "same": n stride; with an output padding p "valid": (n - 1) stride +
-/// k + p, "same": (n - 1) stride + k mod 2 + p.
-/// Weights: kernel [height, width, filters, channels], bias [filters].
+/// becomes "valid": (n - 1) stride + max(k, stride), "same": n stride; with an output padding p "valid": (n - 1) stride
+/// + k + p, "same": (n - 1) stride + k mod 2 + p. Weights: kernel [height, width, filters, channels], bias [filters].
 STRATA_API Layer Conv2DTranspose(std::int64_t filters, Size2 kernel_size, const Conv2DTransposeOptions& = {});
 
 }  // namespace strata::layers

@@ -83,8 +83,9 @@ class SeparableConv2DLayer final : public Definition {
     require_output(describe(), input, kernel, o_.strides, o_.dilation_rate, o_.padding);
     depthwise_ = add_weight("depthwise_kernel", kernel, o_.depthwise_initializer,
                             {.regularizer = o_.depthwise_regularizer, .constraint = o_.depthwise_constraint});
-    pointwise_ = add_weight("pointwise_kernel", {1, 1, channels * o_.depth_multiplier, filters_}, o_.pointwise_initializer,
-                            {.regularizer = o_.pointwise_regularizer, .constraint = o_.pointwise_constraint});
+    pointwise_ =
+        add_weight("pointwise_kernel", {1, 1, channels * o_.depth_multiplier, filters_}, o_.pointwise_initializer,
+                   {.regularizer = o_.pointwise_regularizer, .constraint = o_.pointwise_constraint});
     if (o_.use_bias)
       bias_ = add_weight("bias", {filters_}, o_.bias_initializer,
                          {.regularizer = o_.bias_regularizer, .constraint = o_.bias_constraint});

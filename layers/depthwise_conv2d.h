@@ -6,8 +6,8 @@
 #include "layers/arguments.h"
 #include "layers/layer.h"
 
-/// Convolutions of each channel by itself; padding and data format as in layers/conv2d.h. Output channel c * depth_multiplier + m is
-/// input channel c under its m-th kernel.
+/// Convolutions of each channel by itself; padding and data format as in layers/conv2d.h. Output channel c *
+/// depth_multiplier + m is input channel c under its m-th kernel.
 namespace strata::layers {
 
 struct DepthwiseConv2DOptions {

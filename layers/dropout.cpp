@@ -21,7 +21,8 @@ class DropoutLayer : public Definition {
     for (int i = 0; fits && i < noise.rank(); ++i)
       fits = noise[i] == open_dim || noise[i] == 1 || noise[i] == input[i] || input[i] == open_dim;
     if (!fits)
-      fail_expected(describe(), "a noise_shape that broadcasts to the input's shape " + to_string(input), to_string(noise));
+      fail_expected(describe(), "a noise_shape that broadcasts to the input's shape " + to_string(input),
+                    to_string(noise));
   }
 
   void build(const Shape&) override {
@@ -71,7 +72,9 @@ class SpatialDropout2DLayer final : public DropoutLayer {
 void require_rate(std::string_view where, double rate) {
   if (rate >= 0 && rate <= 1) return;
   const std::string text = to_python(rate);
-  throw Error(where, "Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: rate=" + text);
+  throw Error(
+      where,
+      "Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: rate=" + text);
 }
 }  // namespace
 

@@ -9,12 +9,13 @@
 /// inference nothing happens.
 ///
 /// Random numbers: the layer owns a state (seed, step) that is no weight; each step of training adds 1 to the step. The
-/// n-th call of the layer within one step draws from stream n. With seed -1 the seed is drawn from the process seed when
-/// the layer is built.
+/// n-th call of the layer within one step draws from stream n. With seed -1 the seed is drawn from the process seed
+/// when the layer is built.
 namespace strata::layers {
 
 struct DropoutOptions {
-  std::vector<std::int64_t> noise_shape = {};  ///< sizes of the mask: 1 shares it along an axis, -1 takes the input's size
+  std::vector<std::int64_t> noise_shape =
+      {};  ///< sizes of the mask: 1 shares it along an axis, -1 takes the input's size
   std::int64_t seed = -1;
   std::string name = {};
   bool trainable = true;

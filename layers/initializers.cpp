@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
-#include "core/graph/names.h"
 #include "core/device/seed.h"
+#include "core/graph/names.h"
 #include "core/ops/binary.h"
 #include "core/ops/fill.h"
 #include "core/ops/random.h"
@@ -140,23 +140,26 @@ Tensor orthogonal(const Shape& shape, std::uint64_t seed, double gain) {
 }  // namespace
 
 Initializer Zeros() {
-  return Initializer("Zeros", {}, [](const Shape& s, DType d, std::uint64_t) { return full(s, 0, d); }, 0);
+  return Initializer(
+      "Zeros", {}, [](const Shape& s, DType d, std::uint64_t) { return full(s, 0, d); }, 0);
 }
 
 Initializer Ones() {
-  return Initializer("Ones", {}, [](const Shape& s, DType d, std::uint64_t) { return full(s, 1, d); }, 0);
+  return Initializer(
+      "Ones", {}, [](const Shape& s, DType d, std::uint64_t) { return full(s, 1, d); }, 0);
 }
 
 Initializer Constant(double value) {
-  return Initializer("Constant", {{"value", value}},
-                     [value](const Shape& s, DType d, std::uint64_t) { return full(s, value, d); }, 0);
+  return Initializer(
+      "Constant", {{"value", value}}, [value](const Shape& s, DType d, std::uint64_t) { return full(s, value, d); }, 0);
 }
 
 Initializer RandomNormal(const NormalOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
     return draw(strata::RandomNormal{shape, o.mean, o.stddev, 0, dtype}, seed);
   };
-  return Initializer("RandomNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill, o.seed);
+  return Initializer("RandomNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill,
+                     o.seed);
 }
 
 Initializer RandomUniform(const UniformOptions& o) {
@@ -177,7 +180,8 @@ Initializer TruncatedNormal(const NormalOptions& o) {
 
 Initializer VarianceScaling(const VarianceScalingOptions& o) {
   return scaled("VarianceScaling",
-                {{"seed", seed_config(o.seed)}, {"scale", o.scale}, {"mode", o.mode}, {"distribution", o.distribution}}, o);
+                {{"seed", seed_config(o.seed)}, {"scale", o.scale}, {"mode", o.mode}, {"distribution", o.distribution}},
+                o);
 }
 
 Initializer GlorotUniform(const SeedOptions& o) { return scaled("GlorotUniform", 1, "fan_avg", "uniform", o); }

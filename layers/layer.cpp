@@ -159,7 +159,8 @@ Symbol Layer::output() const {
 Symbol Layer::operator()(const Symbols& xs) const {
   const Symbols out = call_symbols(xs);
   if (out.size() != 1)
-    fail_expected(class_name() + " '" + name() + "'", "one output (call_symbols gives all)", std::to_string(out.size()));
+    fail_expected(class_name() + " '" + name() + "'", "one output (call_symbols gives all)",
+                  std::to_string(out.size()));
   return out[0];
 }
 
@@ -187,7 +188,8 @@ void Layer::set_weights(const Tensors& values) const {
                     ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
   for (std::size_t i = 0; i < all.size(); ++i)
     if (all[i].shape() != values[i].shape() || all[i].dtype() != values[i].dtype())
-      fail_expected("set_weights of '" + all[i].path() + "'", to_string(all[i].value().type()), to_string(values[i].type()));
+      fail_expected("set_weights of '" + all[i].path() + "'", to_string(all[i].value().type()),
+                    to_string(values[i].type()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(values[i]);
 }
 

@@ -27,8 +27,8 @@ struct WeightOptions {
   DType dtype = DType::f32;
 };
 
-/// What a layer is: weights made once the input shapes are known, a call that emits graph, and a config that remakes it.
-/// No device, no backward, no clone: those belong to others. Layers with one input and one output derive from
+/// What a layer is: weights made once the input shapes are known, a call that emits graph, and a config that remakes
+/// it. No device, no backward, no clone: those belong to others. Layers with one input and one output derive from
 /// Definition below, which is simpler.
 class STRATA_API Base : public Callable, public std::enable_shared_from_this<Base> {
  public:
@@ -76,8 +76,8 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   /// A weight of this layer, filled by `initializer`. Within build only.
   Variable add_weight(const std::string& name, const Shape& shape, const Initializer& initializer,
                       const WeightOptions& options = {});
-  /// The state of a random stream, i64[2] = (seed, step); `seed` < 0 draws one from the process seed. A layer that draws
-  /// passes the state to a random op and adds the update advance(state).
+  /// The state of a random stream, i64[2] = (seed, step); `seed` < 0 draws one from the process seed. A layer that
+  /// draws passes the state to a random op and adds the update advance(state).
   Variable add_seed_state(std::int64_t seed);
   /// A penalty on each output of each call, divided by the batch size.
   void set_activity_regularizer(Regularizer r) { activity_regularizer_ = std::move(r); }
@@ -90,9 +90,9 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   std::string name_, class_name_ = "Layer";
   bool built_ = false, trainable_ = true;
   Variables weights_, state_;
-  std::vector<Regularizer> regularizers_;         // one for each weight
+  std::vector<Regularizer> regularizers_;  // one for each weight
   Regularizer activity_regularizer_;
-  std::weak_ptr<const SymbolNode> first_call_;    // weak: the node owns this layer
+  std::weak_ptr<const SymbolNode> first_call_;  // weak: the node owns this layer
 };
 
 /// Registers the next step of a seed state with the layer being called.

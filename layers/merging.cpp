@@ -61,7 +61,8 @@ class MergeLayer final : public Base {
     for (const Value& v : inputs) shapes.push_back(v.shape());
     const int rank = largest_rank(shapes);
     Values same_rank;
-    for (const Value& v : inputs) same_rank.push_back(v.shape().rank() == rank ? v : reshape(v, lifted(v.shape(), rank)));
+    for (const Value& v : inputs)
+      same_rank.push_back(v.shape().rank() == rank ? v : reshape(v, lifted(v.shape(), rank)));
     return {merge_(same_rank)};
   }
 
@@ -77,12 +78,20 @@ Value fold(const Values& values, F&& combine) {
   return result;
 }
 
-Value merge_add(const Values& v) { return fold(v, [](const Value& a, const Value& b) { return a + b; }); }
+Value merge_add(const Values& v) {
+  return fold(v, [](const Value& a, const Value& b) { return a + b; });
+}
 Value merge_subtract(const Values& v) { return v[0] - v[1]; }
-Value merge_multiply(const Values& v) { return fold(v, [](const Value& a, const Value& b) { return a * b; }); }
+Value merge_multiply(const Values& v) {
+  return fold(v, [](const Value& a, const Value& b) { return a * b; });
+}
 Value merge_average(const Values& v) { return merge_add(v) / static_cast<double>(v.size()); }
-Value merge_maximum(const Values& v) { return fold(v, [](const Value& a, const Value& b) { return maximum(a, b); }); }
-Value merge_minimum(const Values& v) { return fold(v, [](const Value& a, const Value& b) { return minimum(a, b); }); }
+Value merge_maximum(const Values& v) {
+  return fold(v, [](const Value& a, const Value& b) { return maximum(a, b); });
+}
+Value merge_minimum(const Values& v) {
+  return fold(v, [](const Value& a, const Value& b) { return minimum(a, b); });
+}
 
 class ConcatenateLayer final : public Base {
  public:
@@ -120,7 +129,8 @@ class ConcatenateLayer final : public Base {
   std::int64_t axis_;
 };
 
-Layer make_merge(const char* class_name, const LayerArguments& o, Value (*merge)(const Values&), std::size_t inputs = 0) {
+Layer make_merge(const char* class_name, const LayerArguments& o, Value (*merge)(const Values&),
+                 std::size_t inputs = 0) {
   return make_named<MergeLayer>(class_name, o.name, o.trainable, merge, inputs);
 }
 }  // namespace

@@ -4,8 +4,8 @@
 
 #include "layers/layer.h"
 
-/// Layers on lists of inputs. The elementwise ones broadcast; an input of lower rank than the others gets axes of size 1
-/// behind its batch axis. They take at least one input, Subtract exactly two.
+/// Layers on lists of inputs. The elementwise ones broadcast; an input of lower rank than the others gets axes of size
+/// 1 behind its batch axis. They take at least one input, Subtract exactly two.
 namespace strata::layers {
 
 STRATA_API Layer Add(const LayerArguments& = {});

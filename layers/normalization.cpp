@@ -32,8 +32,10 @@ class BatchNormalizationLayer final : public Definition {
   void check_inputs(const Shapes& inputs) const override {
     require_min_rank(describe(), inputs[0], 2);
     const int axis = normalize_axis(o_.axis, inputs[0].rank(), describe());
-    if (built()) require_axis(describe(), inputs[0], o_.axis, moving_mean_.shape()[0]);
-    else known_size(describe(), inputs[0], axis);
+    if (built())
+      require_axis(describe(), inputs[0], o_.axis, moving_mean_.shape()[0]);
+    else
+      known_size(describe(), inputs[0], axis);
   }
 
   void build(const Shape& input) override {
@@ -107,7 +109,8 @@ class LayerNormalizationLayer final : public Definition {
 
   void build(const Shape& input) override {
     sizes_ = {};
-    for (const std::int64_t axis : normalize_axes(o_.axis.axes, input.rank(), describe())) sizes_.push_back(input[axis]);
+    for (const std::int64_t axis : normalize_axes(o_.axis.axes, input.rank(), describe()))
+      sizes_.push_back(input[axis]);
     if (o_.scale)
       gamma_ = add_weight("gamma", sizes_, o_.gamma_initializer,
                           {.regularizer = o_.gamma_regularizer, .constraint = o_.gamma_constraint});
@@ -160,8 +163,7 @@ class LayerNormalizationLayer final : public Definition {
 
 Layer BatchNormalization(const BatchNormalizationOptions& o) {
   const std::string where = place("BatchNormalization", o.name);
-  if (!(o.momentum >= 0 && o.momentum <= 1))
-    fail_expected(where, "a momentum between 0 and 1", to_python(o.momentum));
+  if (!(o.momentum >= 0 && o.momentum <= 1)) fail_expected(where, "a momentum between 0 and 1", to_python(o.momentum));
   if (!(o.epsilon >= 0)) fail_expected(where, "an epsilon of at least 0", to_python(o.epsilon));
   return make_named<BatchNormalizationLayer>("BatchNormalization", o.name, o.trainable, o);
 }

@@ -22,8 +22,8 @@ Registry& registry() {
 /// The C++ name without namespaces and template arguments.
 std::string plain_name(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> demangled(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
-                                                              &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> demangled(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
   std::string name = status == 0 && demangled ? demangled.get() : type.name();
   if (const auto arguments = name.find('<'); arguments != std::string::npos) name.resize(arguments);
   if (const auto scope = name.rfind("::"); scope != std::string::npos) name.erase(0, scope + 2);

@@ -31,8 +31,9 @@ namespace regularizers {
 namespace {
 void require_factor(std::string_view where, std::string_view name, double value) {
   if (!std::isfinite(value) || value < 0)
-    throw Error(where, "Invalid value for argument " + std::string(name) + ": expected a non-negative float. Received: " +
-                           std::string(name) + "=" + layers::to_python(value));
+    throw Error(where, "Invalid value for argument " + std::string(name) +
+                           ": expected a non-negative float. Received: " + std::string(name) + "=" +
+                           layers::to_python(value));
 }
 
 /// 1 where two different rows (or columns) meet.
@@ -65,7 +66,8 @@ Regularizer OrthogonalRegularizer(double factor, const std::string& mode) {
   const std::string where = "regularizer OrthogonalRegularizer";
   require_factor(where, "factor", factor);
   if (mode != "rows" && mode != "columns")
-    throw Error(where, "Invalid value for argument `mode`. Expected one of {\"rows\", \"columns\"}. Received: mode=" + mode);
+    throw Error(where,
+                "Invalid value for argument `mode`. Expected one of {\"rows\", \"columns\"}. Received: mode=" + mode);
   return Regularizer("OrthogonalRegularizer", {{"factor", factor}, {"mode", mode}}, [=](const Value& x) {
     if (x.shape().rank() != 2)
       throw Error(where, "Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape=" +

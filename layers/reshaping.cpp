@@ -29,7 +29,8 @@ class ReshapeLayer final : public Definition {
     const std::int64_t known = known_elements(), elements = sample.elements();
     if (target_.has_open_dim() ? known == 0 || elements % known != 0 : known != elements)
       throw Error(describe(), "The total size of the tensor must be unchanged. Received: input_shape=" +
-                                  strata::to_keras_string(sample) + ", target_shape=" + strata::to_keras_string(target_));
+                                  strata::to_keras_string(sample) +
+                                  ", target_shape=" + strata::to_keras_string(target_));
   }
 
   Value call(Value x, Mode) override {
@@ -71,7 +72,8 @@ class ZeroPadding2DLayer final : public Definition {
   explicit ZeroPadding2DLayer(const Margins2& padding) : padding_(padding) {}
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
   Value call(Value x, Mode) override {
-    return pad(x, {0, padding_.height.before, padding_.width.before, 0}, {0, padding_.height.after, padding_.width.after, 0});
+    return pad(x, {0, padding_.height.before, padding_.width.before, 0},
+               {0, padding_.height.after, padding_.width.after, 0});
   }
   Config config() const override {
     using List = ConfigValue::List;
@@ -108,7 +110,8 @@ Value upsample_linearly(const Value& x, std::int64_t axis, std::int64_t factor) 
 
 class UpSampling2DLayer final : public Definition {
  public:
-  UpSampling2DLayer(const Size2& size, std::string interpolation) : size_(size), interpolation_(std::move(interpolation)) {}
+  UpSampling2DLayer(const Size2& size, std::string interpolation)
+      : size_(size), interpolation_(std::move(interpolation)) {}
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
   Value call(Value x, Mode) override {
     if (interpolation_ == "bilinear")
@@ -136,7 +139,8 @@ Layer Reshape(const Shape& target_shape, const LayerArguments& o) {
   const auto is_wrong = [](std::int64_t size) { return size < open_dim; };
   if (std::count_if(target_shape.begin(), target_shape.end(), is_open) > 1 ||
       std::any_of(target_shape.begin(), target_shape.end(), is_wrong))
-    fail_expected(place("Reshape", o.name), "a target_shape of sizes, of which at most one is -1", to_string(target_shape));
+    fail_expected(place("Reshape", o.name), "a target_shape of sizes, of which at most one is -1",
+                  to_string(target_shape));
   return make_named<ReshapeLayer>("Reshape", o.name, o.trainable, target_shape);
 }
 
@@ -145,10 +149,11 @@ Layer Permute(const Axes& dims, const LayerArguments& o) {
   std::ranges::sort(sorted);
   std::iota(counted.begin(), counted.end(), 1);
   if (sorted != counted)
-    throw Error(place("Permute", o.name),
-                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
-                "and start from 1. Received dims=" +
-                    strata::to_keras_string(Shape(dims)));
+    throw Error(
+        place("Permute", o.name),
+        "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
+        "and start from 1. Received dims=" +
+            strata::to_keras_string(Shape(dims)));
   return make_named<PermuteLayer>("Permute", o.name, o.trainable, dims);
 }
 

@@ -37,8 +37,8 @@ void require_pooled_output(std::string_view where, const Shape& input, const Siz
                            const std::string& padding) {
   if (padding == "same" || window_fits(input, pool)) return;
   throw Error(where, "Computed output size would be zero or negative. Received `inputs.shape=" +
-                         strata::to_keras_string(input) + "`, `pool_size=" + to_keras_string(pool) + "`, `strides=" +
-                         to_keras_string(strides) + "`, `padding=" + padding + "`.");
+                         strata::to_keras_string(input) + "`, `pool_size=" + to_keras_string(pool) +
+                         "`, `strides=" + to_keras_string(strides) + "`, `padding=" + padding + "`.");
 }
 
 Window2D window_of(const Size2& strides, const std::string& padding, const Size2& dilation, std::int64_t groups) {

@@ -39,10 +39,11 @@ TEST(Conv2D, ShapesAndWeights) {
 }
 
 TEST(Conv2D, ValuesByHand) {
-  const Layer conv = layers::Conv2D(1, 2, {.activation = "relu", .kernel_initializer = "ones",
-                                           .bias_initializer = initializers::Constant(-14)});
+  const Layer conv = layers::Conv2D(
+      1, 2, {.activation = "relu", .kernel_initializer = "ones", .bias_initializer = initializers::Constant(-14)});
   expect_values(run(conv, {counting({1, 3, 3, 1})}), {0, 2, 10, 14});  // window sums 12, 16, 24, 28
-  const Layer same = layers::Conv2D(1, 2, {.strides = 2, .padding = "same", .use_bias = false, .kernel_initializer = "ones"});
+  const Layer same =
+      layers::Conv2D(1, 2, {.strides = 2, .padding = "same", .use_bias = false, .kernel_initializer = "ones"});
   expect_values(run(same, {counting({1, 3, 3, 1})}), {12, 9, 15, 9});  // padding at the end only
 }
 
@@ -53,17 +54,19 @@ TEST(DepthwiseConv2D, ShapesAndValues) {
   EXPECT_EQ(conv.weights()[0].path(), "dw/kernel");
   const Layer scale = layers::DepthwiseConv2D(1, {.depth_multiplier = 2});
   scale(layers::Input({1, 1, 2}));
-  scale.set_weights({Tensor::from({1, 1, 2, 2}, {1.0f, 10.0f, 100.0f, 1000.0f}), Tensor::from({4}, {0.0f, 0.0f, 0.0f, 1.0f})});
+  scale.set_weights(
+      {Tensor::from({1, 1, 2, 2}, {1.0f, 10.0f, 100.0f, 1000.0f}), Tensor::from({4}, {0.0f, 0.0f, 0.0f, 1.0f})});
   expect_values(run(scale, {Tensor::from({1, 1, 1, 2}, {2.0f, 3.0f})}), {2, 20, 300, 3001});
 }
 
 TEST(SeparableConv2D, ShapesAndValues) {
-  const Layer conv = layers::SeparableConv2D(6, 3, {.strides = 2, .depth_multiplier = 3, .use_bias = false, .name = "sep"});
+  const Layer conv =
+      layers::SeparableConv2D(6, 3, {.strides = 2, .depth_multiplier = 3, .use_bias = false, .name = "sep"});
   EXPECT_EQ(conv(layers::Input({9, 9, 2})).shape(), Shape({open_dim, 4, 4, 6}));
   EXPECT_EQ(weight_shapes(conv), (std::vector<Shape>{{3, 3, 2, 3}, {1, 1, 6, 6}}));
   EXPECT_EQ(conv.weights()[1].path(), "sep/pointwise_kernel");
-  const Layer sums = layers::SeparableConv2D(1, 2, {.depthwise_initializer = "ones", .pointwise_initializer = "ones",
-                                                    .bias_initializer = "ones"});
+  const Layer sums = layers::SeparableConv2D(
+      1, 2, {.depthwise_initializer = "ones", .pointwise_initializer = "ones", .bias_initializer = "ones"});
   expect_values(run(sums, {counting({1, 2, 2, 2})}), {37});  // 1 + ... + 8, and the bias
 }
 
@@ -73,10 +76,13 @@ TEST(Conv2DTranspose, ShapesAndWeights) {
   EXPECT_EQ(conv(image).shape(), Shape({open_dim, 9, 11, 2}));
   EXPECT_EQ(weight_shapes(conv), (std::vector<Shape>{{3, 3, 2, 3}, {2}}));
   EXPECT_EQ(layers::Conv2DTranspose(2, 2, {.strides = 3})(image).shape(), Shape({open_dim, 12, 15, 2}));
-  EXPECT_EQ(layers::Conv2DTranspose(2, 3, {.strides = 2, .padding = "same"})(image).shape(), Shape({open_dim, 8, 10, 2}));
-  EXPECT_EQ(layers::Conv2DTranspose(2, {3, 5}, {.strides = 2, .padding = "same", .output_padding = Size2{1, 0}})(image).shape(),
+  EXPECT_EQ(layers::Conv2DTranspose(2, 3, {.strides = 2, .padding = "same"})(image).shape(),
+            Shape({open_dim, 8, 10, 2}));
+  EXPECT_EQ(layers::Conv2DTranspose(2, {3, 5}, {.strides = 2, .padding = "same", .output_padding = Size2{1, 0}})(image)
+                .shape(),
             Shape({open_dim, 8, 9, 2}));
-  EXPECT_EQ(layers::Conv2DTranspose(2, 3, {.strides = 2, .output_padding = Size2(1)})(image).shape(), Shape({open_dim, 10, 12, 2}));
+  EXPECT_EQ(layers::Conv2DTranspose(2, 3, {.strides = 2, .output_padding = Size2(1)})(image).shape(),
+            Shape({open_dim, 10, 12, 2}));
 }
 
 TEST(Conv2DTranspose, ValuesByHand) {
@@ -97,36 +103,57 @@ TEST(Convolutions, Configs) {
   EXPECT_EQ(conv.at("padding").as_string(), "same");
   EXPECT_EQ(conv.at("groups").as_int(), 1);
   EXPECT_FALSE(layers::DepthwiseConv2D(3).config().contains("groups"));
-  EXPECT_EQ(layers::DepthwiseConv2D(3).config().at("depthwise_initializer").as_config().at("class_name").as_string(), "GlorotUniform");
+  EXPECT_EQ(layers::DepthwiseConv2D(3).config().at("depthwise_initializer").as_config().at("class_name").as_string(),
+            "GlorotUniform");
   EXPECT_TRUE(layers::Conv2DTranspose(2, 3).config().at("output_padding").is_null());
   EXPECT_EQ(layers::SeparableConv2D(2, 3).config().at("depth_multiplier").as_int(), 1);
 }
 
 TEST(Convolutions, ErrorsOfArguments) {
-  expect_error([] { layers::Conv2D(0, 3); },
-               "[Conv2D] Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0.");
-  expect_error([] { layers::Conv2D(1, {3, 0}); }, "The `kernel_size` argument must be a tuple of 2 positive integers. Received kernel_size=(3, 0)");
+  expect_error(
+      [] { layers::Conv2D(0, 3); },
+      "[Conv2D] Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0.");
+  expect_error(
+      [] {
+        layers::Conv2D(1, {3, 0});
+      },
+      "The `kernel_size` argument must be a tuple of 2 positive integers. Received kernel_size=(3, 0)");
   expect_error([] { layers::Conv2D(1, 3, {.padding = "foo"}); }, "must be one of {'same', 'valid'}. Received: foo");
   expect_error([] { layers::Conv2D(1, 3, {.data_format = "channels_first"}); }, "expected data_format 'channels_last'");
   expect_error([] { layers::Conv2D(1, 3, {.strides = 2, .dilation_rate = 2, .name = "c"}); },
-               "[Conv2D 'c'] `strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides=(2, 2) and dilation_rate=(2, 2)");
-  expect_error([] { layers::Conv2D(3, 3, {.groups = 2}); }, "The number of filters must be evenly divisible by the number of groups");
+               "[Conv2D 'c'] `strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
+               "strides=(2, 2) and dilation_rate=(2, 2)");
+  expect_error([] { layers::Conv2D(3, 3, {.groups = 2}); },
+               "The number of filters must be evenly divisible by the number of groups");
   expect_error([] { layers::Conv2DTranspose(1, 3, {.strides = 2, .output_padding = Size2(2)}); },
                "expected an output_padding of at least 0 and below the strides (2, 2); received (2, 2)");
 }
 
 TEST(Convolutions, ErrorsOfInputs) {
-  expect_error([] { layers::Conv2D(1, 3, {.name = "conv2d_1"})(placeholder({2, 28, 28})); },
-               "[Conv2D 'conv2d_1'] expected min_ndim=4, found ndim=3; received full shape [2,28,28]");
-  expect_error([] { layers::Conv2D(2, 3, {.groups = 2})(layers::Input({8, 8, 3})); },
-               "Received groups=2, but the input has 3 channels (full input shape is (None, 8, 8, 3)).");
-  expect_error([] { layers::Conv2D(2, 5)(layers::Input({3, 3, 1})); },
-               "Computed output size would be zero or negative. Received `inputs shape=(None, 3, 3, 1)`, `kernel shape=(5, 5, 1, 2)`, "
-               "`dilation_rate=(1, 1)`, `strides=(1, 1)`, `padding=valid`.");
+  expect_error(
+      [] {
+        layers::Conv2D(1, 3, {.name = "conv2d_1"})(placeholder({2, 28, 28}));
+      },
+      "[Conv2D 'conv2d_1'] expected min_ndim=4, found ndim=3; received full shape [2,28,28]");
+  expect_error(
+      [] {
+        layers::Conv2D(2, 3, {.groups = 2})(layers::Input({8, 8, 3}));
+      },
+      "Received groups=2, but the input has 3 channels (full input shape is (None, 8, 8, 3)).");
+  expect_error(
+      [] {
+        layers::Conv2D(2, 5)(layers::Input({3, 3, 1}));
+      },
+      "Computed output size would be zero or negative. Received `inputs shape=(None, 3, 3, 1)`, `kernel shape=(5, 5, "
+      "1, 2)`, "
+      "`dilation_rate=(1, 1)`, `strides=(1, 1)`, `padding=valid`.");
   const Layer conv = layers::Conv2D(2, 3, {.name = "c"});
   conv(layers::Input({8, 8, 3}));
-  expect_error([&] { conv(layers::Input({8, 8, 1})); },
-               "[Conv2D 'c'] expected axis -1 of input shape to have value 3; received an input of shape [?,8,8,1]");
+  expect_error(
+      [&] {
+        conv(layers::Input({8, 8, 1}));
+      },
+      "[Conv2D 'c'] expected axis -1 of input shape to have value 3; received an input of shape [?,8,8,1]");
   expect_error([&] { conv(layers::Input({2, 8, 3})); }, "Computed output size would be zero or negative");
 }
 

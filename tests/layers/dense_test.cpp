@@ -18,7 +18,8 @@ TEST(Input, ShapesNamesErrors) {
   EXPECT_EQ(x.dtype(), DType::u8);
   EXPECT_EQ(x.node()->input_name, "left");
   EXPECT_TRUE(layers::Input({1}).node()->input_name.starts_with("input_layer"));
-  expect_error([] { layers::Input({0}, {.name = "x"}); }, "[Input 'x'] expected positive sizes, or -1 for an open one; received [0]");
+  expect_error([] { layers::Input({0}, {.name = "x"}); },
+               "[Input 'x'] expected positive sizes, or -1 for an open one; received [0]");
   expect_error([] { layers::Input({1}, {.name = "a/b"}); }, "cannot contain '/'");
 }
 
@@ -80,8 +81,10 @@ TEST(Dense, RegularizersJoinTheLoss) {
 }
 
 TEST(Dense, Config) {
-  const Config config = layers::Dense(3, {.activation = "relu", .kernel_initializer = initializers::HeNormal({.seed = 3}),
-                                          .kernel_regularizer = "l2"}).config();
+  const Config config = layers::Dense(3, {.activation = "relu",
+                                          .kernel_initializer = initializers::HeNormal({.seed = 3}),
+                                          .kernel_regularizer = "l2"})
+                            .config();
   EXPECT_EQ(config.at("units").as_int(), 3);
   EXPECT_EQ(config.at("activation").as_string(), "relu");
   EXPECT_TRUE(config.at("use_bias").as_bool());
@@ -95,18 +98,28 @@ TEST(Dense, Config) {
 TEST(Dense, Errors) {
   expect_error([] { layers::Dense(-1); },
                "[Dense] Received an invalid value for `units`, expected a positive integer. Received: units=-1");
-  expect_error([] { layers::Dense(2, {.activation = "foo"}); }, "Could not interpret activation function identifier: foo");
-  expect_error([] { layers::Dense(2, {.kernel_initializer = "foo"}); }, "Could not interpret initializer identifier: foo");
+  expect_error([] { layers::Dense(2, {.activation = "foo"}); },
+               "Could not interpret activation function identifier: foo");
+  expect_error([] { layers::Dense(2, {.kernel_initializer = "foo"}); },
+               "Could not interpret initializer identifier: foo");
   expect_error([] { layers::Dense(2, {.name = "a/b"}); }, "a layer's name cannot contain '/'");
   expect_error([] { layers::Dense(2, {.name = "d"})(layers::Input({})); },
                "[Dense 'd'] expected min_ndim=2, found ndim=1; received full shape [?]");
-  expect_error([] { layers::Dense(2, {.name = "d"})(layers::Input({-1})); }, "[Dense 'd'] expected a known size along axis -1");
+  expect_error([] { layers::Dense(2, {.name = "d"})(layers::Input({-1})); },
+               "[Dense 'd'] expected a known size along axis -1");
   const Layer dense = layers::Dense(2, {.name = "d"});
   dense(layers::Input({784}));
-  expect_error([&] { dense(placeholder({1, 10})); },
-               "[Dense 'd'] expected axis -1 of input shape to have value 784; received an input of shape [1,10]");
+  expect_error(
+      [&] {
+        dense(placeholder({1, 10}));
+      },
+      "[Dense 'd'] expected axis -1 of input shape to have value 784; received an input of shape [1,10]");
   expect_error([&] { dense(layers::Input({10})); }, "received an input of shape [?,10]");
-  expect_error([&] { dense(Symbols{layers::Input({1}), layers::Input({1})}); }, "[Dense 'd'] expected one input; received 2");
+  expect_error(
+      [&] {
+        dense(Symbols{layers::Input({1}), layers::Input({1})});
+      },
+      "[Dense 'd'] expected one input; received 2");
 }
 
 struct Doubling : layers::Definition {

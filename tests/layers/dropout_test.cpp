@@ -113,10 +113,16 @@ TEST(Dropout, Errors) {
                "[Dropout 'drop'] Invalid value received for argument `rate`. Expected a float value between 0 and 1. "
                "Received: rate=1.5");
   expect_error([] { layers::SpatialDropout2D(0.5, {.data_format = "channels_first"}); }, "'channels_first'");
-  expect_error([] { layers::SpatialDropout2D(0.5, {.name = "s"})(layers::Input({3, 3})); },
-               "[SpatialDropout2D 's'] expected min_ndim=4, found ndim=3; received full shape [?,3,3]");
-  expect_error([] { layers::Dropout(0.5, {.noise_shape = {-1, 2}, .name = "d"})(layers::Input({3})); },
-               "[Dropout 'd'] expected a noise_shape that broadcasts to the input's shape [?,3]");
+  expect_error(
+      [] {
+        layers::SpatialDropout2D(0.5, {.name = "s"})(layers::Input({3, 3}));
+      },
+      "[SpatialDropout2D 's'] expected min_ndim=4, found ndim=3; received full shape [?,3,3]");
+  expect_error(
+      [] {
+        layers::Dropout(0.5, {.noise_shape = {-1, 2}, .name = "d"})(layers::Input({3}));
+      },
+      "[Dropout 'd'] expected a noise_shape that broadcasts to the input's shape [?,3]");
 }
 
 }  // namespace

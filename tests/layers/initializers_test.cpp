@@ -20,7 +20,9 @@ std::vector<double> values_of(const Tensor& t) {
   return values;
 }
 
-double mean_of(const std::vector<double>& v) { return std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size()); }
+double mean_of(const std::vector<double>& v) {
+  return std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+}
 
 double deviation_of(const std::vector<double>& v) {
   const double mean = mean_of(v);
@@ -48,11 +50,12 @@ TEST(Initializers, FansFollowKeras) {
     Shape shape;
     double in, out;
   };
-  const std::vector<Case> cases{{{700}, 700, 700},           {{50, 90}, 50, 90},        {{3, 40, 60}, 120, 180},
-                                {{3, 3, 80, 16}, 720, 144},  {{3, 3, 800, 1}, 7200, 9}, {{2, 3, 4, 50, 6}, 1200, 144}};
+  const std::vector<Case> cases{{{700}, 700, 700},          {{50, 90}, 50, 90},        {{3, 40, 60}, 120, 180},
+                                {{3, 3, 80, 16}, 720, 144}, {{3, 3, 800, 1}, 7200, 9}, {{2, 3, 4, 50, 6}, 1200, 144}};
   for (const Case& c : cases) {
     const auto largest = [&](const char* mode) {
-      return largest_of(values_of(initializers::VarianceScaling({.mode = mode, .distribution = "uniform", .seed = 1})(c.shape)));
+      return largest_of(
+          values_of(initializers::VarianceScaling({.mode = mode, .distribution = "uniform", .seed = 1})(c.shape)));
     };
     EXPECT_NEAR(largest("fan_in") / std::sqrt(3 / c.in), 1.0, 0.02) << to_string(c.shape);
     EXPECT_NEAR(largest("fan_out") / std::sqrt(3 / c.out), 1.0, 0.02) << to_string(c.shape);
@@ -99,8 +102,10 @@ TEST(Initializers, OrthogonalOnTheSmallerSide) {
 }
 
 TEST(Initializers, SeedsDecide) {
-  EXPECT_EQ(values_of(initializers::HeNormal({.seed = 3})({4, 4})), values_of(initializers::HeNormal({.seed = 3})({4, 4})));
-  EXPECT_NE(values_of(initializers::HeNormal({.seed = 3})({4, 4})), values_of(initializers::HeNormal({.seed = 4})({4, 4})));
+  EXPECT_EQ(values_of(initializers::HeNormal({.seed = 3})({4, 4})),
+            values_of(initializers::HeNormal({.seed = 3})({4, 4})));
+  EXPECT_NE(values_of(initializers::HeNormal({.seed = 3})({4, 4})),
+            values_of(initializers::HeNormal({.seed = 4})({4, 4})));
   const Initializer drawn = "glorot_uniform";
   utils::set_random_seed(5);
   const auto first = values_of(drawn({4, 4})), second = values_of(drawn({4, 4}));
@@ -110,7 +115,8 @@ TEST(Initializers, SeedsDecide) {
 }
 
 TEST(Initializers, NamesAndConfigs) {
-  for (const char* name : {"glorot_uniform", "GlorotUniform"}) EXPECT_EQ(Initializer(name).class_name(), "GlorotUniform");
+  for (const char* name : {"glorot_uniform", "GlorotUniform"})
+    EXPECT_EQ(Initializer(name).class_name(), "GlorotUniform");
   EXPECT_EQ(Initializer("normal").class_name(), "RandomNormal");
   EXPECT_EQ(Initializer("uniform").class_name(), "RandomUniform");
   EXPECT_EQ(Initializer("zero").class_name(), "Zeros");
@@ -128,7 +134,8 @@ TEST(Initializers, Errors) {
   expect_error([] { initializers::Identity()({3}); }, "expected a shape of two dimensions; received [3]");
   expect_error([] { initializers::VarianceScaling({.scale = -1}); }, "must be positive float. Received: scale=-1");
   expect_error([] { initializers::VarianceScaling({.mode = "fan"}); }, "Invalid `mode` argument: fan");
-  expect_error([] { initializers::VarianceScaling({.distribution = "normal"}); }, "Invalid `distribution` argument: normal");
+  expect_error([] { initializers::VarianceScaling({.distribution = "normal"}); },
+               "Invalid `distribution` argument: normal");
 }
 
 }  // namespace

@@ -39,13 +39,22 @@ TEST(Merging, ShapesOfSymbols) {
 
 TEST(Merging, Errors) {
   const Symbol a = layers::Input({2, 3}), b = layers::Input({3, 3}), c = layers::Input({2});
-  expect_error([&] { layers::Concatenate({.name = "join"})({a, b}); },
-               "[Concatenate 'join'] A `Concatenate` layer requires inputs with matching shapes except for the concatenation "
-               "axis. Received: input_shape=[(None, 2, 3), (None, 3, 3)]");
-  expect_error([&] { layers::Add({.name = "sum"})({a, c}); },
-               "[Add 'sum'] Inputs have incompatible shapes. Received shapes (2, 3) and (2,)");
-  expect_error([&] { layers::Subtract({.name = "less"})({a, a, a}); },
-               "[Subtract 'less'] A `Subtract` layer should be called on exactly 2 inputs. Received: 3 inputs");
+  expect_error(
+      [&] {
+        layers::Concatenate({.name = "join"})({a, b});
+      },
+      "[Concatenate 'join'] A `Concatenate` layer requires inputs with matching shapes except for the concatenation "
+      "axis. Received: input_shape=[(None, 2, 3), (None, 3, 3)]");
+  expect_error(
+      [&] {
+        layers::Add({.name = "sum"})({a, c});
+      },
+      "[Add 'sum'] Inputs have incompatible shapes. Received shapes (2, 3) and (2,)");
+  expect_error(
+      [&] {
+        layers::Subtract({.name = "less"})({a, a, a});
+      },
+      "[Subtract 'less'] A `Subtract` layer should be called on exactly 2 inputs. Received: 3 inputs");
 }
 
 }  // namespace

@@ -95,11 +95,14 @@ TEST(Normalizations, Configs) {
 TEST(Normalizations, Errors) {
   const Layer bn = layers::BatchNormalization({.name = "bn"});
   bn(layers::Input({3}));
-  expect_error([&] { bn(layers::Input({4})); },
-               "[BatchNormalization 'bn'] expected axis -1 of input shape to have value 3; received an input of shape [?,4]");
+  expect_error(
+      [&] { bn(layers::Input({4})); },
+      "[BatchNormalization 'bn'] expected axis -1 of input shape to have value 3; received an input of shape [?,4]");
   expect_error([] { layers::BatchNormalization({.momentum = 2}); }, "expected a momentum between 0 and 1; received 2");
-  expect_error([] { layers::LayerNormalization({.axis = 3, .name = "ln"})(layers::Input({4})); }, "[LayerNormalization 'ln']");
-  expect_error([] { layers::LayerNormalization({.name = "ln"})(layers::Input({-1})); }, "expected a known size along axis");
+  expect_error([] { layers::LayerNormalization({.axis = 3, .name = "ln"})(layers::Input({4})); },
+               "[LayerNormalization 'ln']");
+  expect_error([] { layers::LayerNormalization({.name = "ln"})(layers::Input({-1})); },
+               "expected a known size along axis");
 }
 
 TEST(Embedding, RowsOfATable) {
@@ -112,7 +115,8 @@ TEST(Embedding, RowsOfATable) {
   expect_values(run(embedding, {Tensor::from({1, 1}, {1.0f})}), {2, 3});
   EXPECT_EQ(embedding.config().at("input_dim").as_int(), 3);
   EXPECT_FALSE(embedding.config().at("mask_zero").as_bool());
-  expect_error([] { layers::Embedding(0, 2); }, "Received an invalid value for `input_dim`, expected a positive integer. Received: input_dim=0");
+  expect_error([] { layers::Embedding(0, 2); },
+               "Received an invalid value for `input_dim`, expected a positive integer. Received: input_dim=0");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "layers/pooling.h"
 
-
 #include "layers/input.h"
 #include "tests/layers/layer_testing.h"
 
@@ -26,7 +25,8 @@ TEST(Pooling, ValuesByHand) {
   expect_values(run(layers::MaxPooling2D(2), {image}), {5});
   expect_values(run(layers::MaxPooling2D(2, {.padding = "same"}), {image}), {5, 6, 8, 9});
   expect_values(run(layers::AveragePooling2D(2, {.strides = 1}), {image}), {3, 4, 6, 7});
-  expect_values(run(layers::AveragePooling2D(2, {.padding = "same"}), {image}), {3, 4.5f, 7.5f, 9});  // padding not counted
+  expect_values(run(layers::AveragePooling2D(2, {.padding = "same"}), {image}),
+                {3, 4.5f, 7.5f, 9});  // padding not counted
   expect_values(run(layers::GlobalMaxPooling2D(), {image}), {9});
   expect_values(run(layers::GlobalAveragePooling2D(), {image}), {5});
 }
@@ -41,11 +41,16 @@ TEST(Pooling, Configs) {
 }
 
 TEST(Pooling, Errors) {
-  expect_error([] { layers::MaxPooling2D(0); }, "[MaxPooling2D] The `pool_size` argument must be a tuple of 2 positive integers. Received pool_size=(0, 0)");
+  expect_error(
+      [] { layers::MaxPooling2D(0); },
+      "[MaxPooling2D] The `pool_size` argument must be a tuple of 2 positive integers. Received pool_size=(0, 0)");
   expect_error([] { layers::MaxPooling2D(2, {.padding = "full"}); }, "Received: full");
-  expect_error([] { layers::MaxPooling2D(5, {.name = "p"})(layers::Input({3, 3, 1})); },
-               "[MaxPooling2D 'p'] Computed output size would be zero or negative. Received `inputs.shape=(None, 3, 3, 1)`, "
-               "`pool_size=(5, 5)`, `strides=(5, 5)`, `padding=valid`.");
+  expect_error(
+      [] {
+        layers::MaxPooling2D(5, {.name = "p"})(layers::Input({3, 3, 1}));
+      },
+      "[MaxPooling2D 'p'] Computed output size would be zero or negative. Received `inputs.shape=(None, 3, 3, 1)`, "
+      "`pool_size=(5, 5)`, `strides=(5, 5)`, `padding=valid`.");
   expect_error([] { layers::GlobalMaxPooling2D({.name = "g"})(layers::Input({3})); },
                "[GlobalMaxPooling2D 'g'] expected min_ndim=4, found ndim=2");
 }

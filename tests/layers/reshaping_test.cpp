@@ -58,13 +58,17 @@ TEST(Reshaping, Configs) {
 }
 
 TEST(Reshaping, Errors) {
-  expect_error([] { layers::Reshape({5}, {.name = "r"})(layers::Input({4})); },
-               "[Reshape 'r'] The total size of the tensor must be unchanged. Received: input_shape=(4,), target_shape=(5,)");
+  expect_error(
+      [] { layers::Reshape({5}, {.name = "r"})(layers::Input({4})); },
+      "[Reshape 'r'] The total size of the tensor must be unchanged. Received: input_shape=(4,), target_shape=(5,)");
   expect_error([] { layers::Reshape({-1, 3})(layers::Input({4})); }, "target_shape=(None, 3)");
   expect_error([] { layers::Reshape({-1, -1}); }, "of which at most one is -1; received [?,?]");
   expect_error([] { layers::Permute({1, 3}); }, "must be consecutive and start from 1. Received dims=(1, 3)");
-  expect_error([] { layers::Permute({2, 1}, {.name = "p"})(layers::Input({4})); },
-               "[Permute 'p'] expected min_ndim=3, found ndim=2; received full shape [?,4]");
+  expect_error(
+      [] {
+        layers::Permute({2, 1}, {.name = "p"})(layers::Input({4}));
+      },
+      "[Permute 'p'] expected min_ndim=3, found ndim=2; received full shape [?,4]");
   expect_error([] { layers::ZeroPadding2D(-1); }, "expected padding of at least 0; received -1");
   expect_error([] { layers::UpSampling2D(0); }, "must be a tuple of 2 positive integers. Received size=(0, 0)");
   expect_error([] { layers::UpSampling2D(2, {.interpolation = "bicubic"}); }, "received \"bicubic\"");

@@ -73,10 +73,10 @@ class STRATA_API MetricSpec {
 /// Keras's arguments of compile, in its order.
 struct CompileOptions {
   Optimizer optimizer = "rmsprop";
-  LossSpec loss;
-  std::vector<std::pair<std::string, double>> loss_weights;
-  MetricSpec metrics;
-  MetricSpec weighted_metrics;
+  LossSpec loss = {};
+  std::vector<std::pair<std::string, double>> loss_weights = {};
+  MetricSpec metrics = {};
+  MetricSpec weighted_metrics = {};
   /// Node by node, nothing fused: slower, for debugging.
   bool run_eagerly = false;
 };

@@ -35,7 +35,7 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--seed", a.seed, "of weights, order of images and dropout")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--save", a.save, "write the weights to this file (FILE.weights.h5) at the end");
   app.add_option("--load", a.load, "start from the weights in this file");
-  app.set_version_flag("--version", version());
+  app.set_version_flag("--version", std::string(version()));
 }
 
 Sequential make_model(const std::string& kind) {

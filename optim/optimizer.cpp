@@ -6,6 +6,7 @@
 #include <map>
 #include <regex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/graph/context.h"
 #include "core/graph/gradients.h"
@@ -66,6 +67,38 @@ Optimizer from_identifier(const std::string& identifier) {
   const auto found = known.find(lower);
   if (found == known.end()) throw Error("optimizer", "Could not interpret optimizer identifier: " + identifier);
   return found->second();
+}
+
+/// Whether the value reads the variable as pending, in a node that is not older than `since`.
+bool reads_pending(const Value& value, const Variable& variable, std::uint64_t since) {
+  std::unordered_set<const Node*> seen;
+  std::vector<const Node*> stack{value.node().get()};
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (node->order() < since || !seen.insert(node).second) continue;
+    if (const auto* read = node->op().as<ReadVariable>(); read && read->pending && read->variable == variable) return true;
+    for (const Value& in : node->inputs()) stack.push_back(in.node().get());
+  }
+  return false;
+}
+
+/// Updates are resolved in the order of their list. This one lets all of them start from the same state: what another one
+/// reads is updated after it.
+Updates readers_first(Updates updates, std::uint64_t since, const std::string& where) {
+  Updates ordered;
+  while (!updates.empty()) {
+    const auto unread = std::find_if(updates.begin(), updates.end(), [&](const Update& candidate) {
+      return std::none_of(updates.begin(), updates.end(), [&](const Update& other) {
+        return !(other.variable == candidate.variable) && reads_pending(other.value, candidate.variable, since);
+      });
+    });
+    if (unread == updates.end())
+      throw Error(where, "has a formula whose new slots read each other in a circle: '" + updates[0].variable.path() + "'");
+    ordered.push_back(*unread);
+    updates.erase(unread);
+  }
+  return ordered;
 }
 
 std::string list_of(const Variables& variables) {
@@ -171,12 +204,12 @@ Updates Optimizer::apply(const Values& gradients, const Variables& all_variables
     std::fprintf(stderr, "strata: warning: Gradients do not exist for variables [%s] when minimizing the loss.\n",
                  list_of(without).c_str());
 
-  // Several updates of one step chain: all state is read as pending, and is written after the last formula that reads it.
+  // All is read as pending, so that several updates of one step chain.
   const Value step = cast(pending(s.iterations), DType::f64);
   const auto& schedule = s.options.learning_rate.schedule();
   const Value rate = schedule ? (*schedule)(step) : cast(Value(s.learning_rate), DType::f64);
   const Values clipped = s.clipped(present);
-  Updates weights, slots;
+  Updates updates;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const Variable& v = variables[i];
     Value weight = pending(v);
@@ -185,12 +218,13 @@ Updates Optimizer::apply(const Values& gradients, const Variables& all_variables
     optimizers::Step one{clipped[i], weight, {}, rate, step + 1.0};
     for (const Variable& slot : kept) one.slots.push_back(pending(slot));
     const Values updated = s.rule->update(one);
-    weights.push_back({v, v.constraint() ? v.constraint()(updated.at(0)) : updated.at(0)});
-    for (std::size_t k = 0; k < kept.size(); ++k) slots.push_back({kept[k], updated.at(k + 1)});
+    Updates own{{v, v.constraint() ? v.constraint()(updated.at(0)) : updated.at(0)}};
+    for (std::size_t k = 0; k < kept.size(); ++k) own.push_back({kept[k], updated.at(k + 1)});
+    own = readers_first(std::move(own), step.node()->order(), where);
+    updates.insert(updates.end(), own.begin(), own.end());
   }
-  weights.insert(weights.end(), slots.begin(), slots.end());
-  weights.push_back({s.iterations, pending(s.iterations) + 1});
-  return weights;
+  updates.push_back({s.iterations, pending(s.iterations) + 1});
+  return updates;
 }
 
 void Optimizer::exclude_from_weight_decay(const Variables& variables, const std::vector<std::string>& names) const {

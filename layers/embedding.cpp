@@ -18,7 +18,7 @@ class EmbeddingLayer final : public Definition {
   }
 
   Value call(Value x, Mode) override {
-    if (x.dtype() != DType::i32 && x.dtype() != DType::i64) x = cast(x, DType::i32);
+    if (is_floating(x.dtype()) || x.dtype() == DType::boolean) x = cast(x, DType::i32);
     return gather(embeddings_, x, 0);
   }
 

@@ -77,9 +77,9 @@ TEST(LayerNormalization, ShapesAndValues) {
   const Layer both = layers::LayerNormalization({.axis = {1, 2}, .epsilon = 0.0});
   EXPECT_EQ(both(layers::Input({3, 2})).shape(), Shape({open_dim, 3, 2}));
   EXPECT_EQ(both.weights()[0].shape(), Shape({3, 2}));
-  const Tensor y = run(both, {x});  // mean 11, variance 115
-  EXPECT_NEAR(y.at<float>(0), -10 / std::sqrt(115.0f), 1e-5f);
-  EXPECT_NEAR(y.at<float>(5), 19 / std::sqrt(115.0f), 1e-5f);
+  const Tensor y = run(both, {x});  // mean 11, variance 344 / 3
+  EXPECT_NEAR(y.at<float>(0), -10 / std::sqrt(344 / 3.0f), 1e-5f);
+  EXPECT_NEAR(y.at<float>(5), 19 / std::sqrt(344 / 3.0f), 1e-5f);
 }
 
 TEST(Normalizations, Configs) {

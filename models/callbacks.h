@@ -90,7 +90,7 @@ struct EarlyStoppingOptions {
   int patience = 0;
   int verbose = 0;
   std::string mode = "auto";
-  std::optional<double> baseline;
+  std::optional<double> baseline = {};
   bool restore_best_weights = false;
   int start_from_epoch = 0;
 };
@@ -128,12 +128,12 @@ struct TerminateOnNaNOptions {
 STRATA_API Callback TerminateOnNaN(const TerminateOnNaNOptions& = {});
 
 struct LambdaCallbackOptions {
-  std::function<void(int epoch)> on_epoch_begin;
-  std::function<void(int epoch, const Logs&)> on_epoch_end;
-  std::function<void()> on_train_begin;
-  std::function<void(const Logs&)> on_train_end;
-  std::function<void(std::int64_t batch)> on_train_batch_begin;
-  std::function<void(std::int64_t batch, const Logs&)> on_train_batch_end;
+  std::function<void(int epoch)> on_epoch_begin = {};
+  std::function<void(int epoch, const Logs&)> on_epoch_end = {};
+  std::function<void()> on_train_begin = {};
+  std::function<void(const Logs&)> on_train_end = {};
+  std::function<void(std::int64_t batch)> on_train_batch_begin = {};
+  std::function<void(std::int64_t batch, const Logs&)> on_train_batch_end = {};
 };
 STRATA_API Callback LambdaCallback(const LambdaCallbackOptions&);
 

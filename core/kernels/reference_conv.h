@@ -82,18 +82,22 @@ void for_each_window_position(const Pool2DGeometry& g, Index first_image, Index 
       }
 }
 
-// Positions in the padding are no candidates.
+// Positions in the padding are no candidates. NaN: a window whose values include NaN yields NaN.
 template <typename T>
 void reference_max_pool_forward(const Pool2DGeometry& g, Index first_image, Index last_image,
                                 const T* x, T* y) {
   std::fill(y + first_image * g.out_image(), y + last_image * g.out_image(),
             -std::numeric_limits<T>::infinity());
   for_each_window_position(g, first_image, last_image, [&](Index xi, Index yi, Index) {
-    for (Index c = 0; c < g.channels; ++c) y[yi + c] = std::max(y[yi + c], x[xi + c]);
+    for (Index c = 0; c < g.channels; ++c) {
+      const T v = x[xi + c];
+      if (v > y[yi + c] || v != v) y[yi + c] = v;
+    }
   });
 }
 
-// The gradient goes to the first maximum of each window, in row-major order; dx is overwritten.
+// The gradient goes to the first maximum of each window, in row-major order, or to its first NaN;
+// dx is overwritten.
 template <typename T>
 void reference_max_pool_backward(const Pool2DGeometry& g, Index first_image, Index last_image,
                                  const T* x, const T* dy, T* dx) {
@@ -108,7 +112,7 @@ void reference_max_pool_backward(const Pool2DGeometry& g, Index first_image, Ind
         flush();
         window = yi + c;
         best = xi + c;
-      } else if (x[xi + c] > x[best]) {
+      } else if (x[xi + c] > x[best] || (x[xi + c] != x[xi + c] && x[best] == x[best])) {
         best = xi + c;
       }
     });

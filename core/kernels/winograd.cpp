@@ -1,6 +1,9 @@
 #include "core/kernels/winograd.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
 
 #include "core/kernels/gemm.h"
 #include "core/kernels/gemm_micro.h"
@@ -102,8 +105,54 @@ void transform_inputs(const Conv2DGeometry& g, const Layout& layout, Index first
   }
 }
 
+bool all_zero(const float* x, Index n) {
+  for (Index c = 0; c < n; c += kLanes) {
+    std::uint32_t any = 0;
+    for (Index i = c; i < std::min(n, c + kLanes); ++i) any |= std::bit_cast<std::uint32_t>(x[i]) << 1;
+    if (any != 0) return false;
+  }
+  return true;
+}
+
+// Which of a tile's outputs have nothing but zeros under their 3x3 patch: bit 4 * row + column. The
+// transforms would leave rounding noise there, and a ReLU behind would take half of it for
+// active. Zero patches are common: the background of drawings, images behind a ReLU.
+using ZeroPatches = std::uint32_t;
+ZeroPatches zero_patches(const float* image, const Window& window) {
+  std::array<std::uint32_t, kWinogradIn> rows{};  // bit j: the position in column j is not zero
+  for (int i = 0; i < kWinogradIn; ++i) {
+    for (int j = 0; j < kWinogradIn; ++j) {
+      if (window.inside(i, j) && !all_zero(image + window.offset(i, j), window.channels)) {
+        rows[static_cast<std::size_t>(i)] |= 1u << j;
+      }
+    }
+    auto& row = rows[static_cast<std::size_t>(i)];
+    row = row | row >> 1 | row >> 2;  // bit j: something under the patch that starts in column j
+  }
+  ZeroPatches patches = 0;
+  for (std::size_t i = 0; i < kWinogradOut; ++i) {
+    const std::uint32_t something = rows[i] | rows[i + 1] | rows[i + 2];
+    patches |= (~something & 0xfu) << (kWinogradOut * i);
+  }
+  return patches;
+}
+
+// What a convolution of zeros is: the bias.
+void write_zero_patches(ZeroPatches patches, const Window& window, const float* bias, bool with_relu,
+                        float* image) {
+  for (int k = 0; k < kWinogradOut * kWinogradOut; ++k) {
+    const int i = k / kWinogradOut, j = k % kWinogradOut;
+    if ((patches >> k & 1u) == 0 || !window.inside(i, j)) continue;
+    float* at = image + window.offset(i, j);
+    for (Index o = 0; o < window.channels; ++o) {
+      const float value = bias == nullptr ? 0.0f : bias[o];
+      at[o] = with_relu && value < 0.0f ? 0.0f : value;
+    }
+  }
+}
+
 void transform_outputs(const Conv2DGeometry& g, const Layout& layout, Index first, Index count,
-                       const float* m, const float* bias, bool with_relu, float* y) {
+                       const float* m, const float* x, const float* bias, bool with_relu, float* y) {
   for (Index t = 0; t < count; ++t) {
     const Tile tile = tile_at(layout, first + t);
     const Window window{tile.row, tile.column, g.out_height, g.out_width, g.out_channels};
@@ -127,6 +176,9 @@ void transform_outputs(const Conv2DGeometry& g, const Layout& layout, Index firs
         }
       });
     }
+    const Window patches{tile.row - g.pad_top, tile.column - g.pad_left, g.in_height, g.in_width, g.in_channels};
+    const ZeroPatches zeros = zero_patches(x + tile.image * g.in_image(), patches);
+    if (zeros != 0) write_zero_patches(zeros, window, bias, with_relu, image);
   }
 }
 
@@ -232,7 +284,7 @@ void winograd_forward(const Conv2DGeometry& g, Index first_unit, Index last_unit
                   {v + k * layout.in_point, layout.in_padded}, transformed + k * kernel_step,
                   m + k * layout.out_point, layout.out_padded, {}, product_scratch);
     }
-    transform_outputs(g, layout, first, count, m, bias, relu, y);
+    transform_outputs(g, layout, first, count, m, x, bias, relu, y);
   });
 }
 

@@ -33,7 +33,7 @@ class STRATA_API Config {
   /// Replaces the value, or appends the key.
   void set(std::string key, ConfigValue value);
   const std::vector<std::pair<std::string, ConfigValue>>& items() const { return items_; }
-  bool empty() const;
+  inline bool empty() const;
 
  private:
   std::vector<std::pair<std::string, ConfigValue>> items_;

@@ -24,7 +24,7 @@ class STRATA_API Value {
   explicit operator bool() const { return node_ != nullptr; }
   const NodePtr& node() const { return node_; }
   int index() const { return index_; }
-  const Type& type() const;
+  inline const Type& type() const;
   const Shape& shape() const { return type().shape; }
   DType dtype() const { return type().dtype; }
   friend bool same(const Value& a, const Value& b) { return a.node_ == b.node_ && a.index_ == b.index_; }

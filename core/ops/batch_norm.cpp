@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/softmax_rows.h"
 #include "core/ops/widen.h"
 
 namespace strata {
@@ -28,45 +29,38 @@ void check(std::string_view name, std::span<const Type> in, std::size_t image, s
   if (image > 0 && in[0] != x) fail_expected(name, "a gradient of type " + to_string(x), to_string(in[0]));
 }
 
-/// Sums of `count` vectors over the rows: add(row, sums of a thread), then over the threads, in order, into `total`.
+/// Long sums lose digits, so each thread sums blocks of this many rows before they join.
+constexpr std::size_t rows_of_a_block = 256;
+
+/// Sums of `count` vectors over the rows: add(row, sums of a block), then over the blocks of a thread, then over the
+/// threads, in order, into `total`. Each thread has 2 * count vectors of partial sums.
 template <class T, class F>
 void sum_rows(Cpu& cpu, const Rows& r, std::size_t count, T* partials, T* total, F&& add) {
   const std::size_t width = count * r.channels;
   const int parts = cpu.parts_of(r.rows, row_grain(r));
-  std::fill_n(partials, width * static_cast<std::size_t>(parts), T(0));
+  std::fill_n(partials, 2 * width * static_cast<std::size_t>(parts), T(0));
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int part) {
-    T* sums = partials + width * static_cast<std::size_t>(part);
-    for (std::size_t row = first; row < last; ++row) add(row, sums);
+    T* sums = partials + 2 * width * static_cast<std::size_t>(part);
+    T* block = sums + width;
+    for (std::size_t start = first; start < last; start += rows_of_a_block) {
+      std::fill_n(block, width, T(0));
+      for (std::size_t row = start; row < std::min(last, start + rows_of_a_block); ++row) add(row, block);
+      for (std::size_t i = 0; i < width; ++i) sums[i] += block[i];
+    }
   });
   std::copy_n(partials, width, total);
   for (int p = 1; p < parts; ++p)
-    for (std::size_t i = 0; i < width; ++i) total[i] += partials[width * static_cast<std::size_t>(p) + i];
+    for (std::size_t i = 0; i < width; ++i) total[i] += partials[2 * width * static_cast<std::size_t>(p) + i];
 }
 
-/// Long sums lose digits, so each thread sums blocks of this many rows before they join.
-constexpr std::size_t rows_of_a_block = 256;
-
-/// As sum_rows, for one vector: f gives the term of (row, channel).
+/// The mean over the rows of one vector: term(row, channel).
 template <class T, class F>
 void mean_over_rows(Cpu& cpu, const Rows& r, T* partials, T* mean, F&& term) {
-  const std::size_t c = r.channels;
-  const int parts = cpu.parts_of(r.rows, row_grain(r));
-  std::fill_n(partials, 2 * c * static_cast<std::size_t>(parts), T(0));
-  cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int part) {
-    T* sums = partials + 2 * c * static_cast<std::size_t>(part);
-    T* block = sums + c;
-    for (std::size_t start = first; start < last; start += rows_of_a_block) {
-      std::fill_n(block, c, T(0));
-      for (std::size_t row = start; row < std::min(last, start + rows_of_a_block); ++row)
-        for (std::size_t i = 0; i < c; ++i) block[i] += term(row, i);
-      for (std::size_t i = 0; i < c; ++i) sums[i] += block[i];
-    }
+  sum_rows(cpu, r, 1, partials, mean, [&, c = r.channels](std::size_t row, T* to) {
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) to[i] += term(row, i);
   });
-  for (std::size_t i = 0; i < c; ++i) {
-    T sum = 0;
-    for (int p = 0; p < parts; ++p) sum += partials[2 * c * static_cast<std::size_t>(p) + i];
-    mean[i] = sum / static_cast<T>(r.rows);
-  }
+  for (std::size_t i = 0; i < r.channels; ++i) mean[i] /= static_cast<T>(r.rows);
 }
 
 template <class T>
@@ -86,8 +80,10 @@ void batch_forward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
     shift[i] = beta[i] - mean[i] * scale[i];
   }
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t row = first; row < last; ++row)
+    for (std::size_t row = first; row < last; ++row) {
+      STRATA_INDEPENDENT_ITERATIONS
       for (std::size_t i = 0; i < c; ++i) y[row * c + i] = x[row * c + i] * scale[i] + shift[i];
+    }
   });
 }
 
@@ -103,6 +99,7 @@ void batch_backward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
   T *sums = inverse + c, *partials = inverse + 3 * c;
   for (std::size_t i = 0; i < c; ++i) inverse[i] = T(1) / std::sqrt(variance[i] + epsilon);
   sum_rows(cpu, r, 2, partials, sums, [&](std::size_t row, T* to) {
+    STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
       to[i] += g[row * c + i];
       to[c + i] += g[row * c + i] * (x[row * c + i] - mean[i]) * inverse[i];
@@ -111,24 +108,33 @@ void batch_backward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
   std::copy_n(sums, c, dbeta);
   std::copy_n(sums + c, c, dgamma);
   const T n = static_cast<T>(r.rows);
+  for (std::size_t i = 0; i < 2 * c; ++i) sums[i] /= n;
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t row = first; row < last; ++row)
+    for (std::size_t row = first; row < last; ++row) {
+      STRATA_INDEPENDENT_ITERATIONS
       for (std::size_t i = 0; i < c; ++i) {
         const T normal = (x[row * c + i] - mean[i]) * inverse[i];
-        dx[row * c + i] = gamma[i] * inverse[i] * (g[row * c + i] - sums[i] / n - normal * sums[c + i] / n);
+        dx[row * c + i] = gamma[i] * inverse[i] * (g[row * c + i] - sums[i] - normal * sums[c + i]);
       }
+    }
   });
+}
+
+/// sum of f(i) for i in [0, c); short rows are not worth the way through a buffer.
+template <class T, class F>
+T row_sum(std::size_t c, F&& f) {
+  if (c >= 16) return rows::sum_of<T>(c, f);
+  T sum = 0;
+  for (std::size_t i = 0; i < c; ++i) sum += f(i);
+  return sum;
 }
 
 template <class T>
 struct RowStatistics {
   T mean = 0, inverse = 0;
   RowStatistics(const T* x, std::size_t c, T epsilon) {
-    T sum = 0;
-    for (std::size_t i = 0; i < c; ++i) sum += x[i];
-    mean = sum / static_cast<T>(c);
-    T squares = 0;
-    for (std::size_t i = 0; i < c; ++i) squares += (x[i] - mean) * (x[i] - mean);
+    mean = reduction::reduce_row<reduction::Plus, T>(x, c) / static_cast<T>(c);
+    const T squares = row_sum<T>(c, [=, m = mean](std::size_t i) { return (x[i] - m) * (x[i] - m); });
     inverse = T(1) / std::sqrt(squares / static_cast<T>(c) + epsilon);
   }
 };
@@ -141,6 +147,7 @@ void layer_forward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
     for (std::size_t row = first; row < last; ++row) {
       const RowStatistics<T> s(x + row * c, c, epsilon);
+      STRATA_INDEPENDENT_ITERATIONS
       for (std::size_t i = 0; i < c; ++i) y[row * c + i] = (x[row * c + i] - s.mean) * s.inverse * gamma[i] + beta[i];
     }
   });
@@ -155,18 +162,19 @@ void layer_backward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
   sum_rows(cpu, r, 2, partials, sums, [&](std::size_t row, T* to) {
     const T *xr = x + row * c, *gr = g + row * c;
     const RowStatistics<T> s(xr, c, epsilon);
-    T sum = 0, product = 0;
+    STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
-      const T normal = (xr[i] - s.mean) * s.inverse, weighted = gr[i] * gamma[i];
       to[i] += gr[i];
-      to[c + i] += gr[i] * normal;
-      sum += weighted;
-      product += weighted * normal;
+      to[c + i] += gr[i] * ((xr[i] - s.mean) * s.inverse);
     }
     const T n = static_cast<T>(c);
+    const T mean = row_sum<T>(c, [=](std::size_t i) { return gr[i] * gamma[i]; }) / n;
+    const T slope =
+        row_sum<T>(c, [=](std::size_t i) { return gr[i] * gamma[i] * ((xr[i] - s.mean) * s.inverse); }) / n;
+    STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
       const T normal = (xr[i] - s.mean) * s.inverse;
-      dx[row * c + i] = s.inverse * (gr[i] * gamma[i] - sum / n - normal * product / n);
+      dx[row * c + i] = s.inverse * (gr[i] * gamma[i] - mean - normal * slope);
     }
   });
   std::copy_n(sums, c, dbeta);
@@ -218,7 +226,7 @@ Values BatchNormGradient::vjp(const Node&, std::span<const Value>) const {
 
 Kernel BatchNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[1].shape, 3, 2,
+  return row_kernel(target, s, s.inputs[1].shape, 3, 4,
                     [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_backward(cpu, r, static_cast<T>(e), io); });
 }
 
@@ -248,7 +256,7 @@ Values LayerNormGradient::vjp(const Node&, std::span<const Value>) const {
 
 Kernel LayerNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[1].shape, 2, 2,
+  return row_kernel(target, s, s.inputs[1].shape, 2, 4,
                     [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { layer_backward(cpu, r, static_cast<T>(e), io); });
 }
 

@@ -14,26 +14,26 @@ using kernels::Index;
 using kernels::Pool2DGeometry;
 
 std::int64_t output_size(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
-  const std::int64_t s = w.strides[axis], k = w.size[axis];
+  const std::int64_t s = w.stride(axis), k = w.size[axis];
   if (w.padding == Padding::same) return (n + s - 1) / s;
   return n < k ? 0 : (n - k) / s + 1;
 }
 
 std::int64_t padding_before(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
   if (w.padding == Padding::valid) return 0;
-  return std::max<std::int64_t>((output_size(w, n, axis) - 1) * w.strides[axis] + w.size[axis] - n, 0) / 2;
+  return std::max<std::int64_t>((output_size(w, n, axis) - 1) * w.stride(axis) + w.size[axis] - n, 0) / 2;
 }
 
 std::string pair_text(const std::array<std::int64_t, 2>& p) { return "(" + std::to_string(p[0]) + ", " + std::to_string(p[1]) + ")"; }
 
 Shape pooled_shape(std::string_view name, const PoolWindow2D& w, const Shape& x) {
   if (x.rank() != 4) fail_expected(name, "[N,H,W,C]", to_string(x));
-  if (std::min({w.size[0], w.size[1], w.strides[0], w.strides[1]}) < 1)
+  if (std::min({w.size[0], w.size[1], w.stride(0), w.stride(1)}) < 1)
     fail_expected(name, "window sizes and strides of at least 1", pair_text(w.size) + " and " + pair_text(w.strides));
   const Shape out{x[0], output_size(w, x[1], 0), output_size(w, x[2], 1), x[3]};
   if (out[1] < 1 || out[2] < 1)
     throw Error(name, "Computed output size would be zero or negative. Received: `inputs.shape=" + to_string(x) + "`, `pool_size=" +
-                          pair_text(w.size) + "`, `strides=" + pair_text(w.strides) + "`, `padding=" + to_string(w.padding) + "`.");
+                          pair_text(w.size) + "`, `strides=" + pair_text({w.stride(0), w.stride(1)}) + "`, `padding=" + to_string(w.padding) + "`.");
   return out;
 }
 
@@ -48,7 +48,7 @@ Pool2DGeometry geometry_of(const PoolWindow2D& w, const Shape& x) {
   g.batch = x[0], g.in_height = x[1], g.in_width = x[2], g.channels = x[3];
   g.out_height = output_size(w, x[1], 0), g.out_width = output_size(w, x[2], 1);
   g.window_height = w.size[0], g.window_width = w.size[1];
-  g.stride_height = w.strides[0], g.stride_width = w.strides[1];
+  g.stride_height = w.stride(0), g.stride_width = w.stride(1);
   g.pad_top = padding_before(w, x[1], 0), g.pad_left = padding_before(w, x[2], 1);
   return g;
 }

@@ -8,8 +8,9 @@ namespace strata {
 /// divisor of a mean. Windows that do not fit any more are dropped ("valid") or reach into the padding ("same").
 struct PoolWindow2D {
   std::array<std::int64_t, 2> size{2, 2};
-  std::array<std::int64_t, 2> strides{2, 2};
+  std::array<std::int64_t, 2> strides{0, 0};  ///< 0: the window's size, so that windows do not overlap
   Padding padding = Padding::valid;
+  std::int64_t stride(std::size_t axis) const { return strides[axis] == 0 ? size[axis] : strides[axis]; }
   friend bool operator==(const PoolWindow2D&, const PoolWindow2D&) = default;
 };
 

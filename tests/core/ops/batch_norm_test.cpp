@@ -113,6 +113,13 @@ TEST(LayerNorm, ByHand) {
   }
 }
 
+TEST(LayerNorm, LongRowsFarFromZero) {
+  const Crowd crowd(3, 1000, 0);
+  const Tensor x = crowd.x + 100, wide = cast(x, DType::f64), one = ones({1000}), zero = zeros({1000});
+  const Tensor m = mean(wide, {1}, {.keepdims = true}), v = variance(wide, {1}, {.keepdims = true});
+  expect_near(layer_norm(x, one, zero), numbers((wide - m) * rsqrt(v + 1e-3)), 2e-5);
+}
+
 TEST(LayerNorm, GradientsAgainstDifferences) {
   for (const Shape& shape : {Shape{4, 5}, Shape{2, 3, 5}})
     check_compiled_gradient([](const Values& v) { return layer_norm(v[0], v[1], v[2], 1e-2); },

@@ -40,6 +40,7 @@ TEST_P(AllOpsTest, Reference) { for_each_sample(check_reference); }
 TEST_P(AllOpsTest, Gradient) { for_each_sample(check_gradient); }
 TEST_P(AllOpsTest, Compiled) { for_each_sample(check_compiled); }
 TEST_P(AllOpsTest, Threads) { for_each_sample(check_threads); }
+TEST_P(AllOpsTest, SixteenBits) { for_each_sample(check_sixteen_bits); }
 
 INSTANTIATE_TEST_SUITE_P(Harness, AllOpsTest, ::testing::ValuesIn(entries_of(AllOps{})),
                          [](const auto& entry) { return entry.param.name; });

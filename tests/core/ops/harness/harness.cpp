@@ -279,12 +279,35 @@ void check_threads(const Sample& s) {
   config::set_num_threads(before);
 }
 
+void check_sixteen_bits(const Sample& s) {
+  if (s.as_given || s.op_in_double || !s.reference || !any_double(s.inputs)) return;
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    const Run run{s.op, floats_as(s.inputs, dtype), false};
+    Values inferred;
+    try {
+      inferred = apply_all(run.op, placeholders(run.inputs));
+    } catch (const Error&) {
+      continue;  // the op does not take this type
+    }
+    const Tensors computed = apply_all(run.op, run.inputs);
+    const Arrays expected = s.reference(arrays_of(run.inputs));
+    ASSERT_EQ(computed.size(), expected.size()) << place(s, run);
+    for (std::size_t i = 0; i < computed.size(); ++i) {
+      EXPECT_EQ(to_string(computed[i].type()), to_string(inferred[i].type())) << place(s, run);
+      const double unit = computed[i].dtype() == DType::f16 ? 0x1p-10 : computed[i].dtype() == DType::bf16 ? 0x1p-7 : 0;
+      expect_close(array_of(computed[i]), expected[i], 2 * unit, s.floor,
+                   place(s, run) + ", " + std::string(to_string(dtype)));
+    }
+  }
+}
+
 void check(const Sample& s) {
   check_types(s);
   check_reference(s);
   check_gradient(s);
   check_compiled(s);
   check_threads(s);
+  check_sixteen_bits(s);
 }
 
 }  // namespace strata::harness

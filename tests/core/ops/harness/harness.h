@@ -54,6 +54,9 @@ void check_gradient(const Sample&);
 void check_compiled(const Sample&);
 /// One thread against two and three, and each number of threads against itself.
 void check_threads(const Sample&);
+/// f16 and bf16 runs, where the op takes them, against the reference on the rounded inputs: within two units in the
+/// last place, since arithmetic is done in f32.
+void check_sixteen_bits(const Sample&);
 /// All of these.
 void check(const Sample&);
 

@@ -1,0 +1,38 @@
+#!/bin/sh
+# The MNIST example on its command line: mnist_test.sh PROGRAM FOLDER
+set -u
+program=$1
+cd "$2" || exit 1
+failed=0
+fail() { echo "FAILED: $*"; failed=1; }
+
+# expect STATUS TEXT ARGUMENT...: the exit status, and a text in what the program prints.
+expect() {
+  wanted=$1 text=$2
+  shift 2
+  output=$("$program" "$@" 2>&1)
+  status=$?
+  [ "$status" = "$wanted" ] || fail "$* exits with $status, not $wanted: $output"
+  case "$output" in *"$text"*) ;; *) fail "$* does not print '$text': $output" ;; esac
+}
+
+expect 0 "--learning-rate" --help
+expect 0 "0.1.0" --version
+expect 2 "This build of Strata has no CUDA support" --device gpu
+expect 2 "--model" --model transformer
+expect 2 "--batch-size" --batch-size 0
+expect 1 "/nonexistent" --data /nonexistent --epochs 1
+expect 0 "weights saved to run.weights.h5" --model mlp --epochs 1 --save run.weights.h5
+accuracy=$(printf '%s\n' "$output" | sed -n 's/^test accuracy //p')
+expect 0 "test accuracy $accuracy" --model mlp --epochs 0 --load run.weights.h5
+expect 1 "missing.weights.h5" --model mlp --load missing.weights.h5
+expect 1 "objects could not be loaded" --model cnn --load run.weights.h5
+
+# Ctrl-C ends training after the current step, and the program goes on to its end.
+"$program" --model mlp --epochs 1000 >interrupted.txt 2>&1 &
+sleep 2
+kill -INT $!
+wait $!
+[ $? = 0 ] || fail "an interrupted run does not end well: $(cat interrupted.txt)"
+grep -q "stopped after the current step" interrupted.txt || fail "Ctrl-C is not answered: $(tail -3 interrupted.txt)"
+exit $failed

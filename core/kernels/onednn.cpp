@@ -37,19 +37,17 @@ memory::desc of_any_layout(const memory::dims& sizes) {
   return memory::desc(sizes, memory::data_type::f32, memory::format_tag::any);
 }
 
-dnnl::primitive_attr attributes(bool relu) {
+dnnl::primitive_attr attributes() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (relu) {
-    dnnl::post_ops ops;
-#if DNNL_VERSION_MAJOR >= 3
-    ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-#else
-    ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-#endif
-    attr.set_post_ops(ops);
-  }
   return attr;
+}
+
+// oneDNN's own ReLU turns NaN into 0, which would hide a NaN from whoever looks for one; so it is not made part of the
+// primitive, but done on the result while that is in the cache.
+void relu_keeping_nan(float* c, Index rows, Index columns, Index stride) {
+  for (Index r = 0; r < rows; ++r)
+    for (Index i = 0; i < columns; ++i) c[r * stride + i] = c[r * stride + i] < 0.0f ? 0.0f : c[r * stride + i];
 }
 
 // A primitive with its arguments. oneDNN's memory objects carry an address, so every concurrent call needs a set of
@@ -109,13 +107,13 @@ class Call {
 
 class MatMulImpl final : public MatMul {
  public:
-  MatMulImpl(const MatMulProblem& p, int callers) : biased_(p.bias) {
+  MatMulImpl(const MatMulProblem& p, int callers) : problem_(p) {
     const auto matrix = [](Index rows, Index columns, Index stride, bool transposed) {
       return plain({rows, columns}, transposed ? memory::dims{1, stride} : memory::dims{stride, 1});
     };
     const auto a = matrix(p.m, p.k, p.a_stride, p.transpose_a), b = matrix(p.k, p.n, p.b_stride, p.transpose_b);
     const auto bias = plain({1, p.n}, {p.n, 1}), c = matrix(p.m, p.n, p.c_stride, false);
-    const auto attr = attributes(p.relu);
+    const auto attr = attributes();
 #if DNNL_VERSION_MAJOR >= 3
     const auto pd = p.bias ? dnnl::matmul::primitive_desc(cpu_engine(), a, b, bias, c, attr)
                            : dnnl::matmul::primitive_desc(cpu_engine(), a, b, c, attr);
@@ -131,14 +129,15 @@ class MatMulImpl final : public MatMul {
   }
   std::size_t scratch_bytes() const override { return scratch_; }
   void run(const float* a, const float* b, const float* bias, float* c, void* scratch) const override {
-    if (biased_)
+    if (problem_.bias)
       call_->run({a, b, c, scratch, bias});
     else
       call_->run({a, b, c, scratch});
+    if (problem_.relu) relu_keeping_nan(c, problem_.m, problem_.n, problem_.c_stride);
   }
 
  private:
-  bool biased_;
+  MatMulProblem problem_;
   std::size_t scratch_ = 0;
   std::unique_ptr<Call> call_;
 };
@@ -173,56 +172,57 @@ struct ConvMemory {
   memory::desc x, y, kernel, free_kernel, bias;
 };
 
-auto forward_descriptor(const ConvMemory& m, bool bias, bool relu) {
+auto forward_descriptor(const ConvMemory& m, bool bias) {
   const auto prop = dnnl::prop_kind::forward_training;
   const auto direct = dnnl::algorithm::convolution_direct;
   using Forward = dnnl::convolution_forward;
 #if DNNL_VERSION_MAJOR >= 3
   return bias ? Forward::primitive_desc(cpu_engine(), prop, direct, m.x, m.free_kernel, m.bias, m.y, m.strides,
-                                        m.dilation, m.before, m.behind, attributes(relu))
+                                        m.dilation, m.before, m.behind, attributes())
               : Forward::primitive_desc(cpu_engine(), prop, direct, m.x, m.free_kernel, m.y, m.strides, m.dilation,
-                                        m.before, m.behind, attributes(relu));
+                                        m.before, m.behind, attributes());
 #else
   const auto d = bias ? Forward::desc(prop, direct, m.x, m.free_kernel, m.bias, m.y, m.strides, m.dilation, m.before,
                                       m.behind)
                       : Forward::desc(prop, direct, m.x, m.free_kernel, m.y, m.strides, m.dilation, m.before, m.behind);
-  return Forward::primitive_desc(d, attributes(relu), cpu_engine());
+  return Forward::primitive_desc(d, attributes(), cpu_engine());
 #endif
 }
 
 auto data_descriptor(const ConvMemory& m) {
   const auto direct = dnnl::algorithm::convolution_direct;
   using Backward = dnnl::convolution_backward_data;
-  const auto hint = forward_descriptor(m, false, false);
+  const auto hint = forward_descriptor(m, false);
 #if DNNL_VERSION_MAJOR >= 3
   return Backward::primitive_desc(cpu_engine(), direct, m.x, m.free_kernel, m.y, m.strides, m.dilation, m.before,
-                                  m.behind, hint, attributes(false));
+                                  m.behind, hint, attributes());
 #else
   const Backward::desc d(direct, m.x, m.free_kernel, m.y, m.strides, m.dilation, m.before, m.behind);
-  return Backward::primitive_desc(d, attributes(false), cpu_engine(), hint);
+  return Backward::primitive_desc(d, attributes(), cpu_engine(), hint);
 #endif
 }
 
 auto weights_descriptor(const ConvMemory& m) {
   const auto direct = dnnl::algorithm::convolution_direct;
   using Backward = dnnl::convolution_backward_weights;
-  const auto hint = forward_descriptor(m, false, false);
+  const auto hint = forward_descriptor(m, false);
 #if DNNL_VERSION_MAJOR >= 3
   return Backward::primitive_desc(cpu_engine(), direct, m.x, m.free_kernel, m.y, m.strides, m.dilation, m.before,
-                                  m.behind, hint, attributes(false));
+                                  m.behind, hint, attributes());
 #else
   const Backward::desc d(direct, m.x, m.free_kernel, m.y, m.strides, m.dilation, m.before, m.behind);
-  return Backward::primitive_desc(d, attributes(false), cpu_engine(), hint);
+  return Backward::primitive_desc(d, attributes(), cpu_engine(), hint);
 #endif
 }
 
 class Conv2DImpl final : public Conv2D {
  public:
-  Conv2DImpl(ConvDirection direction, const Conv2DGeometry& g, bool bias, bool relu, int callers) : biased_(bias) {
+  Conv2DImpl(ConvDirection direction, const Conv2DGeometry& g, bool bias, bool relu, int callers)
+      : biased_(bias), relu_elements_(relu ? g.batch * g.out_image() : 0) {
     const ConvMemory m(g);
     std::vector<Call::Argument> arguments;
     if (direction == ConvDirection::forward) {
-      const auto pd = forward_descriptor(m, bias, relu);
+      const auto pd = forward_descriptor(m, bias);
       arranged_ = pd.weights_desc();
       scratchpad_ = pd.scratchpad_desc();
       arguments = {{DNNL_ARG_SRC, m.x}, {DNNL_ARG_WEIGHTS, arranged_}, {DNNL_ARG_DST, m.y}};
@@ -251,6 +251,7 @@ class Conv2DImpl final : public Conv2D {
       call_->run({first, second, result, scratch, bias});
     else
       call_->run({first, second, result, scratch});
+    if (relu_elements_ > 0) relu_keeping_nan(static_cast<float*>(result), 1, relu_elements_, relu_elements_);
   }
 
  private:
@@ -268,6 +269,7 @@ class Conv2DImpl final : public Conv2D {
   }
 
   bool biased_;
+  Index relu_elements_;
   memory::desc arranged_, scratchpad_;
   std::unique_ptr<Call> call_, arrange_, restore_;
 };

@@ -4,6 +4,7 @@
 
 #include "core/kernels/conv2d.h"
 #include "core/kernels/reference_conv.h"
+#include "core/ops/conv2d_onednn.h"
 #include "core/ops/reshape.h"
 #include "core/ops/widen.h"
 
@@ -91,6 +92,7 @@ void each_share(Cpu& cpu, Index parts, F&& f) {
 }
 
 Kernel forward_f32(const Conv2DGeometry& g, const Epilogue& epilogue, int threads) {
+  if (auto faster = onednn_forward(g, epilogue, threads)) return *std::move(faster);
   const std::size_t arranged = aligned(kernels::conv2d_forward_kernel_bytes(g));
   const std::size_t scratch = aligned(kernels::conv2d_forward_scratch_bytes(g));
   Kernel kernel;
@@ -108,6 +110,7 @@ Kernel forward_f32(const Conv2DGeometry& g, const Epilogue& epilogue, int thread
 }
 
 Kernel data_gradient_f32(const Conv2DGeometry& g, int threads) {
+  if (auto faster = onednn_data_gradient(g, threads)) return *std::move(faster);
   const std::size_t arranged = aligned(kernels::conv2d_data_gradient_kernel_bytes(g));
   const std::size_t scratch = aligned(kernels::conv2d_data_gradient_scratch_bytes(g));
   Kernel kernel;
@@ -128,6 +131,7 @@ Kernel data_gradient_f32(const Conv2DGeometry& g, int threads) {
 
 /// Each part of the images sums into a partial of its own; the partials are then added in order.
 Kernel weight_gradient_f32(const Conv2DGeometry& g, int threads) {
+  if (auto faster = onednn_weight_gradient(g, threads)) return *std::move(faster);
   const std::size_t partial = aligned(kernels::conv2d_weight_gradient_partial_bytes(g));
   const std::size_t scratch = aligned(kernels::conv2d_weight_gradient_scratch_bytes(g));
   Kernel kernel;

@@ -1,0 +1,137 @@
+// What the harness does not say about convolutions: sizes that call for other algorithms, the geometry of the transposed
+// one, second gradients, messages.
+
+#include "core/ops/conv2d.h"
+
+#include <limits>
+
+#include "core/base/config.h"
+#include "tests/core/ops/compiled_gradient.h"
+#include "tests/core/ops/ops_testing.h"
+
+namespace strata {
+namespace {
+using namespace strata::testing;
+
+Tensor noise(const Shape& shape, double phase) {
+  Tensor t(DType::f32, shape);
+  auto state = static_cast<std::uint32_t>(1000 * phase + 1);
+  for (float& v : t.mutable_data<float>()) {
+    state = state * 1664525u + 1013904223u;
+    v = static_cast<float>(state >> 8) / 8388608.0f - 1.0f;
+  }
+  return t;
+}
+
+double largest(const Tensor& t) { return max(abs(t)).item<double>(); }
+
+/// The three directions in f32 against float64's sums by the definition.
+void check_large(const Shape& image, const Shape& kernel, const Window2D& window) {
+  const Tensor x = noise(image, 0.1), w = noise(kernel, 0.7);
+  const Tensor wide = conv2d(cast(x, DType::f64), cast(w, DType::f64), window);
+  const Tensor g = noise(wide.shape(), 1.3), wide_g = cast(g, DType::f64);
+  const auto compare = [&](const Tensor& got, const Tensor& expected, const char* what) {
+    ASSERT_EQ(got.shape(), expected.shape());
+    EXPECT_LT(largest(cast(got, DType::f64) - expected), 1e-5 * largest(expected))
+        << what << ": " << to_string(image) << " " << to_string(kernel);
+  };
+  compare(conv2d(x, w, window), wide, "forward");
+  compare(apply(Conv2DDataGradient{window, image}, g, w), apply(Conv2DDataGradient{window, image}, wide_g, cast(w, DType::f64)),
+          "data gradient");
+  compare(apply(Conv2DWeightGradient{window, kernel}, x, g), apply(Conv2DWeightGradient{window, kernel}, cast(x, DType::f64), wide_g),
+          "weight gradient");
+  const Tensor bias = noise({kernel[3]}, 2.1);
+  compare(apply(Conv2D{window, {true, true}}, x, w, bias), maximum(wide + cast(bias, DType::f64), 0.0), "bias and relu");
+}
+
+struct LargeCase {
+  Shape image, kernel;
+  Window2D window;
+};
+const std::vector<LargeCase>& large_cases() {
+  static const std::vector<LargeCase> cases{
+      {{5, 14, 14, 6}, {5, 5, 6, 16}, {}},
+      {{5, 14, 15, 13}, {3, 3, 13, 17}, {{1, 1}, Padding::same, {2, 2}, 1}},
+      {{4, 16, 15, 16}, {7, 7, 16, 16}, {{1, 1}, Padding::same, {1, 1}, 1}},
+      {{3, 28, 28, 32}, {3, 3, 32, 48}, {{2, 2}, Padding::same, {1, 1}, 1}},
+      {{5, 15, 14, 32}, {3, 3, 8, 32}, {{1, 1}, Padding::same, {1, 1}, 4}},
+      {{3, 28, 27, 32}, {3, 3, 16, 32}, {{2, 2}, Padding::valid, {1, 1}, 2}},
+      {{3, 26, 26, 32}, {3, 3, 32, 64}, {}}};
+  return cases;
+}
+
+TEST(Conv2D, LargeOnesAgreeWithTheDefinition) {
+  for (const LargeCase& c : large_cases()) check_large(c.image, c.kernel, c.window);
+}
+
+TEST(Conv2D, ForwardAndDataGradientDoNotDependOnTheThreads) {
+  const int before = config::num_threads();
+  for (const LargeCase& c : large_cases()) {
+    const Tensor x = noise(c.image, 0.1), w = noise(c.kernel, 0.7);
+    config::set_num_threads(1);
+    const Tensor y = conv2d(x, w, c.window), dx = apply(Conv2DDataGradient{c.window, c.image}, y, w);
+    config::set_num_threads(3);
+    EXPECT_EQ(numbers(conv2d(x, w, c.window)), numbers(y)) << to_string(c.image);
+    EXPECT_EQ(numbers(apply(Conv2DDataGradient{c.window, c.image}, y, w)), numbers(dx)) << to_string(c.image);
+  }
+  config::set_num_threads(before);
+}
+
+TEST(Conv2D, ReluKeepsNaN) {
+  for (const LargeCase& c : large_cases()) {
+    Tensor x = noise(c.image, 0.1);
+    x.mutable_data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    const Tensor y = apply(Conv2D{c.window, {true, true}}, x, noise(c.kernel, 0.7), noise({c.kernel[3]}, 2.1));
+    EXPECT_TRUE(std::isnan(y.at<float>(0))) << to_string(c.image) << to_string(c.kernel);
+  }
+}
+
+TEST(Conv2D, SecondGradients) {
+  const Window2D window{{2, 1}, Padding::same, {1, 1}, 1};
+  check_compiled_gradient(
+      [&](const Values& v) {
+        const Value y = conv2d(v[0], v[1], window);
+        const Values g = gradients(sum(y * y * y), v);
+        return sum(g[0] * g[0]) + sum(g[1]);
+      },
+      {spread({1, 4, 3, 2}, 0.2), spread({3, 2, 2, 2}, 0.9)}, 1e-5);
+}
+
+TEST(Conv2DTranspose, SizesAsInKeras) {
+  const Tensor x = noise({1, 5, 5, 3}, 0), w = noise({3, 3, 2, 3}, 1), even = noise({4, 4, 2, 3}, 1);
+  const Window2D valid{{2, 2}, Padding::valid, {1, 1}, 1}, same{{2, 2}, Padding::same, {1, 1}, 1};
+  EXPECT_EQ(conv2d_transpose(x, w, valid).shape(), (Shape{1, 11, 11, 2}));
+  EXPECT_EQ(conv2d_transpose(x, w, same).shape(), (Shape{1, 10, 10, 2}));
+  EXPECT_EQ(conv2d_transpose(x, even, same).shape(), (Shape{1, 10, 10, 2}));
+  EXPECT_EQ(conv2d_transpose(x, w, valid, {1, 0}).shape(), (Shape{1, 12, 11, 2}));
+  EXPECT_EQ(conv2d_transpose(x, w, same, {0, 1}).shape(), (Shape{1, 9, 10, 2}));
+}
+
+TEST(Conv2DTranspose, ByHand) {
+  // Every input spreads the kernel over its place; neighbours overlap in the middle.
+  const Tensor x = floats({1, 1, 2, 1}, {1, 10}), w = floats({1, 3, 1, 1}, {1, 2, 3});
+  expect_near(conv2d_transpose(x, w, {{1, 2}, Padding::valid, {1, 1}, 1}), {1, 2, 13, 20, 30});
+  // "same" over 4 outputs: the forward convolution pads one column, at the end.
+  expect_near(conv2d_transpose(x, w, {{1, 2}, Padding::same, {1, 1}, 1}), {1, 2, 13, 20});
+}
+
+TEST(DepthwiseConv2D, ChannelsKeepApart) {
+  const Tensor x = floats({1, 1, 2, 2}, {1, 10, 2, 20}), w = floats({1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  expect_near(depthwise_conv2d(x, w), {1 * 1 + 2 * 5, 1 * 2 + 2 * 6, 10 * 3 + 20 * 7, 10 * 4 + 20 * 8});
+}
+
+TEST(Conv2D, MessagesNameWhatDoesNotFit) {
+  const Tensor x = noise({1, 3, 3, 2}, 0);
+  EXPECT_NE(error_of([&] { conv2d(x, noise({5, 5, 2, 1}, 0)); })
+                .find("Computed output size would be zero or negative. Received `inputs shape=[1,3,3,2]`, `kernel shape=[5,5,2,1]`"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { conv2d(x, noise({1, 1, 2, 1}, 0), {{2, 2}, Padding::valid, {2, 2}, 1}); })
+                .find("`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides=(2, 2)"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { conv2d(x, noise({1, 1, 1, 3}, 0), {{1, 1}, Padding::valid, {1, 1}, 2}); }).find("groups 2"), std::string::npos);
+  EXPECT_THROW(conv2d(x, noise({1, 1, 3, 1}, 0)), Error);
+  EXPECT_THROW(conv2d(noise({3, 3, 2}, 0), noise({1, 1, 2, 1}, 0)), Error);
+}
+
+}  // namespace
+}  // namespace strata

@@ -223,18 +223,19 @@ void Hdf5File::close() {
 }
 
 void Hdf5File::Impl::write_image() {
-  hsize_t size = 0;
   void* memory = nullptr;  // for files in memory: where the pointer to the first byte is
-  if (H5Fflush(file.get(), H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(file.get(), &size) < 0 ||
-      H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &memory) < 0)
+  // The size of the image is the allocated part; the file in memory itself grows in steps of megabytes.
+  const bool flushed = H5Fflush(file.get(), H5F_SCOPE_GLOBAL) >= 0;
+  ssize_t size = flushed ? H5Fget_file_image(file.get(), nullptr, 0) : -1;
+  if (size < 0 || H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &memory) < 0)
     throw Error(name, "cannot be written: " + hdf5::last_error());
   const char* data = *static_cast<const char* const*>(memory);
   while (size > 0) {
-    const ssize_t count = ::write(target, data, size);
+    const ssize_t count = ::write(target, data, static_cast<std::size_t>(size));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
     data += count;
-    size -= static_cast<hsize_t>(count);
+    size -= count;
   }
   if (::close(std::exchange(target, -1)) != 0)
     throw Error(name, std::string("cannot be written: ") + std::strerror(errno));

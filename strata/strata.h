@@ -34,6 +34,7 @@
 #include "core/graph/tile_program.h"
 #include "core/graph/variable.h"
 
+#include "core/ops/all_ops.h"
 #include "core/ops/arg_reduce.h"
 #include "core/ops/batch_norm.h"
 #include "core/ops/binary.h"

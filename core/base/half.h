@@ -28,9 +28,10 @@ inline float to_float(Half x) {
   const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000u) << 16;
   const std::uint32_t magnitude = x.bits & 0x7fffu;
   if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13));
-  // The exponent is rebiased by a multiplication, which also normalizes subnormal numbers.
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
+  // Subnormal numbers are made from their integer: as bits they would be subnormal floats, which kernels flush to zero.
+  const auto normal = std::bit_cast<float>((magnitude << 13) + (112u << 23));
+  const float value = magnitude < 0x400u ? static_cast<float>(magnitude) * 0x1p-24f : normal;
+  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
 }
 
 /// Rounds to nearest even; overflow gives infinity; NaN stays NaN.

@@ -5,7 +5,6 @@
 namespace strata::kernels::onednn {
 bool available() { return false; }
 std::string version() { return {}; }
-std::shared_ptr<const MatMul> MatMul::make(const MatMulProblem&, int) { return nullptr; }
 std::shared_ptr<const Conv2D> Conv2D::make(ConvDirection, const Conv2DGeometry&, bool, bool, int) { return nullptr; }
 }  // namespace strata::kernels::onednn
 
@@ -103,43 +102,6 @@ class Call {
   dnnl::primitive primitive_;
   std::vector<Argument> arguments_;
   std::vector<std::unique_ptr<Set>> sets_;
-};
-
-class MatMulImpl final : public MatMul {
- public:
-  MatMulImpl(const MatMulProblem& p, int callers) : problem_(p) {
-    const auto matrix = [](Index rows, Index columns, Index stride, bool transposed) {
-      return plain({rows, columns}, transposed ? memory::dims{1, stride} : memory::dims{stride, 1});
-    };
-    const auto a = matrix(p.m, p.k, p.a_stride, p.transpose_a), b = matrix(p.k, p.n, p.b_stride, p.transpose_b);
-    const auto bias = plain({1, p.n}, {p.n, 1}), c = matrix(p.m, p.n, p.c_stride, false);
-    const auto attr = attributes();
-#if DNNL_VERSION_MAJOR >= 3
-    const auto pd = p.bias ? dnnl::matmul::primitive_desc(cpu_engine(), a, b, bias, c, attr)
-                           : dnnl::matmul::primitive_desc(cpu_engine(), a, b, c, attr);
-#else
-    const auto d = p.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    const dnnl::matmul::primitive_desc pd(d, attr, cpu_engine());
-#endif
-    scratch_ = pd.scratchpad_desc().get_size();
-    std::vector<Call::Argument> arguments{
-        {DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}, {DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc()}};
-    if (p.bias) arguments.push_back({DNNL_ARG_BIAS, bias});
-    call_ = std::make_unique<Call>(dnnl::matmul(pd), std::move(arguments), callers);
-  }
-  std::size_t scratch_bytes() const override { return scratch_; }
-  void run(const float* a, const float* b, const float* bias, float* c, void* scratch) const override {
-    if (problem_.bias)
-      call_->run({a, b, c, scratch, bias});
-    else
-      call_->run({a, b, c, scratch});
-    if (problem_.relu) relu_keeping_nan(c, problem_.m, problem_.n, problem_.c_stride);
-  }
-
- private:
-  MatMulProblem problem_;
-  std::size_t scratch_ = 0;
-  std::unique_ptr<Call> call_;
 };
 
 struct ConvMemory {
@@ -280,14 +242,6 @@ bool available() { return true; }
 std::string version() {
   const dnnl_version_t* v = dnnl_version();
   return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-}
-
-std::shared_ptr<const MatMul> MatMul::make(const MatMulProblem& problem, int callers) {
-  try {
-    return std::make_shared<MatMulImpl>(problem, callers);
-  } catch (const dnnl::error&) {  // a case that this version of oneDNN does not implement
-    return nullptr;
-  }
 }
 
 std::shared_ptr<const Conv2D> Conv2D::make(ConvDirection direction, const Conv2DGeometry& g, bool bias, bool relu,

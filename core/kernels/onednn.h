@@ -17,25 +17,6 @@ bool available();
 // "2.6.3"; empty when not available.
 std::string version();
 
-// C[m,n] = op(A)[m,k] * op(B)[k,n] (+ bias[n])(, relu), row-major; strides are those of the rows
-// in memory, in floats.
-struct MatMulProblem {
-  Index m = 0, n = 0, k = 0;
-  Index a_stride = 0, b_stride = 0, c_stride = 0;
-  bool transpose_a = false, transpose_b = false;
-  bool bias = false, relu = false;
-};
-
-class MatMul {
- public:
-  // `callers`: how many threads run it at the same time without an allocation.
-  static std::shared_ptr<const MatMul> make(const MatMulProblem& problem, int callers);
-  virtual ~MatMul() = default;
-  virtual std::size_t scratch_bytes() const = 0;
-  virtual void run(const float* a, const float* b, const float* bias, float* c,
-                   void* scratch) const = 0;
-};
-
 enum class ConvDirection { forward, data_gradient, weight_gradient };
 
 // One direction of a convolution on g.batch images. The kernel is read (forward, data gradient)

@@ -4,7 +4,6 @@
 
 #include "core/kernels/conv_geometry.h"
 #include "core/kernels/gemm.h"
-#include "core/kernels/onednn.h"
 #include "core/ops/reduce.h"
 #include "core/ops/reshape.h"
 #include "core/ops/widen.h"
@@ -71,15 +70,14 @@ Problem problem_of(const MatMul& op, const Signature& s) {
   return p;
 }
 
-/// A 2-D product of f32 on several threads. Wide results are cut by columns, tall ones by rows. Each part is a product of
-/// oneDNN's where the build has it (3 to 14 % faster than ours on large matrices, measured on a Sapphire Rapids), otherwise of ours, which packs B once for
-/// all rows by all threads together. Small products are ours always: they would not repay oneDNN's calls.
+/// A 2-D product of f32 on several threads. Wide results are cut by columns, so that each thread packs its own part of B;
+/// tall ones by rows, with B packed once by all threads together. Neither changes the order of any sum. (Why not oneDNN's
+/// product: docs/design.md.)
 class FloatProduct {
  public:
   FloatProduct(const Problem& p, int threads) : p_(p), by_columns_(p.n >= p.m) {
     const auto work = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
     parts_ = work < parallel_work ? 1 : static_cast<std::size_t>(std::max(1, threads));
-    if (work >= parallel_work && make_primitives()) return;
     packed_ = by_columns_ || parts_ == 1 ? 0 : aligned(kernels::gemm_packed_b_bytes(p.n, p.k));
     for (std::size_t part = 0; part < parts_; ++part)
       per_part_ = std::max(per_part_, aligned(packed_ > 0 ? kernels::gemm_packed_scratch_bytes(rows(part), p.k)
@@ -98,23 +96,6 @@ class FloatProduct {
   }
 
  private:
-  /// Whether oneDNN does every part.
-  bool make_primitives() {
-    for (std::size_t part = 0; part < parts_; ++part) {
-      const kernels::onednn::MatMulProblem problem{
-          static_cast<Index>(rows(part)), static_cast<Index>(columns(part)), static_cast<Index>(p_.k), p_.a_stride(), p_.b_stride(),
-          static_cast<Index>(p_.n), p_.transpose_a, p_.transpose_b, p_.bias, p_.relu};
-      auto primitive = rows(part) > 0 && columns(part) > 0 ? kernels::onednn::MatMul::make(problem, 1) : nullptr;
-      if (!primitive) {
-        primitives_.clear();
-        return false;
-      }
-      per_part_ = std::max(per_part_, aligned(primitive->scratch_bytes()));
-      primitives_.push_back(std::move(primitive));
-    }
-    return true;
-  }
-
   template <class F>
   void each_part(Cpu& cpu, F&& f) const {
     cpu.parallel_ranges(parts_, 1, [&](std::size_t first, std::size_t last, int) {
@@ -133,11 +114,6 @@ class FloatProduct {
   void run_part(std::size_t part, const float* a, const float* b, const float* bias, float* c, const float* packed, void* scratch) const {
     const std::size_t row = first_row(part), column = first_column(part), m = rows(part), n = columns(part);
     if (m == 0 || n == 0) return;
-    if (!primitives_.empty()) {
-      primitives_[part]->run(a + (p_.transpose_a ? row : row * p_.k), b + (p_.transpose_b ? column * p_.k : column),
-                             bias ? bias + column : nullptr, c + row * p_.n + column, scratch);
-      return;
-    }
     const kernels::MatrixView view_a{a + (p_.transpose_a ? row : row * p_.k), p_.a_stride(), p_.transpose_a};
     const kernels::MatrixView view_b{b + (p_.transpose_b ? column * p_.k : column), p_.b_stride(), p_.transpose_b};
     const kernels::GemmEpilogue epilogue{1.0f, 0.0f, bias ? bias + column : nullptr, p_.relu};
@@ -152,7 +128,6 @@ class FloatProduct {
   Problem p_;
   bool by_columns_;
   std::size_t parts_ = 1, packed_ = 0, per_part_ = 0;
-  std::vector<std::shared_ptr<const kernels::onednn::MatMul>> primitives_;
 };
 
 Kernel float_kernel(const Problem& p, const CpuTarget& target) {

@@ -117,13 +117,13 @@ TEST(Pool, Errors) {
               max_pool2d(floats({1, 2, 3, 1}, std::vector<float>(6)), {.size = {3, 3}});
             }),
             "[max_pool2d] Computed output size would be zero or negative. Received: `inputs.shape=[1,2,3,1]`, "
-            "`pool_size=(3, 3)`, `strides=(2, 2)`, `padding=valid`.");
+            "`pool_size=(3, 3)`, `strides=(3, 3)`, `padding=valid`.");
   EXPECT_EQ(error_of([] {
               average_pool2d(floats({4}, {1, 2, 3, 4}));
             }),
             "[average_pool2d] expected [N,H,W,C]; received [4]");
   EXPECT_NE(error_of([] { max_pool2d(picture(DType::i32)); }), "");
-  EXPECT_NE(error_of([] { max_pool2d(picture(DType::f32), {.strides = {0, 1}}); }), "");
+  EXPECT_NE(error_of([] { max_pool2d(picture(DType::f32), {.strides = {-1, 1}}); }), "");
 }
 
 }  // namespace

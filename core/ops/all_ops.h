@@ -22,6 +22,11 @@ using AllOps = OpList<
     Concatenate, Split, SplitEqually,
     // products and convolutions
     MatMul, Conv2D, Conv2DDataGradient, Conv2DWeightGradient,
+    // pooling, normalization
+    MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
+    LayerNormGradient,
+    // choice by index
+    Gather, ScatterAdd, OneHot,
     // probabilities and losses
     Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGradient,

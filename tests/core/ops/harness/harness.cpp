@@ -90,9 +90,9 @@ struct Objective {
   Values inputs, outputs;
   Tensors weights;
 
-  Objective(const Run& run, std::optional<std::size_t> only) : inputs(placeholders(run.inputs)) {
+  Objective(const Sample& s, const Run& run, std::optional<std::size_t> only) : inputs(placeholders(run.inputs)) {
     const Values all = apply_all(run.op, inputs);
-    for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(all.size(), s.differentiable); ++i) {
       if (!is_floating(all[i].dtype()) || (only && *only != i)) continue;
       outputs.push_back(all[i]);
       weights.push_back(to_dtype(uniform(all[i].shape(), -1, 1, static_cast<unsigned>(17 + i)), all[i].dtype()));
@@ -128,8 +128,12 @@ double inner_product(const Tensor& a, const Tensor& b) {
 }
 
 void check_slopes(const Sample& s, const Run& run, std::optional<std::size_t> only) {
-  const Objective objective(run, only);
+  const Objective objective(s, run, only);
   if (objective.outputs.empty()) return;
+  if (s.slope == Slope::refused) {
+    EXPECT_THROW(objective.gradients(), Error) << place(s, run);
+    return;
+  }
   const Function forward(objective.inputs, objective.outputs);
   const Values rules = objective.gradients();
   for (std::size_t i = 0; i < run.inputs.size(); ++i) {
@@ -252,7 +256,8 @@ void check_compiled(const Sample& s) {
     for (const bool with_results : {false, true})
       compare_modes(inputs, surrounded(run, inputs, with_results), s, run, exact, place(s, run));
     if (!exact) check_epilogue(s, run);
-    const Objective objective(run, std::nullopt);
+    if (s.slope == Slope::refused) continue;
+    const Objective objective(s, run, std::nullopt);
     Values slopes;
     for (const Value& g : objective.gradients())
       if (g) slopes.push_back(g);

@@ -19,6 +19,7 @@ using Reference = std::function<Arrays(const Arrays&)>;
 enum class Slope {
   checked,  ///< the gradient rule; where it gives none, the difference must be zero
   none,     ///< nothing: no gradient is expected, though the output may change with the input
+  refused,  ///< nothing: asking for a gradient is an Error
 };
 
 struct Sample {
@@ -32,6 +33,8 @@ struct Sample {
   double slope_tolerance = 1e-6;  ///< gradient against difference, relative to the larger of the difference and 1
   double step = 1e-5;             ///< of the difference
   Slope slope = Slope::checked;
+  /// Outputs from this number on have no gradient (statistics beside a result).
+  std::size_t differentiable = std::numeric_limits<std::size_t>::max();
   std::optional<Op> op_in_double = {};  ///< for ops that name an element type: what the f64 run uses
   bool as_given = false;                ///< run with the inputs' own types only (an op for one type, a cast)
   bool same_for_all_threads = false;    ///< results do not depend on the number of threads, bit for bit

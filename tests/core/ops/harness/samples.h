@@ -2,6 +2,9 @@
 
 // Samples of every op of the library, by family.
 #include "tests/core/ops/harness/samples_binary.h"    // IWYU pragma: export
+#include "tests/core/ops/harness/samples_gather.h"    // IWYU pragma: export
+#include "tests/core/ops/harness/samples_norm.h"      // IWYU pragma: export
+#include "tests/core/ops/harness/samples_pool.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_products.h"  // IWYU pragma: export
 #include "tests/core/ops/harness/samples_random.h"    // IWYU pragma: export
 #include "tests/core/ops/harness/samples_reduce.h"    // IWYU pragma: export

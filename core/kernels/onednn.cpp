@@ -18,10 +18,32 @@ std::shared_ptr<const Conv2D> Conv2D::make(ConvDirection, const Conv2DGeometry&,
 
 #include "core/base/error.h"
 
+extern "C" {  // of the OpenMP library that oneDNN brings, where it does
+int omp_get_max_threads() __attribute__((weak));
+void omp_set_num_threads(int) __attribute__((weak));
+}
+
 namespace strata::kernels::onednn {
 
 namespace {
 using dnnl::memory;
+
+// Holds OpenMP to one thread on the calling thread while it lives. A primitive is cut, and its scratchpad sized, for the
+// number that holds where it is made, and runs with the number that holds where it is run: with different ones it writes
+// past its scratchpad. The number is one per thread and the user's otherwise.
+class OneOpenMPThread {
+ public:
+  OneOpenMPThread() : before_(omp_get_max_threads != nullptr ? omp_get_max_threads() : 1) { set(1); }
+  OneOpenMPThread(const OneOpenMPThread&) = delete;
+  OneOpenMPThread& operator=(const OneOpenMPThread&) = delete;
+  ~OneOpenMPThread() { set(before_); }
+
+ private:
+  void set(int threads) const {
+    if (before_ != 1 && omp_set_num_threads != nullptr) omp_set_num_threads(threads);
+  }
+  int before_;
+};
 
 const dnnl::engine& cpu_engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -65,6 +87,7 @@ class Call {
   }
 
   void run(std::initializer_list<const void*> addresses) const {
+    const OneOpenMPThread hold;
     for (const auto& set : sets_) {
       if (set->busy.test_and_set(std::memory_order_acquire)) continue;
       run_with(*set, addresses);
@@ -246,6 +269,7 @@ std::string version() {
 
 std::shared_ptr<const Conv2D> Conv2D::make(ConvDirection direction, const Conv2DGeometry& g, bool bias, bool relu,
                                            int callers) {
+  const OneOpenMPThread hold;
   try {
     return std::make_shared<Conv2DImpl>(direction, g, bias, relu, callers);
   } catch (const dnnl::error&) {

@@ -4,6 +4,7 @@
 #include "core/ops/conv2d.h"
 
 #include <limits>
+#include <thread>
 
 #include "core/base/config.h"
 #include "tests/core/ops/compiled_gradient.h"
@@ -83,6 +84,19 @@ TEST(Conv2D, ReluKeepsNaN) {
     x.mutable_data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
     const Tensor y = apply(Conv2D{c.window, {true, true}}, x, noise(c.kernel, 0.7), noise({c.kernel[3]}, 2.1));
     EXPECT_TRUE(std::isnan(y.at<float>(0))) << to_string(c.image) << to_string(c.kernel);
+  }
+}
+
+// oneDNN asks OpenMP for its number of threads when a primitive is made and when it runs, and both are ours to hold.
+TEST(Conv2D, IsPreparedTheSameOnEveryThread) {
+  for (const LargeCase& c : large_cases()) {
+    const Tensor x = noise(c.image, 0.1), y = conv2d(x, noise(c.kernel, 0.7), c.window);
+    const Op op = Conv2DWeightGradient{c.window, c.kernel};
+    const Signature s{{x.type(), y.type()}, {{DType::f32, c.kernel}}};
+    const std::size_t here = op.prepare({2}, s).scratch_bytes;
+    std::size_t there = 0;
+    std::thread([&] { there = op.prepare({2}, s).scratch_bytes; }).join();
+    EXPECT_EQ(here, there) << to_string(c.image) << to_string(c.kernel);
   }
 }
 

@@ -96,9 +96,9 @@ int run(const Arguments& a) {
                  .loss = "sparse_categorical_crossentropy",
                  .metrics = {"accuracy"}});
   if (!a.load.empty()) model.load_weights(a.load);
-  std::printf("training on %s, %d threads\n", device.c_str(), config::num_threads());
-
   const Interruption interruption;
+  std::printf("training on %s, %d threads\n", device.c_str(), config::num_threads());
+  std::fflush(stdout);
   model.fit(images(train.x), train.y, {.batch_size = a.batch_size, .epochs = a.epochs, .stop = interruption.token()});
   if (interruption.token().stop_requested()) std::printf("\nstopped after the current step\n");
   if (!a.save.empty()) {

@@ -30,7 +30,8 @@ expect 1 "objects could not be loaded" --model cnn --load run.weights.h5
 
 # Ctrl-C ends training after the current step, and the program goes on to its end.
 "$program" --model mlp --epochs 1000 >interrupted.txt 2>&1 &
-sleep 2
+waited=0
+until grep -q "training on" interrupted.txt || [ $waited -ge 120 ]; do sleep 1; waited=$((waited + 1)); done
 kill -INT $!
 wait $!
 [ $? = 0 ] || fail "an interrupted run does not end well: $(cat interrupted.txt)"

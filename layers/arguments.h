@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/config.h"
+
 namespace strata {
 
 /// Height and width; one number stands for both: `3`, `{3, 5}`.
@@ -40,5 +42,13 @@ struct AxisArgument {
   AxisArgument(std::initializer_list<std::int64_t> several) : axes(several) {}
   AxisArgument(std::vector<std::int64_t> several) : axes(std::move(several)) {}
 };
+
+// In configs: a size as a list of two (from a number, too), margins as two lists of two, axes as a number or a list.
+STRATA_API ConfigValue to_config(const Size2&);
+STRATA_API ConfigValue to_config(const Margins2&);
+STRATA_API ConfigValue to_config(const AxisArgument&);
+STRATA_API void from_config(const ConfigValue&, Size2&);
+STRATA_API void from_config(const ConfigValue&, Margins2&);
+STRATA_API void from_config(const ConfigValue&, AxisArgument&);
 
 }  // namespace strata

@@ -2,11 +2,13 @@
 
 // Everything Strata offers, in one header: #include <strata/strata.h>.
 
+#include "core/base/argument_fields.h"
 #include "core/base/config.h"
 #include "core/base/dtype.h"
 #include "core/base/error.h"
 #include "core/base/export.h"
 #include "core/base/half.h"
+#include "core/base/json.h"
 #include "core/base/shape.h"
 #include "core/base/version.h"
 

@@ -81,6 +81,7 @@
 #include "layers/input.h"
 #include "layers/layer.h"
 #include "layers/losses.h"
+#include "layers/masking.h"
 #include "layers/merging.h"
 #include "layers/metrics.h"
 #include "layers/normalization.h"

@@ -1,5 +1,6 @@
 #include "layers/checks.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -13,8 +14,10 @@ std::string place(std::string_view class_name, std::string_view name) {
   return where;
 }
 
-std::string to_keras_string(const Size2& s) {
-  return "(" + std::to_string(s.height) + ", " + std::to_string(s.width) + ")";
+std::string to_keras_string(std::span<const std::int64_t> sizes) {
+  std::string text = "(";
+  for (const std::int64_t size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + (sizes.size() == 1 ? ",)" : ")");
 }
 
 std::string to_python(double x) {
@@ -37,11 +40,11 @@ void require_strictly_positive(std::string_view where, std::string_view argument
                          std::to_string(value) + ".");
 }
 
-void require_positive(std::string_view where, std::string_view argument, const Size2& size) {
-  if (size.height > 0 && size.width > 0) return;
+void require_positive(std::string_view where, std::string_view argument, std::span<const std::int64_t> sizes) {
+  if (std::ranges::min(sizes) > 0) return;
   const std::string a(argument);
-  throw Error(where, "The `" + a + "` argument must be a tuple of 2 positive integers. Received " + a + "=" +
-                         to_keras_string(size));
+  throw Error(where, "The `" + a + "` argument must be a tuple of " + std::to_string(sizes.size()) +
+                         " positive integers. Received " + a + "=" + to_keras_string(sizes));
 }
 
 void require_channels_last(std::string_view where, const std::string& data_format) {

@@ -42,6 +42,7 @@
 #include "core/ops/binary.h"
 #include "core/ops/concatenate.h"
 #include "core/ops/conv2d.h"
+#include "core/ops/conv3d.h"
 #include "core/ops/cross_entropy.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/fill.h"

@@ -52,9 +52,10 @@ void require_channels_last(std::string_view where, const std::string& data_forma
     fail_expected(where, "data_format 'channels_last', the only one there is", "'" + data_format + "'");
 }
 
-void require_padding(std::string_view where, const std::string& padding) {
-  if (padding != "valid" && padding != "same")
-    throw Error(where, "The `padding` argument must be one of {'same', 'valid'}. Received: " + padding);
+void require_padding(std::string_view where, const std::string& padding, bool causal) {
+  if (padding == "valid" || padding == "same" || (causal && padding == "causal")) return;
+  throw Error(where, "The `padding` argument must be one of {" + std::string(causal ? "'causal', " : "") +
+                         "'same', 'valid'}. Received: " + padding);
 }
 
 namespace {

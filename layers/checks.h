@@ -22,7 +22,8 @@ inline void require_positive(std::string_view where, std::string_view argument, 
   require_positive(where, argument, size.axes());
 }
 void require_channels_last(std::string_view where, const std::string& data_format);
-void require_padding(std::string_view where, const std::string& padding);
+/// "valid" or "same", and where it makes sense "causal".
+void require_padding(std::string_view where, const std::string& padding, bool causal = false);
 /// Also in words for a rank that is too small: "expected min_ndim=4, found ndim=3; received full shape [2,28,28]".
 void require_rank(std::string_view where, const Shape&, int rank);
 void require_min_rank(std::string_view where, const Shape&, int rank);

@@ -22,7 +22,7 @@ std::array<std::int64_t, N> integers(const ConfigValue& c) {
     read.assign(N, all);
   }
   if (read.size() != N)
-    fail_expected("config", N == 1 ? "an integer or a list of one" : "an integer or a list of " + std::to_string(N) + " integers",
+    fail_expected("config", "an integer or a list of " + (N == 1 ? "one integer" : std::to_string(N) + " integers"),
                   to_json(c));
   std::array<std::int64_t, N> result{};
   std::copy(read.begin(), read.end(), result.begin());

@@ -102,9 +102,12 @@
 #include "layers/spectral_normalization.h"
 #include "layers/upsampling.h"
 
+#include "optim/adam.h"
 #include "optim/optimizer.h"
 #include "optim/optimizers.h"
+#include "optim/rule.h"
 #include "optim/schedules.h"
+#include "optim/wrappers.h"
 
 #include "data/dataset.h"
 #include "data/datasets.h"

@@ -49,6 +49,8 @@ class STRATA_API Model : public Layer {
   Model() = default;
   /// Error when an output does not depend on the inputs given, or two layers share a name.
   Model(const Symbols& inputs, const Symbols& outputs, const std::string& name = "");
+  /// Of a model that stands for a layer of another one: Model(outer.get_layer("backbone")). Error when it is none.
+  explicit Model(const Layer& layer);
 
   /// Keras's compile. Error for an unknown optimizer; losses and metrics are checked against the outputs at the first
   /// step, when shapes are known.
@@ -90,6 +92,9 @@ class STRATA_API Model : public Layer {
   std::vector<std::string> input_names() const;
   std::vector<std::string> output_names() const;
   Optimizer optimizer() const;
+  /// Layers and calls in Keras 3's words, without weights; see models/model_config.h for the way back.
+  Config get_config() const;
+  std::string to_json() const;
 
   /// The whole model as a file, which load_model and Keras read: `.keras`, or a legacy `.h5` or `.hdf5` that Keras 2.15 reads, too. With
   /// compile settings and the optimizer's state, so that training goes on where it stood; Keras 3 drops that state from

@@ -75,6 +75,7 @@
 #include "layers/dense.h"
 #include "layers/depthwise_conv2d.h"
 #include "layers/dropout.h"
+#include "layers/dtype_policy.h"
 #include "layers/embedding.h"
 #include "layers/initializers.h"
 #include "layers/input.h"

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/export.h"
+
 namespace strata {
 
 /// A zip archive, the only use of libzip in the library. Errors name the archive and the member.
@@ -14,7 +16,7 @@ namespace strata {
 /// Reading does not trust the file: names that are absolute, hold "..", a backslash or a zero byte, or come twice, are
 /// refused when the archive is opened; so are encrypted members and methods other than "stored" and "deflated" when they
 /// are read. Nothing is ever unpacked to the disk. Checksums are verified.
-class ZipReader {
+class STRATA_API ZipReader {
  public:
   /// Beyond this size a member may hold at most `most_inflated` times the bytes that it takes in the archive: what a small
   /// file can make a program allocate is bounded.

@@ -22,7 +22,7 @@ enum class Hdf5Text { variable_utf8, variable_ascii, fixed_ascii };
 /// Reading follows hard links only. Soft and external links, external or virtual storage, and data sets that declare
 /// more than the file can hold are refused: a weights file from a stranger must not make a program read other files
 /// or exhaust its memory.
-class Hdf5File : public StoredTree {
+class STRATA_API Hdf5File : public StoredTree {
  public:
   /// For reading. Error when the file is missing, truncated or not HDF5.
   static Hdf5File open(const std::filesystem::path& file);

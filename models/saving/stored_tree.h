@@ -10,7 +10,7 @@ namespace strata {
 /// What readers of weights ask of a file, wherever it is read: groups that hold data sets and further groups, both with
 /// texts as attributes. Paths are from the root with '/' between names; "" and "/" are the root. Errors name the file and the
 /// object.
-class StoredTree {
+class STRATA_API StoredTree {
  public:
   virtual ~StoredTree() = default;
   virtual bool has_group(const std::string& path) const = 0;

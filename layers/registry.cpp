@@ -87,11 +87,7 @@ std::string describe_config(const std::string& class_name, const Config& config)
 }  // namespace layers
 
 ConfigValue to_config(const Layer& layer) {
-<<<<<<< HEAD
-  Config config{{"name", layer.name()}, {"trainable", layer.trainable()}, {"dtype", ConfigObject{"keras", "DTypePolicy", {}, Config{{"name", "float32"}}}.write()}};
-=======
   Config config = layer.base().common_config();
->>>>>>> config
   const Config own = layer.config();
   for (const auto& [key, value] : own.items()) config.set(key, value);
   return layers::registry().to_config(layer.class_name(), config);

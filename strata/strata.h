@@ -90,9 +90,12 @@
 #include "layers/rescaling.h"
 #include "layers/reshaping.h"
 
+#include "optim/adam.h"
 #include "optim/optimizer.h"
 #include "optim/optimizers.h"
+#include "optim/rule.h"
 #include "optim/schedules.h"
+#include "optim/wrappers.h"
 
 #include "data/dataset.h"
 #include "data/datasets.h"

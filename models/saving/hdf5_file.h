@@ -50,6 +50,8 @@ class STRATA_API Hdf5File : public StoredTree {
   bool has_attribute(const std::string& object, const std::string& name) const override;
   std::string read_text(const std::string& object, const std::string& name) const override;
   std::vector<std::string> read_texts(const std::string& object, const std::string& name) const override;
+  /// An attribute that is one number of any kind.
+  double read_number(const std::string& object, const std::string& name) const;
 
   /// With the groups above it; nothing if it exists.
   void create_group(const std::string& path);

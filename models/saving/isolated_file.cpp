@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
@@ -86,12 +88,17 @@ class Reader {
     }
     return status_;
   }
-  /// Waits for one that is about to die by itself.
+  /// One that has closed its end is about to die by itself: waits for that a little, to learn how.
   int wait_for_end() {
-    while (socket_ >= 0 && ::waitpid(process_, &status_, 0) < 0 && errno == EINTR) {
+    using namespace std::chrono_literals;
+    for (int i = 0; socket_ >= 0 && i < 200; ++i) {
+      if (::waitpid(process_, &status_, WNOHANG) == process_) {
+        ::close(std::exchange(socket_, -1));
+        break;
+      }
+      std::this_thread::sleep_for(10ms);
     }
-    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
-    return status_;
+    return end();
   }
 
  private:
@@ -102,7 +109,7 @@ class Reader {
 std::string described(int status, const IsolationLimits& limits) {
   if (WIFSIGNALED(status)) {
     if (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)
-      return "it was ended after " + std::to_string(limits.seconds) + " seconds of work";
+      return "the system ended it, after " + std::to_string(limits.seconds) + " seconds of work or for want of memory";
     return std::string("it was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
   }
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
@@ -110,7 +117,7 @@ std::string described(int status, const IsolationLimits& limits) {
 
 class IsolatedFile : public ModelFile {
  private:
-  wire::Channel channel() const { return {reader_.socket(), limits_.seconds}; }
+  wire::Channel channel() const { return {reader_.socket(), limits_.seconds, path_}; }
 
   /// Runs f; a failure of the connection becomes an error that says how the reader ended.
   auto guarded(const auto& f) const {

@@ -84,7 +84,7 @@ int serve_isolated_file(int argc, char** argv) {
   if (argc != 4) return 2;  // the program is not for users
   const std::string path = argv[1];
   limit_this_process({std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
-  const wire::Channel channel(0, 0);
+  const wire::Channel channel(0, 0, path);
   try {
     std::unique_ptr<ModelFile> file;
     channel.send(answered(path, [&](Message&) { file = open_local_file(path); }));

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/shape.h"
@@ -18,7 +19,8 @@ enum class Answer : std::uint8_t { value, error };
 class Message {
  public:
   Message() = default;
-  explicit Message(std::string bytes) : bytes_(std::move(bytes)) {}
+  /// To be taken from; `from` is named in errors.
+  explicit Message(std::string bytes, std::string from = "message") : bytes_(std::move(bytes)), from_(std::move(from)) {}
 
   Message& put(std::uint64_t number);
   Message& put(std::string_view text);
@@ -36,8 +38,9 @@ class Message {
   const std::string& bytes() const { return bytes_; }
 
  private:
+  [[noreturn]] void fail() const;
   std::string_view take(std::uint64_t count);
-  std::string bytes_;
+  std::string bytes_, from_;
   std::size_t at_ = 0;
 };
 
@@ -47,8 +50,9 @@ enum class Failure { closed, late };
 /// One side of a socket. Failures are thrown as Failure.
 class Channel {
  public:
-  /// Waits at most so long for each part; 0: for ever.
-  Channel(int descriptor, std::uint64_t seconds) : descriptor_(descriptor), seconds_(seconds) {}
+  /// Waits at most so long for each part; 0: for ever. `from` names what comes from the other side in errors.
+  Channel(int descriptor, std::uint64_t seconds, std::string from)
+      : descriptor_(descriptor), seconds_(seconds), from_(std::move(from)) {}
 
   void send(const Message&) const;
   void send(std::span<const std::byte> raw) const;
@@ -59,6 +63,7 @@ class Channel {
  private:
   int descriptor_;
   std::uint64_t seconds_;
+  std::string from_;
 };
 
 }  // namespace strata::wire

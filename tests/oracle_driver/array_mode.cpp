@@ -186,14 +186,14 @@ void run_initializer(const Hdf5File& golden, const std::string& name, Result& re
   }
 }
 
-/// [fan_in, fan_out], which only the spread of a draw shows: from the limits of uniform draws with one fan or the other.
 void run_fans(const Hdf5File& golden, const std::string& name, Result& result) {
   for (const std::string& dataset : golden.children(name)) {
     if (!dataset.starts_with("shape_")) continue;
     const Tensor sizes = golden.read(name + "/" + dataset, DType::i64);
     const std::span<const std::int64_t> data = sizes.data<std::int64_t>();
-    const auto [fan_in, fan_out] = initializers::compute_fans(Shape(data.data(), data.data() + data.size()));
-    result.put(name + "/fans_" + dataset.substr(6), Tensor::from<std::int64_t>({2}, {fan_in, fan_out}));
+    const initializers::Fans fans = initializers::compute_fans(Shape(data.data(), data.data() + data.size()));
+    result.put(name + "/fans_" + dataset.substr(6),
+               Tensor::from<std::int64_t>({2}, {static_cast<std::int64_t>(fans.in), static_cast<std::int64_t>(fans.out)}));
   }
 }
 

@@ -1,7 +1,6 @@
 #include "models/saving/hdf5_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +42,28 @@ std::string last_error() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &text);
   return text.empty() ? "HDF5 gives no reason" : text;
+}
+
+namespace {
+
+// HDF5 asks for memory of the file's size and fills it, several times over: it gets the bytes themselves each time.
+struct InPlace {
+  static void* give(std::size_t, H5FD_file_image_op_t, void* bytes) { return bytes; }
+  static void* fill(void* to, const void*, std::size_t, H5FD_file_image_op_t, void*) { return to; }
+  static void* grow(void*, std::size_t, H5FD_file_image_op_t, void*) { return nullptr; }  // read only
+  static herr_t take_back(void*, H5FD_file_image_op_t, void*) { return 0; }
+  static void* same(void* bytes) { return bytes; }
+  static herr_t keep(void*) { return 0; }
+};
+
+}  // namespace
+
+void read_in_place(hid_t access, std::string& bytes) {
+  H5Pset_fapl_core(access, std::size_t{1} << 22, false);
+  H5FD_file_image_callbacks_t callbacks{InPlace::give, InPlace::fill, InPlace::grow, InPlace::take_back,
+                                        InPlace::same, InPlace::keep, bytes.data()};
+  if (bytes.empty() || H5Pset_file_image_callbacks(access, &callbacks) < 0) return;  // then there is nothing to open
+  H5Pset_file_image(access, bytes.data(), bytes.size());
 }
 
 }  // namespace hdf5
@@ -190,30 +211,26 @@ Hdf5File Hdf5File::open(const fs::path& file) {
   const auto kind = fs::status(file, status).type();
   if (kind == fs::file_type::not_found) throw Error(impl->name, "no such file");
   if (kind == fs::file_type::directory) throw Error(impl->name, "expected an HDF5 file; received a folder");
-  impl->open_file(file.string());
-  return Hdf5File(std::move(impl));
-}
-
-Hdf5File Hdf5File::open_bytes(std::string_view bytes, const std::string& name) {
-  auto impl = std::make_unique<Impl>();
-  impl->name = name;
-  // HDF5's own files in memory are copied once more.
-  impl->memory = ::memfd_create("strata", MFD_CLOEXEC);
-  if (impl->memory < 0) throw Error(name, std::string("cannot be read: ") + std::strerror(errno));
-  impl->write_to(impl->memory, bytes);
-  impl->open_file("/proc/self/fd/" + std::to_string(impl->memory));
-  return Hdf5File(std::move(impl));
-}
-
-void Hdf5File::Impl::open_file(const std::string& from) {
-  place = from;
-  std::error_code status;
-  bytes = fs::file_size(place, status);
-  if (status) throw Error(name, "cannot be read: " + status.message());
+  impl->bytes = fs::file_size(file, status);
+  if (status) throw Error(impl->name, "cannot be read: " + status.message());
   const Session session;
   const Handle access = access_properties();
-  file = {H5Fopen(place.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
-  if (!file.valid()) throw Error(name, "cannot be opened as an HDF5 file: " + hdf5::last_error());
+  impl->file = {H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
+  if (!impl->file.valid()) throw Error(impl->name, "cannot be opened as an HDF5 file: " + hdf5::last_error());
+  return Hdf5File(std::move(impl));
+}
+
+Hdf5File Hdf5File::open_bytes(std::string bytes, const std::string& name) {
+  auto impl = std::make_unique<Impl>();
+  impl->name = name;
+  impl->content = std::move(bytes);
+  impl->bytes = impl->content.size();
+  const Session session;
+  const Handle access = access_properties();
+  hdf5::read_in_place(access.get(), impl->content);
+  impl->file = {H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
+  if (!impl->file.valid()) throw Error(name, "cannot be opened as an HDF5 file: " + hdf5::last_error());
+  return Hdf5File(std::move(impl));
 }
 
 Hdf5File Hdf5File::create(const fs::path& file) {
@@ -279,7 +296,6 @@ void Hdf5File::Impl::write_to(int descriptor, std::string_view content) const {
 Hdf5File::Impl::~Impl() {
   file = {};  // before what it reads from
   if (target >= 0) ::close(target);
-  if (memory >= 0) ::close(memory);
 }
 
 // ---- Groups and data sets

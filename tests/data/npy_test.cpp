@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Npy : public testing::Test {
+class Npy : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("strata-npy-" + std::to_string(::getpid()));

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Zip : public testing::Test {
+class Zip : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("strata-zip-" + std::to_string(::getpid()));

@@ -6,7 +6,7 @@
 // What the library cannot do is written to RESULT.h5 as the attribute `unsupported`.
 #include <cstdio>
 
-#include "tests/oracle_driver/driver.h"
+#include "tests/oracle/driver/driver.h"
 
 namespace oracle {
 

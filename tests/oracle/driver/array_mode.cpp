@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include "models/saving/tmp_stub.h"
 #include <numeric>
 
-#include "tests/oracle_driver/driver.h"
+#include "tests/oracle/driver/driver.h"
 
 namespace oracle {
 

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "tests/oracle_driver/driver.h"
+#include "tests/oracle/driver/driver.h"
 
 namespace oracle {
 

@@ -1,6 +1,6 @@
 #include <filesystem>
 
-#include "tests/oracle_driver/driver.h"
+#include "tests/oracle/driver/driver.h"
 
 namespace oracle {
 

@@ -73,6 +73,17 @@ function(strata_add_library)
   add_library(strata::strata ALIAS strata)
 endfunction()
 
+# strata_add_reader(): the program strata-read, which the library starts to read files in a process of its own. It lies in
+# strata/ beside the library, where the library looks for it.
+function(strata_add_reader)
+  add_executable(strata_read ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp)
+  target_link_libraries(strata_read PRIVATE strata::strata strata_common)
+  set_target_properties(strata_read PROPERTIES
+    OUTPUT_NAME strata-read
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata
+    INSTALL_RPATH "$ORIGIN/..")
+endfunction()
+
 # strata_program(<name> <file>... [LINK <target>...]): an example, a tool or a benchmark, in bin/.
 function(strata_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LINK)

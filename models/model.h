@@ -96,11 +96,15 @@ class STRATA_API Model : public Layer {
   Config get_config() const;
   std::string to_json() const;
 
-  /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. The file that was there before stays
-  /// whole unless the new one is complete.
+  /// The whole model as a file, which load_model and Keras read: `.keras`, or a legacy `.h5` or `.hdf5` that Keras 2.15 reads, too. With
+  /// compile settings and the optimizer's state, so that training goes on where it stood; Keras 3 drops that state from
+  /// legacy files. The file that was there before stays whole unless the new one is complete.
+  void save(const std::string& path, const SaveOptions& options = {}) const;
+  /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. Atomic like save.
   void save_weights(const std::string& path) const;
-  /// Checks every name and shape before it changes anything.
-  void load_weights(const std::string& path);
+  /// From `.weights.h5`, `.keras`, or legacy `.h5` and `.hdf5` files of any version (whole models, or weights alone). Checks
+  /// everything before it changes anything. Error naming the layers that do not fit.
+  void load_weights(const std::string& path, const LoadWeightsOptions& options = {});
 
   ModelDefinition& definition() const;
 

@@ -111,6 +111,7 @@
 
 #include "data/dataset.h"
 #include "data/datasets.h"
+#include "data/npy.h"
 
 #include "models/callbacks.h"
 #include "models/logs.h"
@@ -118,3 +119,4 @@
 #include "models/model_config.h"
 #include "models/options.h"
 #include "models/progress.h"
+#include "models/saving/load_model.h"

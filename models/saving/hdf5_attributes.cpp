@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "models/hdf5_impl.h"
+#include "models/saving/hdf5_impl.h"
 
 namespace strata {
 
@@ -130,6 +130,23 @@ std::string Hdf5File::read_text(const std::string& object, const std::string& na
 std::vector<std::string> Hdf5File::read_texts(const std::string& object, const std::string& name) const {
   const Session session;
   return impl_->texts(object, name, false);
+}
+
+double Hdf5File::read_number(const std::string& object, const std::string& name) const {
+  const Session session;
+  const std::string label = object + "@" + name;
+  const Handle owner = impl_->open_object(object);
+  if (H5Aexists(owner.get(), name.c_str()) <= 0) impl_->fail(object, "has no attribute '" + name + "'");
+  const Handle attribute =
+      impl_->checked(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose, label, "cannot be opened");
+  const Handle type = impl_->checked(H5Aget_type(attribute.get()), H5Tclose, label, "has no type");
+  const Handle space = impl_->checked(H5Aget_space(attribute.get()), H5Sclose, label, "has no shape");
+  const H5T_class_t kind = H5Tget_class(type.get());
+  if (H5Sget_simple_extent_npoints(space.get()) != 1 || (kind != H5T_INTEGER && kind != H5T_FLOAT))
+    impl_->fail(label, "expected one number; received something else");
+  double number = 0;
+  if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) impl_->fail_hdf5(label, "cannot be read");
+  return number;
 }
 
 void Hdf5File::write_text(const std::string& object, const std::string& name, std::string_view text, Hdf5Text kind) {

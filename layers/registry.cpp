@@ -94,7 +94,8 @@ void from_config(const ConfigValue& value, OnlyFloat32&) {
 
 ConfigValue to_config(const Layer& layer) {
   Config config{{"name", layer.name()}, {"trainable", layer.trainable()}, {"dtype", ConfigObject{"keras", "DTypePolicy", {}, Config{{"name", "float32"}}}.write()}};
-  for (const auto& [key, value] : layer.config().items()) config.set(key, value);
+  const Config own = layer.config();
+  for (const auto& [key, value] : own.items()) config.set(key, value);
   return layers::registry().to_config(layer.class_name(), config);
 }
 

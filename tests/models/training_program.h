@@ -10,7 +10,7 @@
 namespace strata::testing {
 
 struct TrainingProgram {
-  std::filesystem::path folder;
+  std::filesystem::path folder = {};
   int epochs = 4;
   callbacks::Frequency save_freq = "epoch";
   bool dataset = false;                ///< a data::Dataset instead of tensors

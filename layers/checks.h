@@ -32,7 +32,7 @@ std::string to_keras_string(const Size2&);
 /// A number in few digits: `1.5`, `0.001`.
 std::string to_python(double);
 
-/// What Keras's autocast gives a layer with weights in f32: floats of other widths and integers become f32.
-inline Value to_compute(const Value& x) { return cast(x, DType::f32); }
+/// In the floating type that the layer being called computes in: integers, too.
+inline Value to_compute(const Value& x) { return cast(x, current_compute_dtype().value_or(DType::f32)); }
 
 }  // namespace strata::layers

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/base/atomic_file.h"
 #include "core/base/json.h"
-#include "models/atomic_file.h"
 #include "models/callbacks/monitor.h"
-#include "models/hdf5_file.h"
+#include "models/saving/hdf5_file.h"
 
 namespace strata::callbacks {
 

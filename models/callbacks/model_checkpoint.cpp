@@ -86,7 +86,7 @@ class ModelCheckpointCallback final : public Definition {
     if (o_.save_weights_only)
       model().save_weights(path);
     else
-      throw Error("TEMPORARY", "until branch files is merged");
+      model().save(path);
     say("finished saving model to " + path);
   }
 

@@ -1,4 +1,4 @@
-#include "models/hdf5_file.h"
+#include "models/saving/hdf5_file.h"
 
 #include <gtest/gtest.h>
 #include <hdf5.h>

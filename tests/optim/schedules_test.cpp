@@ -4,7 +4,9 @@
 
 #include <cmath>
 
+#include "core/base/json.h"
 #include "core/compile/function.h"
+#include "core/ops/ops.h"
 #include "tests/support/messages.h"
 
 namespace strata::optimizers {
@@ -61,6 +63,37 @@ TEST(Schedules, ConfigsHaveKerasNames) {
   EXPECT_EQ(c.at("alpha").as_double(), 0.25);
   EXPECT_TRUE(c.at("warmup_target").is_null());
   EXPECT_EQ(schedules::PiecewiseConstantDecay({1}, {2, 3}).config().at("values").as_list().size(), 2u);
+}
+
+TEST(Schedules, ComeBackFromTheirConfigs) {
+  for (const Case& c : cases()) {
+    const ConfigValue saved = to_config(*c.schedule);
+    EXPECT_EQ(saved.as_config().at("module").as_string(), "keras.optimizers.schedules");
+    schedules::SchedulePtr again;
+    from_config(saved, again);
+    EXPECT_EQ(to_config(*again), saved);
+    for (const auto& [step, rate] : c.expected) EXPECT_EQ(again->at(step), c.schedule->at(step)) << to_json(saved);
+  }
+  EXPECT_EQ(schedules::schedule_names().size(), 6u);
+}
+
+class Halving : public schedules::Schedule {
+ public:
+  explicit Halving(double start) : start_(start) {}
+  Value operator()(const Value& step) const override { return start_ * power(0.5, step); }
+  std::string class_name() const override { return "Halving"; }
+  Config config() const override { return {{"start", start_}}; }
+
+ private:
+  double start_;
+};
+
+TEST(Schedules, OfOnesOwnAreRegistered) {
+  EXPECT_ERROR(to_config(Halving(8)), "register_schedule(\"Halving\", ...)");
+  schedules::register_schedule("Halving", [](const Config& c) { return std::make_shared<Halving>(c.at("start").as_double()); });
+  LearningRate rate = 0.0;
+  from_config(to_config(LearningRate(Halving(8))), rate);
+  EXPECT_EQ(rate.schedule()->at(2), 2.0);
 }
 
 TEST(Schedules, WrongArgumentsAreErrors) {

@@ -1,4 +1,4 @@
-#include "models/atomic_file.h"
+#include "core/base/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,6 +51,13 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
+  struct stat opened, named;
+  if (::fstat(fd_, &opened) != 0 || ::stat(temporary_.c_str(), &named) != 0) fail("cannot be written", errno);
+  if (opened.st_ino != named.st_ino) {  // a writer that works by name has put a file of its own there
+    ::close(std::exchange(fd_, -1));
+    fd_ = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd_ < 0) fail("cannot be written", errno);
+  }
   if (::fsync(fd_) != 0) fail("cannot be written", errno);
   const int closed = ::close(std::exchange(fd_, -1));
   if (closed != 0) fail("cannot be written", errno);

@@ -1,7 +1,7 @@
 // Element types of HDF5 files and ours.
 #include <concepts>
 
-#include "models/hdf5_impl.h"
+#include "models/saving/hdf5_impl.h"
 
 namespace strata::hdf5 {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/device/tensor.h"
+#include "models/saving/stored_tree.h"
 
 namespace strata {
 
@@ -22,34 +22,34 @@ enum class Hdf5Text { variable_utf8, variable_ascii, fixed_ascii };
 /// Reading follows hard links only. Soft and external links, external or virtual storage, and data sets that declare
 /// more than the file can hold are refused: a weights file from a stranger must not make a program read other files
 /// or exhaust its memory.
-class Hdf5File {
+class STRATA_API Hdf5File : public StoredTree {
  public:
   /// For reading. Error when the file is missing, truncated or not HDF5.
   static Hdf5File open(const std::filesystem::path& file);
+  /// The same of a file within another one, whose bytes these are; `name` is for errors.
+  static Hdf5File open_bytes(std::string_view bytes, const std::string& name);
   /// For writing; an existing file is emptied. The content is built in memory and written by close().
   static Hdf5File create(const std::filesystem::path& file);
+  /// For writing into another file: image() is what was built.
+  static Hdf5File create_bytes(const std::string& name);
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;
-  ~Hdf5File();
+  ~Hdf5File() override;
   /// Writes what was built. Error when that fails (full disk). Without it the file stays empty.
   void close();
 
-  bool has_group(const std::string& path) const;
-  bool has_dataset(const std::string& path) const;
-  /// Names in a group, sorted.
-  std::vector<std::string> children(const std::string& group) const;
-  /// Shape of a data set, and the element type as which read() gives it: the stored one, or for integers that have no
-  /// counterpart i32 or i64.
-  Type dataset_type(const std::string& path) const;
-  Tensor read(const std::string& path) const;
-  /// Converted from the stored integers, floats or booleans to `dtype`. Floats to integers are cut off.
-  Tensor read(const std::string& path, DType dtype) const;
+  /// All bytes of a file being written; valid until the next change.
+  std::string_view image() const;
 
-  bool has_attribute(const std::string& object, const std::string& name) const;
-  /// One text of any string type. Padding is removed.
-  std::string read_text(const std::string& object, const std::string& name) const;
-  /// A list of texts. An empty array of any type, as h5py writes an empty list, is an empty list.
-  std::vector<std::string> read_texts(const std::string& object, const std::string& name) const;
+  using StoredTree::read;
+  bool has_group(const std::string& path) const override;
+  bool has_dataset(const std::string& path) const override;
+  std::vector<std::string> children(const std::string& group) const override;
+  Type dataset_type(const std::string& path) const override;
+  Tensor read(const std::string& path, DType dtype) const override;
+  bool has_attribute(const std::string& object, const std::string& name) const override;
+  std::string read_text(const std::string& object, const std::string& name) const override;
+  std::vector<std::string> read_texts(const std::string& object, const std::string& name) const override;
 
   /// With the groups above it; nothing if it exists.
   void create_group(const std::string& path);

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "models/hdf5_file.h"
+#include "models/saving/hdf5_file.h"
 
 namespace strata::hdf5 {
 
@@ -78,8 +78,10 @@ struct Hdf5File::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl();
 
-  std::string name;
-  int target = -1;  // where close() writes what was built in memory; -1: nowhere
+  std::string name;   // for errors
+  std::string place;  // where HDF5 reads it from
+  int target = -1;    // where close() writes what was built in memory; -1: nowhere
+  int memory = -1;    // holds the bytes of a file that is read from memory; -1: none
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
   bool heaps_checked = false;  // or written by ourselves
@@ -96,8 +98,9 @@ struct Hdf5File::Impl {
   Shape shape_of(hid_t space, const std::string& object) const;
   /// Error when the data set keeps its data elsewhere or declares more than there can be.
   void check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const;
-  /// Writes the bytes that HDF5 built in memory to the target.
-  void write_image();
+  void open_file(const std::string& from);
+  void create_file();
+  void write_to(int descriptor, std::string_view content) const;
   /// Error when a store of variable-length texts is damaged.
   void check_text_heaps();
   void make_parents(const std::string& path) const;

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
-#include "models/hdf5_impl.h"
+#include "models/saving/hdf5_impl.h"
 
 namespace strata {
 
@@ -70,7 +70,7 @@ bool is_sound(std::string_view from) {
 
 void Hdf5File::Impl::check_text_heaps() {
   if (heaps_checked) return;
-  const Mapping file_content(name);
+  const Mapping file_content(place);
   const std::string_view bytes_in_file = file_content.bytes();
   constexpr std::string_view signature("GCOL\1\0\0\0", 8);
   for (std::size_t at = bytes_in_file.find(signature); at != std::string_view::npos;

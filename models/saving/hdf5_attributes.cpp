@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "models/hdf5_impl.h"
+#include "models/saving/hdf5_impl.h"
 
 namespace strata {
 

@@ -1,6 +1,7 @@
-#include "models/hdf5_file.h"
+#include "models/saving/hdf5_file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,7 +9,7 @@
 #include <limits>
 
 #include "core/base/error.h"
-#include "models/hdf5_impl.h"
+#include "models/saving/hdf5_impl.h"
 
 namespace strata {
 
@@ -189,60 +190,96 @@ Hdf5File Hdf5File::open(const fs::path& file) {
   const auto kind = fs::status(file, status).type();
   if (kind == fs::file_type::not_found) throw Error(impl->name, "no such file");
   if (kind == fs::file_type::directory) throw Error(impl->name, "expected an HDF5 file; received a folder");
-  impl->bytes = fs::file_size(file, status);
-  if (status) throw Error(impl->name, "cannot be read: " + status.message());
+  impl->open_file(file.string());
+  return Hdf5File(std::move(impl));
+}
+
+Hdf5File Hdf5File::open_bytes(std::string_view bytes, const std::string& name) {
+  auto impl = std::make_unique<Impl>();
+  impl->name = name;
+  // HDF5's own files in memory are copied once more.
+  impl->memory = ::memfd_create("strata", MFD_CLOEXEC);
+  if (impl->memory < 0) throw Error(name, std::string("cannot be read: ") + std::strerror(errno));
+  impl->write_to(impl->memory, bytes);
+  impl->open_file("/proc/self/fd/" + std::to_string(impl->memory));
+  return Hdf5File(std::move(impl));
+}
+
+void Hdf5File::Impl::open_file(const std::string& from) {
+  place = from;
+  std::error_code status;
+  bytes = fs::file_size(place, status);
+  if (status) throw Error(name, "cannot be read: " + status.message());
   const Session session;
   const Handle access = access_properties();
-  impl->file = {H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
-  if (!impl->file.valid()) throw Error(impl->name, "cannot be opened as an HDF5 file: " + hdf5::last_error());
-  return Hdf5File(std::move(impl));
+  file = {H5Fopen(place.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose};
+  if (!file.valid()) throw Error(name, "cannot be opened as an HDF5 file: " + hdf5::last_error());
 }
 
 Hdf5File Hdf5File::create(const fs::path& file) {
   auto impl = std::make_unique<Impl>();
   impl->name = file.string();
-  impl->bytes = std::numeric_limits<std::int64_t>::max();
-  impl->heaps_checked = true;
   impl->target = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (impl->target < 0) throw Error(impl->name, std::string("cannot be created: ") + std::strerror(errno));
+  impl->create_file();
+  return Hdf5File(std::move(impl));
+}
+
+Hdf5File Hdf5File::create_bytes(const std::string& name) {
+  auto impl = std::make_unique<Impl>();
+  impl->name = name;
+  impl->create_file();
+  return Hdf5File(std::move(impl));
+}
+
+void Hdf5File::Impl::create_file() {
+  bytes = std::numeric_limits<std::int64_t>::max();
+  heaps_checked = true;
   const Session session;
   // HDF5 1.10 cannot close a file whose data does not fit on the disk, and crashes at exit. So it builds the file in
   // memory, and the writing is ours.
   const Handle access = access_properties();
   H5Pset_fapl_core(access.get(), std::size_t{1} << 22, false);
-  impl->file = {H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};
-  if (!impl->file.valid()) throw Error(impl->name, "cannot be created: " + hdf5::last_error());
-  return Hdf5File(std::move(impl));
+  file = {H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};
+  if (!file.valid()) throw Error(name, "cannot be created: " + hdf5::last_error());
 }
 
 void Hdf5File::close() {
   const Session session;
   if (!impl_->file.valid()) return;
-  if (impl_->target >= 0) impl_->write_image();
+  if (impl_->target >= 0) {
+    impl_->write_to(impl_->target, image());
+    if (::close(std::exchange(impl_->target, -1)) != 0)
+      throw Error(impl_->name, std::string("cannot be written: ") + std::strerror(errno));
+  }
   if (H5Fclose(impl_->file.release()) < 0) throw Error(impl_->name, "cannot be closed: " + hdf5::last_error());
 }
 
-void Hdf5File::Impl::write_image() {
+std::string_view Hdf5File::image() const {
+  const Session session;
+  const hid_t file = impl_->file.get();
   void* memory = nullptr;  // for files in memory: where the pointer to the first byte is
   // The size of the image is the allocated part; the file in memory itself grows in steps of megabytes.
-  const bool flushed = H5Fflush(file.get(), H5F_SCOPE_GLOBAL) >= 0;
-  ssize_t size = flushed ? H5Fget_file_image(file.get(), nullptr, 0) : -1;
-  if (size < 0 || H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &memory) < 0)
-    throw Error(name, "cannot be written: " + hdf5::last_error());
-  const char* data = *static_cast<const char* const*>(memory);
-  while (size > 0) {
-    const ssize_t count = ::write(target, data, static_cast<std::size_t>(size));
+  const bool flushed = H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+  const ssize_t size = flushed ? H5Fget_file_image(file, nullptr, 0) : -1;
+  if (size < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &memory) < 0)
+    throw Error(impl_->name, "cannot be written: " + hdf5::last_error());
+  return {*static_cast<const char* const*>(memory), static_cast<std::size_t>(size)};
+}
+
+void Hdf5File::Impl::write_to(int descriptor, std::string_view content) const {
+  while (!content.empty()) {
+    const ssize_t count = ::write(descriptor, content.data(), content.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
-    data += count;
-    size -= count;
+    content.remove_prefix(static_cast<std::size_t>(count));
   }
-  if (::close(std::exchange(target, -1)) != 0)
-    throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
 }
 
 Hdf5File::Impl::~Impl() {
+  file = {};  // before what it reads from
   if (target >= 0) ::close(target);
+  if (memory >= 0) ::close(memory);
 }
 
 // ---- Groups and data sets
@@ -284,11 +321,6 @@ Type Hdf5File::dataset_type(const std::string& path) const {
   const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
   const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
   return {impl_->element_type(dataset.get(), type.get(), path).dtype, impl_->shape_of(space.get(), path)};
-}
-
-Tensor Hdf5File::read(const std::string& path) const {
-  const Session session;
-  return read(path, dataset_type(path).dtype);
 }
 
 Tensor Hdf5File::read(const std::string& path, DType dtype) const {

@@ -54,6 +54,8 @@ History FitLoop::run() {
   while (at_.epoch < options_.epochs && !at_.stopped && !at_.ran_out && !interrupted())
     if (!run_epoch()) break;
   safe_point(interrupted_ ? Kind::interrupted : Kind::completed);
+  // After the safe point: a run that goes on later needs the weights themselves, not their averages.
+  if (!interrupted_ && at_.pass_batches > 0) trainer_.optimizer().finalize_variable_values(model_.trainable_weights());
   each([&](auto& c) { c.on_train_end(last_logs_); });
   return std::move(history_);
 }

@@ -29,12 +29,26 @@ void add_random_state(const layers::Base& layer, std::vector<std::pair<std::stri
   for (const Layer& inner : layer.sublayers()) add_random_state(inner.base(), all);
 }
 
-/// What decides how the optimizer moves. Its rate is among its variables, unless it follows a schedule.
+/// A config without its learning rates: those that are numbers are among the optimizer's variables, and may have changed.
+ConfigValue without_rates(const ConfigValue& value) {
+  if (const auto* list = std::get_if<ConfigValue::List>(&value.variant())) {
+    ConfigValue::List kept;
+    for (const ConfigValue& v : *list) kept.push_back(without_rates(v));
+    return kept;
+  }
+  const auto* config = std::get_if<Config>(&value.variant());
+  if (config == nullptr) return value;
+  Config kept;
+  for (const auto& [key, v] : config->items())
+    if (key != "learning_rate" || std::holds_alternative<Config>(v.variant())) kept.set(key, without_rates(v));
+  return kept;
+}
+
+/// What decides how the optimizer moves.
 Config optimizer_identity(const Optimizer& optimizer) {
   Config identity{{"class_name", optimizer.class_name()}};
-  const Config config = optimizer.config();
-  for (const auto& [key, value] : config.items())
-    if (key != "learning_rate" || optimizer.has_schedule()) identity.set(key, value);
+  const Config config = without_rates(optimizer.config()).as_config();
+  for (const auto& [key, value] : config.items()) identity.set(key, value);
   return identity;
 }
 

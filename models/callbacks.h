@@ -196,12 +196,12 @@ struct BackupAndRestoreOptions {
   bool double_checkpoint = false;
   bool delete_checkpoint = true;
 };
-/// A run that is killed at any moment and started again, by the same program, ends as if it had not been: weights,
-/// optimizer, history and all that callbacks write are the same, bit for bit. Everything that the run consists of is
-/// written to `backup_dir`/backup.h5 after each epoch or each save_freq batches, and when FitOptions::stop ends the run; a
-/// fit that finds the file goes on from there, and deletes it when it is done, unless told to keep it
-/// (initial_epoch is not looked at then). With double_checkpoint the backup before the last one is kept as well, and is used
-/// when the last one cannot be read.
+/// A run that is killed at any moment and started again, by the same program with as many threads, ends as if it had not
+/// been: weights, optimizer, random streams, history and the files of the other callbacks are the same, bit for bit
+/// (TensorBoard's hold some events twice). All that the run consists of is written to `backup_dir`/backup.h5 after each
+/// epoch or each save_freq batches, and when FitOptions::stop ends the run. A fit that finds the file goes on from there
+/// (initial_epoch is not looked at then), and deletes it when it is done, unless delete_checkpoint is false. With
+/// double_checkpoint the backup before the last one is kept as well, and is used when the last one cannot be read.
 ///
 /// A folder serves one fit. A backup of another model, optimizer or data is an error that says what differs; so is, before
 /// training starts, a Dataset whose order no other process can repeat (Dataset::why_unrepeatable).

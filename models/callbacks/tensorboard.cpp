@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -43,7 +44,7 @@ class TensorBoardCallback final : public Definition {
   }
 
   void on_train_begin() override {
-    train_batch_ = test_batch_ = 0;
+    train_batch_ = 0;
     train_.reset();
     validation_.reset();
     graph_due_ = o_.write_graph && !info().resumed;

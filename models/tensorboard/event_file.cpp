@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "core/base/error.h"
 #include "models/tensorboard/layer_graph.h"
@@ -18,6 +20,9 @@
 namespace strata::tensorboard {
 
 namespace {
+using messages::Event;
+using messages::Summary;
+
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -41,7 +46,7 @@ Event event_at(std::int64_t step) {
 }
 
 /// The only value of an event, to be filled.
-Tensor& tensor_of(Event& event, const std::string& tag, const char* plugin, Summary::Metadata::DataClass kind, const char* content = "") {
+messages::Tensor& tensor_of(Event& event, const std::string& tag, const char* plugin, Summary::Metadata::DataClass kind, const char* content = "") {
   Summary::Value& value = *event.mutable_summary()->add_value();
   value.set_tag(tag);
   value.mutable_metadata()->mutable_plugin_data()->set_plugin_name(plugin);
@@ -94,13 +99,13 @@ EventFile::~EventFile() = default;
 
 void EventFile::add_scalar(const std::string& tag, double value, std::int64_t step) {
   Event event = event_at(step);
-  Tensor& tensor = tensor_of(event, tag, "scalars", Summary::Metadata::SCALAR);
-  tensor.set_dtype(FLOAT);
+  messages::Tensor& tensor = tensor_of(event, tag, "scalars", Summary::Metadata::SCALAR);
+  tensor.set_dtype(messages::FLOAT);
   tensor.add_float_val(static_cast<float>(value));
   write(event.SerializeAsString());
 }
 
-void EventFile::add_histogram(const std::string& tag, const strata::Tensor& values, std::int64_t step) {
+void EventFile::add_histogram(const std::string& tag, const Tensor& values, std::int64_t step) {
   double low = INFINITY, high = -INFINITY;
   for (std::int64_t i = 0; i < values.size(); ++i) {
     const double v = values.at<double>(i);
@@ -119,8 +124,8 @@ void EventFile::add_histogram(const std::string& tag, const strata::Tensor& valu
     ++counts[static_cast<std::size_t>(k)];
   }
   Event event = event_at(step);
-  Tensor& tensor = tensor_of(event, tag, "histograms", Summary::Metadata::TENSOR);
-  tensor.set_dtype(DOUBLE);
+  messages::Tensor& tensor = tensor_of(event, tag, "histograms", Summary::Metadata::TENSOR);
+  tensor.set_dtype(messages::DOUBLE);
   tensor.mutable_tensor_shape()->add_dim()->set_size(buckets);
   tensor.mutable_tensor_shape()->add_dim()->set_size(3);
   for (int k = 0; k < buckets; ++k) {
@@ -131,11 +136,11 @@ void EventFile::add_histogram(const std::string& tag, const strata::Tensor& valu
   write(event.SerializeAsString());
 }
 
-void EventFile::add_images(const std::string& tag, const strata::Tensor& images, std::int64_t step) {
+void EventFile::add_images(const std::string& tag, const Tensor& images, std::int64_t step) {
   const std::int64_t height = images.shape()[1], width = images.shape()[2], shown = std::min(images.shape()[0], most_images);
   Event event = event_at(step);
-  Tensor& tensor = tensor_of(event, tag, "images", Summary::Metadata::BLOB_SEQUENCE);
-  tensor.set_dtype(STRING);
+  messages::Tensor& tensor = tensor_of(event, tag, "images", Summary::Metadata::BLOB_SEQUENCE);
+  tensor.set_dtype(messages::STRING);
   tensor.mutable_tensor_shape()->add_dim()->set_size(2 + shown);
   tensor.add_string_val(std::to_string(width));
   tensor.add_string_val(std::to_string(height));
@@ -152,8 +157,8 @@ void EventFile::add_images(const std::string& tag, const strata::Tensor& images,
 
 void EventFile::add_keras_model(const std::string& tag, const std::string& json) {
   Event event = event_at(0);
-  Tensor& tensor = tensor_of(event, tag, "graph_keras_model", Summary::Metadata::BLOB_SEQUENCE, "1");
-  tensor.set_dtype(STRING);
+  messages::Tensor& tensor = tensor_of(event, tag, "graph_keras_model", Summary::Metadata::BLOB_SEQUENCE, "1");
+  tensor.set_dtype(messages::STRING);
   tensor.add_string_val(json);
   write(event.SerializeAsString());
 }

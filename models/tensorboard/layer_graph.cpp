@@ -3,6 +3,8 @@
 #include <events.pb.h>
 
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "models/functional.h"
 
@@ -29,13 +31,13 @@ class Builder {
   }
 
   std::string add_node(const std::string& name, const std::string& op, const std::vector<std::string>& inputs, const Types& types) {
-    Node& node = *graph_.add_node();
+    messages::Node& node = *graph_.add_node();
     node.set_name(name);
     node.set_op(op);
     for (const std::string& input : inputs) node.add_input(input);
-    Attribute::List& shapes = *(*node.mutable_attr())["_output_shapes"].mutable_list();
+    messages::Attribute::List& shapes = *(*node.mutable_attr())["_output_shapes"].mutable_list();
     for (const Type& type : types) {
-      TensorShape& shape = *shapes.add_shape();
+      messages::TensorShape& shape = *shapes.add_shape();
       for (const std::int64_t d : type.shape) shape.add_dim()->set_size(d == open_dim ? -1 : d);
     }
     return name;
@@ -54,7 +56,7 @@ class Builder {
     return outputs;
   }
 
-  Graph graph_;
+  messages::Graph graph_;
   std::map<std::string, int> calls_;
 };
 }  // namespace

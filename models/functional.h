@@ -66,6 +66,9 @@ class STRATA_API ModelDefinition : public layers::Base {
   /// Calls in the order of Keras's `operations`, inputs included; for the summary.
   const std::vector<std::shared_ptr<const SymbolNode>>& operations() const { return operations_; }
 
+  /// All calls, inputs before users: a layer called twice is there twice.
+  const std::vector<std::shared_ptr<const SymbolNode>>& calls() const { return calls_; }
+
   std::shared_ptr<Trainer> trainer;      ///< null before compile
   std::unique_ptr<Predictor> predictor;  ///< never null
   UseGuard::State use;

@@ -99,5 +99,6 @@
 #include "models/callbacks.h"
 #include "models/logs.h"
 #include "models/model.h"
+#include "models/model_to_dot.h"
 #include "models/options.h"
 #include "models/progress.h"

@@ -117,6 +117,7 @@
 #include "models/logs.h"
 #include "models/model.h"
 #include "models/model_config.h"
+#include "models/model_to_dot.h"
 #include "models/options.h"
 #include "models/progress.h"
 #include "models/saving/load_model.h"

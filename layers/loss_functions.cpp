@@ -13,7 +13,8 @@ constexpr double epsilon = 1e-7;
 
 /// The node that computes the numbers of `v`.
 Value behind_identities(Value v) {
-  while (v.node()->op().as<WithEffects>() || v.node()->op().as<Identity>()) v = v.node()->input(0);
+  const auto is_identity = [](const Op& op) { return op.as<WithEffects>() || op.as<WithMask>() || op.as<Identity>(); };
+  while (is_identity(v.node()->op())) v = v.node()->input(0);
   return v;
 }
 

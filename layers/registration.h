@@ -23,14 +23,9 @@ void add_layer_class(const ClassRegistry<Layer>::Entry& entry);
 /// "Dense 'head'", for errors.
 std::string describe_config(const std::string& class_name, const Config& config);
 
-/// The dtype policy of a config: an error for any but float32.
-struct OnlyFloat32 {};
-void from_config(const ConfigValue&, OnlyFloat32&);
-
 /// What every layer's config holds beside the arguments of its class.
 template <class Options>
-void common_arguments(ArgumentReader& field, Options& o) {
-  OnlyFloat32 policy;
+void common_arguments(ArgumentReader& field, Options& o, DTypePolicy& policy) {
   field("name", o.name);
   field("trainable", o.trainable);
   field("dtype", policy);
@@ -43,17 +38,18 @@ void common_arguments(ArgumentReader& field, Options& o) {
 template <class... A, class Statement>
 bool register_built_in(const char* class_name, Layer (*factory)(A...), Statement statement,
                        std::vector<std::string> aliases = {}) {
-  const auto all_arguments = [statement](auto& field, auto&... arguments) {
-    common_arguments(field, std::get<sizeof...(A) - 1>(std::tie(arguments...)));
+  const auto all_arguments = [statement](auto& field, DTypePolicy& policy, auto&... arguments) {
+    common_arguments(field, std::get<sizeof...(A) - 1>(std::tie(arguments...)), policy);
     statement(field, arguments...);
   };
   add_layer_class({.class_name = class_name,
                    .make =
                        [=](const Config& config) {
                          std::tuple<std::remove_cvref_t<A>...> arguments{};
+                         DTypePolicy policy = mixed_precision::global_policy();
                          const std::string where = describe_config(class_name, config);
-                         std::apply([&](auto&... a) { read_arguments(where, config, all_arguments, a...); }, arguments);
-                         return std::apply(factory, arguments);
+                         std::apply([&](auto&... a) { read_arguments(where, config, all_arguments, policy, a...); }, arguments);
+                         return std::apply(factory, arguments).with_dtype(policy);
                        },
                    .module = "keras.layers",
                    .aliases = std::move(aliases)});

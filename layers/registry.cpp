@@ -45,14 +45,15 @@ Layer make_registered(const std::string& class_name, const Factory& factory, con
   LayerArguments common;
   Config own;
   ArgumentReader reader(describe_config(class_name, config), config);
-  common_arguments(reader, common);
+  DTypePolicy policy = mixed_precision::global_policy();
+  common_arguments(reader, common, policy);
   for (const auto& [key, value] : config.items())
     if (!reader.asked_for(key)) own.set(key, value);
   Layer layer = factory(own);
   layer.base().set_class_name(class_name);
   if (!common.name.empty()) layer.base().set_name(common.name);
   layer.set_trainable(common.trainable);
-  return layer;
+  return layer.with_dtype(policy);
 }
 }  // namespace
 
@@ -83,18 +84,12 @@ std::string describe_config(const std::string& class_name, const Config& config)
   return class_name + (name ? " '" + *name + "'" : "");
 }
 
-void from_config(const ConfigValue& value, OnlyFloat32&) {
-  const ConfigObject policy = ConfigObject::read(value, "dtype");
-  std::string name = policy.class_name;
-  if (!policy.config.is_null()) from_config(policy.arguments().at("name"), name);
-  if (name != "float32") throw Error("dtype", "only the policy float32 is supported; received " + name);
-}
-
 }  // namespace layers
 
 ConfigValue to_config(const Layer& layer) {
-  Config config{{"name", layer.name()}, {"trainable", layer.trainable()}, {"dtype", ConfigObject{"keras", "DTypePolicy", {}, Config{{"name", "float32"}}}.write()}};
-  for (const auto& [key, value] : layer.config().items()) config.set(key, value);
+  Config config = layer.base().common_config();
+  const Config own = layer.config();
+  for (const auto& [key, value] : own.items()) config.set(key, value);
   return layers::registry().to_config(layer.class_name(), config);
 }
 

@@ -108,7 +108,7 @@ std::string without_python_numbers(std::string_view text) {
   return out;
 }
 
-ConfigValue string_or_number(std::string text) {
+ConfigValue string_or_number(const std::string& text) {
   if (!text.empty() && text[0] == '\0') {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     if (text.compare(1, std::string::npos, "NaN") == 0) return std::numeric_limits<double>::quiet_NaN();
@@ -132,7 +132,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return add(static_cast<std::int64_t>(v));
   }
   bool number_float(number_float_t v, const string_t&) override { return add(v); }
-  bool string(string_t& v) override { return add(string_or_number(std::move(v))); }
+  bool string(string_t& v) override { return add(string_or_number(v)); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(false); }
   bool start_array(std::size_t) override { return open(true); }

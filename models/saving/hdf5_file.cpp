@@ -284,12 +284,12 @@ std::string_view Hdf5File::image() const {
   return {*static_cast<const char* const*>(memory), static_cast<std::size_t>(size)};
 }
 
-void Hdf5File::Impl::write_to(int descriptor, std::string_view content) const {
-  while (!content.empty()) {
-    const ssize_t count = ::write(descriptor, content.data(), content.size());
+void Hdf5File::Impl::write_to(int descriptor, std::string_view rest) const {
+  while (!rest.empty()) {
+    const ssize_t count = ::write(descriptor, rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw Error(name, std::string("cannot be written: ") + std::strerror(errno));
-    content.remove_prefix(static_cast<std::size_t>(count));
+    rest.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "layers/checks.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -42,6 +43,35 @@ void require_positive(std::string_view where, std::string_view argument, const S
   const std::string a(argument);
   throw Error(where, "The `" + a + "` argument must be a tuple of 2 positive integers. Received " + a + "=" +
                          to_keras_string(size));
+}
+
+void require_positive(std::string_view where, std::string_view argument, const Size3& size) {
+  if (std::min({size.dim1, size.dim2, size.dim3}) > 0) return;
+  const std::string a(argument);
+  throw Error(where, "The `" + a + "` argument must be a tuple of 3 positive integers. Received " + a + "=" +
+                         strata::to_keras_string(Shape{size.dim1, size.dim2, size.dim3}));
+}
+
+void require_fraction(std::string_view where, std::string_view argument, double value) {
+  if (value >= 0 && value <= 1) return;
+  const std::string a(argument);
+  throw Error(where, "Invalid value received for argument `" + a + "`. Expected a float value between 0 and 1. Received: " +
+                         a + "=" + to_python(value));
+}
+
+void require_noise_sizes(std::string_view where, const Shape& noise) {
+  for (const std::int64_t size : noise)
+    if (size < 1 && size != open_dim)
+      fail_expected(where, "a noise_shape of positive sizes or -1", to_string(noise));
+}
+
+void require_noise_shape(std::string_view where, const Shape& noise, const Shape& input) {
+  if (noise.empty()) return;
+  bool fits = noise.rank() == input.rank();
+  for (int i = 0; fits && i < noise.rank(); ++i)
+    fits = noise[i] == open_dim || noise[i] == 1 || noise[i] == input[i] || input[i] == open_dim;
+  if (!fits)
+    fail_expected(where, "a noise_shape that broadcasts to the input's shape " + to_string(input), to_string(noise));
 }
 
 void require_channels_last(std::string_view where, const std::string& data_format) {

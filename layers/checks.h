@@ -16,6 +16,13 @@ void require_positive(std::string_view where, std::string_view argument, std::in
 /// "Invalid value for argument `filters`. Expected a strictly positive value. Received filters=0."
 void require_strictly_positive(std::string_view where, std::string_view argument, std::int64_t value);
 void require_positive(std::string_view where, std::string_view argument, const Size2& size);
+void require_positive(std::string_view where, std::string_view argument, const Size3& size);
+/// "Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: rate=1.5"
+void require_fraction(std::string_view where, std::string_view argument, double value);
+/// The shape of a mask of random numbers: positive sizes, or open_dim where the input's size is meant.
+void require_noise_sizes(std::string_view where, const Shape& noise);
+/// Whether it broadcasts to the input's shape; an empty one always does.
+void require_noise_shape(std::string_view where, const Shape& noise, const Shape& input);
 void require_channels_last(std::string_view where, const std::string& data_format);
 void require_padding(std::string_view where, const std::string& padding);
 /// Also in words for a rank that is too small: "expected min_ndim=4, found ndim=3; received full shape [2,28,28]".

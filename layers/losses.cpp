@@ -20,6 +20,13 @@ void check_reduction(const std::string& name, const std::string& reduction) {
               "\"mean_with_sample_weight\", \"none\". Received: reduction=" + reduction);
 }
 
+/// Both masks as numbers of one type; empty if there is none.
+Value joined_masks(const Value& a, const Value& b, DType dtype) {
+  if (!a || !b) return a || b ? cast(a ? a : b, dtype) : Value();
+  const auto [x, y] = losses::same_rank(cast(a, dtype), cast(b, dtype));
+  return x * y;
+}
+
 /// The cross-entropy that the shapes call for ("crossentropy" and "ce").
 losses::PerSample crossentropy_by_shape(const Value& y, const Value& p) {
   switch (losses::target_kind(y.shape(), p.shape())) {
@@ -90,7 +97,10 @@ Loss::Loss(std::string class_name, std::string name, Config config, losses::Func
   check_reduction(name_, reduction_);
 }
 
-losses::PerSample Loss::evaluate(const Value& y_true, const Value& y_pred) const {
+losses::PerSample Loss::evaluate(const Value& y_true, const Value& prediction) const {
+  // 16 bits are too few for a sum over a batch.
+  const bool narrow = prediction && (prediction.dtype() == DType::f16 || prediction.dtype() == DType::bf16);
+  const Value y_pred = narrow ? cast(prediction, DType::f32) : prediction ? without_mask(prediction) : prediction;
   if (!y_true || !y_pred) throw Error(who(name_), "expected values for y_true and y_pred; received an empty one");
   if (!is_floating(y_pred.dtype())) fail_expected(who(name_), "y_pred of a floating type", to_string(y_pred.type()));
   const auto [y, p] = losses::same_rank(y_true, y_pred);
@@ -100,10 +110,9 @@ losses::PerSample Loss::evaluate(const Value& y_true, const Value& y_pred) const
 Value Loss::operator()(const Value& y_true, const Value& y_pred, const Value& sample_weight) const {
   const losses::PerSample each = evaluate(y_true, y_pred);
   Value values = each.values, weights = sample_weight ? cast(sample_weight, values.dtype()) : Value();
-  if (each.mask) {  // what does not count makes the rest count for more
-    Value mask = each.mask;
+  if (Value mask = joined_masks(mask_of(y_pred), each.mask, values.dtype())) {  // what does not count makes the rest count for more
     if (reduction_ == "sum_over_batch_size" || reduction_ == "mean")
-      mask = mask * (static_cast<double>(mask.shape().elements()) / sum(mask));
+      mask = mask * losses::divide_no_nan(constant(static_cast<double>(mask.shape().elements()), mask.dtype()), sum(mask));
     if (weights) std::tie(mask, weights) = losses::same_rank(mask, weights);
     weights = weights ? weights * mask : mask;
   }

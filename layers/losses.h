@@ -30,6 +30,7 @@ using Function = std::function<PerSample(const Value& y_true, const Value& y_pre
 /// Reductions: "sum_over_batch_size" (also "mean") divides the sum of the values, times their weights if given, by the
 /// number of values; "mean_with_sample_weight" by the sum of the weights; "sum" does not divide; "none" returns the
 /// values. Weights have the shape of the values, or end in an axis of size 1.
+/// What the mask of y_pred hides does not count: "sum_over_batch_size" then divides by the number of values that do.
 class STRATA_API Loss {
  public:
   Loss(const char* identifier);

@@ -306,7 +306,15 @@ Metric::Metric(std::string class_name, std::string name, Config config, metrics:
       state_(factory_()) {}
 
 Updates Metric::update(const Value& y_true, const Value& y_pred, const Value& sample_weight) const {
-  return state_->update(y_true, y_pred, sample_weight);
+  // The mask that comes with the values (y_true where there is nothing else) weighs them.
+  const Value& masked = y_pred ? y_pred : y_true;
+  Value weight = sample_weight;
+  if (Value mask = mask_of(masked)) {
+    mask = cast(mask, DType::f32);
+    if (weight) std::tie(mask, weight) = losses::same_rank(mask, cast(weight, DType::f32));
+    weight = weight ? mask * weight : mask;
+  }
+  return state_->update(without_mask(y_true), y_pred ? without_mask(y_pred) : y_pred, weight);
 }
 
 void Metric::reset() const {

@@ -1,6 +1,7 @@
 #include "layers/arguments.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/argument_fields.h"
 #include "core/base/json.h"
@@ -11,46 +12,55 @@ namespace strata {
 namespace {
 bool is_list(const ConfigValue& c) { return std::holds_alternative<ConfigValue::List>(c.variant()); }
 
-/// One number for all, or a list of so many.
-std::vector<std::int64_t> integers(const ConfigValue& c, std::size_t count) {
+/// One number stands for all N.
+template <std::size_t N>
+std::array<std::int64_t, N> integers(const ConfigValue& c) {
   std::vector<std::int64_t> read;
   if (is_list(c)) {
     from_config(c, read);
   } else {
     std::int64_t all = 0;
     from_config(c, all);
-    read.assign(count, all);
+    read.assign(N, all);
   }
-  if (read.size() != count)
-    fail_expected("config", "an integer or a list of " + std::to_string(count) + " integers", to_json(c));
-  return read;
+  if (read.size() != N)
+    fail_expected("config", "an integer or a list of " + (N == 1 ? "one integer" : std::to_string(N) + " integers"),
+                  to_json(c));
+  std::array<std::int64_t, N> result{};
+  std::copy(read.begin(), read.end(), result.begin());
+  return result;
 }
 
 /// One number for all axes; for each axis one number or two.
-std::vector<Margin> margins(const ConfigValue& c, std::size_t axes) {
-  std::vector<Margin> read(axes);
+template <std::size_t N>
+std::array<Margin, N> margins(const ConfigValue& c) {
+  std::array<Margin, N> read;
   if (!is_list(c)) {
     from_config(c, read[0]);
-    std::fill(read.begin(), read.end(), read[0]);
+    read.fill(read[0]);
     return read;
   }
-  if (c.as_list().size() != axes)
-    fail_expected("config", "an integer or a list of " + std::to_string(axes), to_json(c));
-  for (std::size_t i = 0; i < axes; ++i) from_config(c.as_list()[i], read[i]);
+  if (c.as_list().size() != N) fail_expected("config", "an integer or a list of " + std::to_string(N), to_json(c));
+  for (std::size_t i = 0; i < N; ++i) from_config(c.as_list()[i], read[i]);
   return read;
+}
+
+template <std::size_t N>
+ConfigValue list_of(const std::array<std::int64_t, N>& axes) {
+  return ConfigValue::List(axes.begin(), axes.end());
 }
 }  // namespace
 
-ConfigValue to_config(const Size2& s) { return ConfigValue::List{s.height, s.width}; }
-
-ConfigValue to_config(const Size3& s) { return ConfigValue::List{s.dim1, s.dim2, s.dim3}; }
+ConfigValue to_config(const Size1& s) { return list_of(s.axes()); }
+ConfigValue to_config(const Size2& s) { return list_of(s.axes()); }
+ConfigValue to_config(const Size3& s) { return list_of(s.axes()); }
 
 ConfigValue to_config(const Margin& m) { return ConfigValue::List{m.before, m.after}; }
 
 ConfigValue to_config(const Margins2& m) { return ConfigValue::List{to_config(m.height), to_config(m.width)}; }
 
 ConfigValue to_config(const Margins3& m) {
-  return ConfigValue::List{to_config(m.dim1), to_config(m.dim2), to_config(m.dim3)};
+  return ConfigValue::List{to_config(m.depth), to_config(m.height), to_config(m.width)};
 }
 
 ConfigValue to_config(const Sizes& sizes) {
@@ -71,28 +81,30 @@ ConfigValue to_config(const OptionalSizes& sizes) {
 
 ConfigValue to_config(const AxisArgument& a) { return a.single ? ConfigValue(a.axes.front()) : ConfigValue(a.axes); }
 
+void from_config(const ConfigValue& c, Size1& s) { s = integers<1>(c)[0]; }
+
 void from_config(const ConfigValue& c, Size2& s) {
-  const auto read = integers(c, 2);
-  s = {read[0], read[1]};
+  const auto [height, width] = integers<2>(c);
+  s = {height, width};
 }
 
 void from_config(const ConfigValue& c, Size3& s) {
-  const auto read = integers(c, 3);
-  s = {read[0], read[1], read[2]};
+  const auto [depth, height, width] = integers<3>(c);
+  s = {depth, height, width};
 }
 
 void from_config(const ConfigValue& c, Margin& m) {
-  const auto read = integers(c, 2);
+  const auto read = integers<2>(c);
   m = {read[0], read[1]};
 }
 
 void from_config(const ConfigValue& c, Margins2& m) {
-  const auto read = margins(c, 2);
+  const auto read = margins<2>(c);
   m = {read[0], read[1]};
 }
 
 void from_config(const ConfigValue& c, Margins3& m) {
-  const auto read = margins(c, 3);
+  const auto read = margins<3>(c);
   m = {read[0], read[1], read[2]};
 }
 

@@ -14,8 +14,10 @@ std::string place(std::string_view class_name, std::string_view name) {
   return where;
 }
 
-std::string to_keras_string(const Size2& s) {
-  return "(" + std::to_string(s.height) + ", " + std::to_string(s.width) + ")";
+std::string to_keras_string(std::span<const std::int64_t> sizes) {
+  std::string text = "(";
+  for (const std::int64_t size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + (sizes.size() == 1 ? ",)" : ")");
 }
 
 std::string to_python(double x) {
@@ -38,18 +40,11 @@ void require_strictly_positive(std::string_view where, std::string_view argument
                          std::to_string(value) + ".");
 }
 
-void require_positive(std::string_view where, std::string_view argument, const Size2& size) {
-  if (size.height > 0 && size.width > 0) return;
+void require_positive(std::string_view where, std::string_view argument, std::span<const std::int64_t> sizes) {
+  if (std::ranges::min(sizes) > 0) return;
   const std::string a(argument);
-  throw Error(where, "The `" + a + "` argument must be a tuple of 2 positive integers. Received " + a + "=" +
-                         to_keras_string(size));
-}
-
-void require_positive(std::string_view where, std::string_view argument, const Size3& size) {
-  if (std::min({size.dim1, size.dim2, size.dim3}) > 0) return;
-  const std::string a(argument);
-  throw Error(where, "The `" + a + "` argument must be a tuple of 3 positive integers. Received " + a + "=" +
-                         strata::to_keras_string(Shape{size.dim1, size.dim2, size.dim3}));
+  throw Error(where, "The `" + a + "` argument must be a tuple of " + std::to_string(sizes.size()) +
+                         " positive integers. Received " + a + "=" + to_keras_string(sizes));
 }
 
 void require_fraction(std::string_view where, std::string_view argument, double value) {
@@ -79,9 +74,10 @@ void require_channels_last(std::string_view where, const std::string& data_forma
     fail_expected(where, "data_format 'channels_last', the only one there is", "'" + data_format + "'");
 }
 
-void require_padding(std::string_view where, const std::string& padding) {
-  if (padding != "valid" && padding != "same")
-    throw Error(where, "The `padding` argument must be one of {'same', 'valid'}. Received: " + padding);
+void require_padding(std::string_view where, const std::string& padding, bool causal) {
+  if (padding == "valid" || padding == "same" || (causal && padding == "causal")) return;
+  throw Error(where, "The `padding` argument must be one of {" + std::string(causal ? "'causal', " : "") +
+                         "'same', 'valid'}. Received: " + padding);
 }
 
 namespace {

@@ -39,7 +39,7 @@ struct SpatialDropout2DOptions {
 STRATA_API Layer SpatialDropout2D(double rate, const SpatialDropout2DOptions& = {});
 
 using SpatialDropout3DOptions = SpatialDropout2DOptions;
-/// Drops whole channels of volumes [batch, dim1, dim2, dim3, channels].
+/// Drops whole channels of volumes [batch, depth, height, width, channels].
 STRATA_API Layer SpatialDropout3D(double rate, const SpatialDropout3DOptions& = {});
 
 }  // namespace strata::layers

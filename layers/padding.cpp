@@ -29,7 +29,7 @@ constexpr auto cropping_arguments = [](auto& field, auto& cropping, auto& o) {
 using MarginList = std::vector<Margin>;
 MarginList list_of(const Margin& m) { return {m}; }
 MarginList list_of(const Margins2& m) { return {m.height, m.width}; }
-MarginList list_of(const Margins3& m) { return {m.dim1, m.dim2, m.dim3}; }
+MarginList list_of(const Margins3& m) { return {m.depth, m.height, m.width}; }
 
 /// A layer with an amount at each border. `Margins` are as the user gave them, `Options` those of the layer.
 template <class Margins, class Options>

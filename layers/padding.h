@@ -6,7 +6,7 @@
 #include "layers/layer.h"
 
 /// Zeros put around, and borders cut off, the axes between batch and channels: of sequences [batch, steps, channels],
-/// images [batch, height, width, channels] and volumes [batch, dim1, dim2, dim3, channels]. The element type stays.
+/// images [batch, height, width, channels] and volumes [batch, depth, height, width, channels]. The element type stays.
 namespace strata::layers {
 
 struct PaddingOptions {

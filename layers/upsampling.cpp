@@ -54,7 +54,7 @@ class UpSampling3DLayer final : public Definition {
   UpSampling3DLayer(const Size3& size, UpSampling3DOptions options) : size_(size), o_(std::move(options)) {}
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 5); }
   Value call(Value x, Mode) override {
-    return repeated(repeated(repeated(x, size_.dim1, 1), size_.dim2, 2), size_.dim3, 3);
+    return repeated(repeated(repeated(x, size_.depth, 1), size_.height, 2), size_.width, 3);
   }
   Config config() const override { return write_arguments(arguments_3d, size_, o_); }
 

@@ -26,7 +26,7 @@ struct UpSampling3DOptions {
   std::string name = {};
   bool trainable = true;
 };
-/// Volumes [batch, dim1, dim2, dim3, channels], each element repeated.
+/// Volumes [batch, depth, height, width, channels], each element repeated.
 STRATA_API Layer UpSampling3D(Size3 size = 2, const UpSampling3DOptions& = {});
 
 }  // namespace strata::layers

@@ -245,6 +245,13 @@ void Trainer::reset_metrics() {
   for (Tracker& t : trackers_) t.metric.reset();
 }
 
+std::vector<std::pair<std::string, Variable>> Trainer::metric_state() const {
+  std::vector<std::pair<std::string, Variable>> state;
+  for (const Tracker& t : trackers_)
+    for (const Variable& v : t.metric.variables()) state.emplace_back(t.name + "/" + v.name(), v);
+  return state;
+}
+
 Logs Trainer::logs() {
   return Logs::deferred([this] {
     if (!results_.defined()) {

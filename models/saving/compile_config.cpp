@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "models/saving/tmp_stub.h"
 
 namespace strata {
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include "models/saving/tmp_stub.h"
 #include <numeric>
 
 #include "tests/oracle/driver/driver.h"

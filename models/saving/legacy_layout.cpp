@@ -181,7 +181,6 @@ PendingValues read_legacy_optimizer(const StoredTree& file, const ModelDefinitio
   if (!model.trainer || !file.has_group(group)) return {};
   const Optimizer& optimizer = model.trainer->optimizer();
   const Variables trained = model.trainable_weights();
-  if (!optimizer.built()) optimizer.build(trained);
   try {
     return read_optimizer_state(file, read_group(file, group), read_name_list(file, group, "weight_names"), optimizer, trained);
   } catch (const Error& e) {

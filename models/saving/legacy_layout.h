@@ -27,7 +27,7 @@ struct LegacyReading {
 /// not fit.
 PendingValues read_legacy_weights(const StoredTree& file, const std::string& group, const ModelDefinition& model,
                                   const LegacyReading& reading);
-/// The state of the optimizer, which is built for the model. When it does not fit there is a warning, and the optimizer
+/// The state of the optimizer. When it does not fit there is a warning, and the optimizer
 /// starts afresh.
 PendingValues read_legacy_optimizer(const StoredTree& file, const ModelDefinition& model, const std::string& where);
 

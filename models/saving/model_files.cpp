@@ -64,7 +64,7 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
   if (definition.trainer && options.include_optimizer) {
     file.write_text("", "training_config", to_json(compile_config(definition.trainer->options(), Spelling::legacy)),
                     Hdf5Text::variable_ascii);
-    if (definition.trainer->optimizer().built()) write_legacy_optimizer(file, definition.trainer->optimizer());
+    write_legacy_optimizer(file, definition.trainer->optimizer());
   }
   file.close();
   target.commit();

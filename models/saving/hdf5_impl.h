@@ -82,8 +82,8 @@ struct Hdf5File::Impl {
   ~Impl();
 
   std::string name;
-  std::string content;  // of a file that is read from memory; else empty
-  int target = -1;      // where close() writes what was built in memory; -1: nowhere
+  std::string content;       // of a file that is read from memory; else empty
+  int target = -1;           // where close() writes what was built in memory; -1: nowhere
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
   bool heaps_checked = false;  // or written by ourselves

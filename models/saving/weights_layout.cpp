@@ -116,8 +116,8 @@ PendingValues read_object(const StoredTree& file, const StoredObject& object) {
   const std::string group = vars_group(object.path);
   const std::size_t stored = stored_count(file, group);
   if (stored != object.variables.size())
-    throw Error("expected " + std::to_string(object.variables.size()) + " variables, but received " + std::to_string(stored) +
-                " variables during loading. Expected: " + list_of_names(object.variables));
+    throw Error("expected " + std::to_string(object.variables.size()) + " variables, but received " +
+                std::to_string(stored) + " variables during loading. Expected: " + list_of_names(object.variables));
   PendingValues values;
   for (std::size_t i = 0; i < stored; ++i)
     values.read(file, joined_path(group, std::to_string(i)), object.variables[i]);
@@ -133,8 +133,9 @@ class Failures {
   }
   void report(const WeightsReading& reading) const {
     if (count_ == 0) return;
-    const std::string text = "A total of " + std::to_string(count_) + " objects could not be loaded. Example error message: " +
-                             first_ + ". List of objects that could not be loaded: [" + list_ + "]";
+    const std::string text = "A total of " + std::to_string(count_) +
+                             " objects could not be loaded. Example error message: " + first_ +
+                             ". List of objects that could not be loaded: [" + list_ + "]";
     if (!reading.skip_mismatch) throw Error(reading.where, text);
     std::fprintf(stderr, "strata: warning: [%s] %s\n", reading.where.c_str(), text.c_str());
   }
@@ -148,7 +149,8 @@ void write_optimizer(Hdf5File& file, const Optimizer& optimizer) {
   const Variables all = optimizer.variables();
   write_object(file, {"optimizer", optimizer.name(), "optimizer", all});
   // A LossScaleOptimizer's list goes on with the inner optimizer's variables, which Keras stores as that one's, too.
-  const auto last_own = std::find_if(all.begin(), all.end(), [](const Variable& v) { return v.name() == "dynamic_scale"; });
+  const auto last_own =
+      std::find_if(all.begin(), all.end(), [](const Variable& v) { return v.name() == "dynamic_scale"; });
   if (last_own == all.end()) return;
   const Variables inner(last_own + 1, all.end());
   const std::string name = inner.at(0).path().substr(0, inner.at(0).path().find('/'));
@@ -165,8 +167,8 @@ PendingValues read_optimizer(const StoredTree& file, const ModelDefinition& mode
   try {
     return read_optimizer_state(file, datasets, {}, optimizer, trained);
   } catch (const Error& e) {
-    std::fprintf(stderr, "strata: warning: [%s] Skipping variable loading for optimizer '%s': %s\n", reading.where.c_str(),
-                 optimizer.name().c_str(), e.what());
+    std::fprintf(stderr, "strata: warning: [%s] Skipping variable loading for optimizer '%s': %s\n",
+                 reading.where.c_str(), optimizer.name().c_str(), e.what());
     return {};
   }
 }

@@ -6,9 +6,9 @@
 #include "models/saving/hdf5_file.h"
 #include "models/saving/pending_values.h"
 
-/// Keras 3's layout of weights, in `.weights.h5` files and inside `.keras` ones (keras/src/saving/saving_lib.py, 3.15): the
-/// model at the root, its layers under `layers`, nested models alike, the optimizer under `optimizer`; each object has a
-/// group `vars` with its own variables 0, 1, ... Names of groups come from class names.
+/// Keras 3's layout of weights, in `.weights.h5` files and inside `.keras` ones (keras/src/saving/saving_lib.py, 3.15):
+/// the model at the root, its layers under `layers`, nested models alike, the optimizer under `optimizer`; each object
+/// has a group `vars` with its own variables 0, 1, ... Names of groups come from class names.
 namespace strata {
 
 /// Writes the model and, if it is compiled and this is asked for, its optimizer.

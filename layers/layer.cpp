@@ -52,13 +52,6 @@ void Base::set_trainable(bool trainable) {
 
 namespace {
 void append(Variables& to, const Variables& more) { to.insert(to.end(), more.begin(), more.end()); }
-
-Variables each_once(const Variables& all) {
-  Variables kept;
-  for (const Variable& v : all)
-    if (std::find(kept.begin(), kept.end(), v) == kept.end()) kept.push_back(v);
-  return kept;
-}
 }  // namespace
 
 Variables Base::trainable_weights() const {
@@ -67,7 +60,7 @@ Variables Base::trainable_weights() const {
   for (const Variable& v : weights_)
     if (v.trainable()) all.push_back(v);
   for (const Layer& layer : sublayers()) append(all, layer.trainable_weights());
-  return adopted_ ? each_once(all) : all;
+  return all;
 }
 
 Variables Base::non_trainable_weights() const {
@@ -76,7 +69,7 @@ Variables Base::non_trainable_weights() const {
   for (const Variable& v : weights_)
     if (!v.trainable()) all.push_back(v);
   for (const Layer& layer : sublayers()) append(all, layer.non_trainable_weights());
-  return adopted_ ? each_once(all) : all;
+  return all;
 }
 
 Variables Base::weights() const {
@@ -86,7 +79,7 @@ Variables Base::weights() const {
   for (const Variable& v : weights_)
     if (!v.trainable()) all.push_back(v);
   for (const Layer& layer : sublayers()) append(all, layer.weights());
-  return adopted_ ? each_once(all) : all;
+  return all;
 }
 
 std::int64_t Base::count_params() const {
@@ -105,12 +98,6 @@ Variable Base::add_weight(const std::string& name, const Shape& shape, const Ini
   weights_.push_back(v);
   regularizers_.push_back(options.regularizer);
   return v;
-}
-
-void Base::adopt_weight(const Variable& weight) {
-  weights_.insert(weights_.begin(), weight);
-  regularizers_.insert(regularizers_.begin(), Regularizer());  // that of the layer it belongs to acts
-  adopted_ = true;
 }
 
 Variable Base::add_seed_state(std::int64_t seed) {

@@ -94,9 +94,6 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   /// A weight of this layer, filled by `initializer`. Within build only.
   Variable add_weight(const std::string& name, const Shape& shape, const Initializer& initializer,
                       const WeightOptions& options = {});
-  /// Makes a weight of a layer inside one of this layer's own, too: the first of its weights, once in each list. Keras does so
-  /// where a wrapper keeps it as an attribute. Within build only.
-  void adopt_weight(const Variable& weight);
   /// The state of a random stream, i64[2] = (seed, step); `seed` < 0 draws one from the process seed. A layer that
   /// draws passes the state to a random op and adds the update advance(state).
   Variable add_seed_state(std::int64_t seed);
@@ -118,7 +115,6 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   bool built_ = false, trainable_ = true, warned_of_mask_ = false;
   DTypePolicy dtype_policy_ = mixed_precision::global_policy();
   Variables weights_, state_;
-  bool adopted_ = false;  // some of weights_ belong to layers inside as well
   std::vector<Regularizer> regularizers_;  // one for each weight
   Regularizer activity_regularizer_;
   std::weak_ptr<const SymbolNode> first_call_;  // weak: the node owns this layer

@@ -30,7 +30,8 @@ class Zip : public ::testing::Test {
     zip_t* const archive = zip_open(file_.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
     ASSERT_NE(archive, nullptr);
     for (const auto& [name, content] : members) {
-      const auto at = zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), 0);
+      const auto at =
+          zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), 0);
       ASSERT_GE(at, 0) << zip_strerror(archive);
       zip_set_file_compression(archive, static_cast<zip_uint64_t>(at), method, 0);
     }

@@ -97,7 +97,8 @@ TEST_F(Isolation, FlippedBitsNeverCrashTheCaller) {
       (message == "no error" ? loaded : message.find("isolated reader") != std::string::npos ? deaths : refused)++;
     }
   }
-  std::printf("seed %llu: %d loaded, %d refused, %d readers died\n", static_cast<unsigned long long>(seed), loaded, refused, deaths);
+  std::printf("seed %llu: %d loaded, %d refused, %d readers died\n", static_cast<unsigned long long>(seed), loaded,
+              refused, deaths);
   EXPECT_EQ(loaded + refused + deaths, 120);
 }
 

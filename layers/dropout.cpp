@@ -30,6 +30,8 @@ class DropoutBase : public Definition {
     if (rate_ > 0) state_ = add_seed_state(seed_);
   }
 
+  bool supports_masking() const override { return true; }
+
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     if (mode != Mode::train || rate_ == 0) return x;

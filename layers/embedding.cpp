@@ -15,7 +15,7 @@ constexpr auto arguments = [](auto& field, auto& input_dim, auto& output_dim, au
   field("embeddings_regularizer", o.embeddings_regularizer);
   field("activity_regularizer", o.activity_regularizer);
   field("embeddings_constraint", o.embeddings_constraint);
-  field.fixed("mask_zero", false);
+  field("mask_zero", o.mask_zero);
   field.ignored("input_length");  // Keras 2: the input says it itself
 };
 constexpr auto reversible_arguments = [](auto& field, auto& input_dim, auto& output_dim, auto& o) {
@@ -40,8 +40,10 @@ class EmbeddingBase : public Definition {
 
   Value call(Value x, Mode) override {
     if (is_floating(x.dtype()) || x.dtype() == DType::boolean) x = cast(x, DType::i32);
-    return gather(embeddings_, x, 0);
+    const Value rows = gather(embeddings_, x, 0);
+    return o_.mask_zero ? with_mask(rows, not_equal(x, 0)) : rows;
   }
+  bool supports_masking() const override { return o_.mask_zero; }
 
  protected:
   std::int64_t input_dim_, output_dim_;

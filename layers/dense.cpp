@@ -46,6 +46,7 @@ class DenseLayer final : public Definition {
     return o_.activation(y);
   }
 
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(arguments, units_, o_); }
 
  private:

@@ -25,6 +25,15 @@ Tensor Initializer::operator()(const Shape& shape, DType dtype) const {
 }
 
 namespace initializers {
+
+Fans compute_fans(const Shape& shape) {
+  if (shape.rank() == 0) return {};
+  const auto last = static_cast<double>(shape.back());
+  if (shape.rank() == 1) return {last, last};
+  const auto receptive = static_cast<double>(shape.slice(0, shape.rank() - 2).elements());
+  return {static_cast<double>(shape[-2]) * receptive, last * receptive};
+}
+
 namespace {
 
 // Each class's arguments, as its config holds them.
@@ -67,20 +76,8 @@ constexpr auto orthogonal_arguments = [](auto& field, auto& o) {
 
 Tensor draw(const Op& op, std::uint64_t seed) { return apply_all(op, Tensors{random_state(seed)})[0]; }
 
-struct Fans {
-  double in = 1, out = 1;
-};
-
-Fans fans_of(const Shape& shape) {
-  if (shape.rank() == 0) return {};
-  const auto last = static_cast<double>(shape.back());
-  if (shape.rank() == 1) return {last, last};
-  const auto receptive = static_cast<double>(shape.slice(0, shape.rank() - 2).elements());
-  return {static_cast<double>(shape[-2]) * receptive, last * receptive};
-}
-
 double variance_of(const VarianceScalingOptions& o, const Shape& shape) {
-  const Fans fans = fans_of(shape);
+  const Fans fans = compute_fans(shape);
   const double fan = o.mode == "fan_in" ? fans.in : o.mode == "fan_out" ? fans.out : (fans.in + fans.out) / 2;
   return o.scale / std::max(1.0, fan);
 }

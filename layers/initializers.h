@@ -47,6 +47,13 @@ STRATA_API std::vector<std::string> initializer_names();
 /// floating types, the constants any. Equal seeds and shapes give equal values (core/ops/random.h).
 namespace initializers {
 
+/// How many inputs and outputs a weight of this shape connects, as scaled initializers count them: the last two axes, times
+/// the sizes before them (a convolution's window). keras/src/initializers/random_initializers.py, compute_fans.
+struct Fans {
+  double in = 1, out = 1;
+};
+STRATA_API Fans compute_fans(const Shape& shape);
+
 struct SeedOptions {
   std::int64_t seed = -1;
 };

@@ -244,15 +244,17 @@ Tensors Layer::get_weights() const {
 
 void Layer::set_weights(const Tensors& values) const {
   const Variables all = weights();
+  const std::string where = class_name() + " '" + name() + "'";
   if (all.size() != values.size())
-    throw Error(class_name() + " '" + name() + "'",
-                "You called `set_weights(weights)` with a weight list of length " + std::to_string(values.size()) +
-                    ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all[i].shape() != values[i].shape() || all[i].dtype() != values[i].dtype())
-      fail_expected("set_weights of '" + all[i].path() + "'", to_string(all[i].value().type()),
-                    to_string(values[i].type()));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(values[i]);
+    throw Error(where, "You called `set_weights(weights)` on layer '" + name() + "' with a weight list of length " +
+                           std::to_string(values.size()) + ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!values[i].defined()) throw Error(where, "the weight for '" + all[i].path() + "' is an empty tensor");
+    if (all[i].shape() != values[i].shape())
+      throw Error(where, "Layer " + name() + " weight shape " + to_keras_string(all[i].shape()) + " of '" + all[i].path() +
+                             "' is not compatible with provided weight shape " + to_keras_string(values[i].shape()) + ".");
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(cast(values[i], all[i].dtype()));
 }
 
 }  // namespace strata

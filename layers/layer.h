@@ -172,7 +172,8 @@ class STRATA_API Layer {
   /// Returns the layer, so that a policy can be given where it is made: `Dense(10).with_dtype("float32")`.
   const Layer& with_dtype(const DTypePolicy& policy) const;
   const DTypePolicy& dtype_policy() const { return base().dtype_policy(); }
-  /// Copies, in the order of weights(); set_weights checks number and shapes before it changes anything.
+  /// Copies, in the order of weights(); set_weights checks number and shapes before it changes anything, and converts
+  /// element types.
   Tensors get_weights() const;
   void set_weights(const Tensors&) const;
   /// Output of the layer's first call on symbols. Error when it was never called.

@@ -39,5 +39,15 @@ Value binary_crossentropy(const Value& y, const Value& p, const BinaryCrossentro
 Value categorical_crossentropy(const Value& y, const Value& p, const CategoricalCrossentropyOptions& = {});
 PerSample sparse_categorical_crossentropy(const std::string& who, const Value& labels, const Value& p,
                                           const SparseCategoricalCrossentropyOptions& = {});
+Value binary_focal_crossentropy(const Value& y, const Value& p, const BinaryFocalCrossentropyOptions& = {});
+Value categorical_focal_crossentropy(const Value& y, const Value& p, const CategoricalFocalCrossentropyOptions& = {});
+Value categorical_generalized_cross_entropy(const std::string& who, const Value& labels, const Value& p, double q);
+
+Value dice(const Value& y, const Value& p, const Axes& axes);
+Value tversky(const Value& y, const Value& p, double alpha, double beta, const Axes& axes);
+PerSample circle(const std::string& who, const Value& labels, const Value& p, const CircleOptions&);
+
+Value pearson_correlation(const Value& y, const Value& p, std::int64_t axis);
+Value concordance_correlation(const Value& y, const Value& p, std::int64_t axis);
 
 }  // namespace strata::losses

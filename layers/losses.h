@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/config.h"
 #include "core/graph/apply.h"
+#include "layers/arguments.h"
 
 namespace strata {
 
@@ -30,6 +32,7 @@ using Function = std::function<PerSample(const Value& y_true, const Value& y_pre
 /// Reductions: "sum_over_batch_size" (also "mean") divides the sum of the values, times their weights if given, by the
 /// number of values; "mean_with_sample_weight" by the sum of the weights; "sum" does not divide; "none" returns the
 /// values. Weights have the shape of the values, or end in an axis of size 1.
+/// What the mask of y_pred hides does not count: "sum_over_batch_size" then divides by the number of values that do.
 class STRATA_API Loss {
  public:
   Loss(const char* identifier);
@@ -43,7 +46,7 @@ class STRATA_API Loss {
   Value per_sample(const Value& y_true, const Value& y_pred) const { return evaluate(y_true, y_pred).values; }
 
   const std::string& name() const { return name_; }
-  /// Keras's class name; "<function>" for one of the user's.
+  /// Keras's class name; "<function>" for one made by losses::make, "crossentropy" for the one that shapes choose.
   const std::string& class_name() const { return class_name_; }
   const std::string& reduction() const { return reduction_; }
   /// Keras's names and order.
@@ -55,6 +58,19 @@ class STRATA_API Loss {
   Config config_;
   losses::Function function_;
 };
+
+/// As an object in Keras 3's spelling (a name where that is all there is); from any of Keras's spellings, 2.x included.
+/// Error for an unknown loss, naming it and how to register it; for an argument that is unknown or does not fit; and
+/// to_config for a loss of one's own that is not registered.
+STRATA_API ConfigValue to_config(const Loss&);
+STRATA_API void from_config(const ConfigValue&, Loss&);
+/// Makes a loss of one's own known to files and identifiers, under its name(); what a file calls so becomes this one.
+/// Error when a built-in loss has the name, or when `name` is not the loss's.
+STRATA_API void register_loss(const std::string& name, const Loss& loss);
+/// The same for a class of losses that differ by their config: `make` gets what Loss::config() held.
+STRATA_API void register_loss(const std::string& class_name, std::function<Loss(const Config&)> make);
+/// Class names, and those of registered ones, sorted.
+STRATA_API std::vector<std::string> loss_names();
 
 namespace losses {
 
@@ -183,6 +199,86 @@ struct SparseCategoricalCrossentropyOptions {
 class STRATA_API SparseCategoricalCrossentropy : public Loss {
  public:
   explicit SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& = {});
+};
+
+struct BinaryFocalCrossentropyOptions {
+  bool apply_class_balancing = false;  ///< class 1 counts alpha, class 0 counts 1 - alpha
+  double alpha = 0.25;
+  double gamma = 2.0;
+  bool from_logits = false;
+  double label_smoothing = 0.0;
+  std::int64_t axis = -1;
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+};
+/// Binary cross-entropy times (1 - q)^gamma, where q is the probability given to the right label. Lin and others, 2018.
+class STRATA_API BinaryFocalCrossentropy : public Loss {
+ public:
+  explicit BinaryFocalCrossentropy(const BinaryFocalCrossentropyOptions& = {});
+};
+
+struct CategoricalFocalCrossentropyOptions {
+  double alpha = 0.25;
+  double gamma = 2.0;
+  bool from_logits = false;
+  double label_smoothing = 0.0;
+  std::int64_t axis = -1;
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+};
+/// -sum(alpha (1 - p)^gamma y log(p)), p made to add up to 1 and brought into [1e-7, 1 - 1e-7].
+class STRATA_API CategoricalFocalCrossentropy : public Loss {
+ public:
+  explicit CategoricalFocalCrossentropy(const CategoricalFocalCrossentropyOptions& = {});
+};
+
+struct CategoricalGeneralizedCrossEntropyOptions {
+  double q = 0.5;  ///< in (0, 1)
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+};
+/// (1 - p^q) / q, p the probability of the label, which is the number of a class. Zhang and Sabuncu, 2018.
+class STRATA_API CategoricalGeneralizedCrossEntropy : public Loss {
+ public:
+  explicit CategoricalGeneralizedCrossEntropy(const CategoricalGeneralizedCrossEntropyOptions& = {});
+};
+
+struct DiceOptions {
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+  std::optional<AxisArgument> axis = {};  ///< what is summed over; none: everything, which makes one value for the batch
+};
+/// 1 - 2 sum(y p) / (sum(y) + sum(p) + 1e-7)
+class STRATA_API Dice : public Loss {
+ public:
+  explicit Dice(const DiceOptions& = {});
+};
+
+struct TverskyOptions {
+  double alpha = 0.5;
+  double beta = 0.5;
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+  std::optional<AxisArgument> axis = {};
+};
+/// 1 - s / (s + alpha sum(y (1 - p)) + beta sum(p (1 - y)) + 1e-7), s = sum(y p). Salehi and others, 2017.
+class STRATA_API Tversky : public Loss {
+ public:
+  explicit Tversky(const TverskyOptions& = {});
+};
+
+struct CircleOptions {
+  double gamma = 80.0;
+  double margin = 0.4;
+  bool remove_diagonal = true;  ///< an example is no pair with itself
+  std::string reduction = "sum_over_batch_size";
+  std::string name = {};
+};
+/// y_pred: embeddings (batch, features) of length 1; y_true: labels (batch). Pulls examples of one label together and
+/// pushes others apart; examples without a loss do not count in the mean. Sun and others, 2020.
+class STRATA_API Circle : public Loss {
+ public:
+  explicit Circle(const CircleOptions& = {});
 };
 
 }  // namespace losses

@@ -4,9 +4,13 @@
 
 #include "core/ops/ops.h"
 #include "layers/checks.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
+
+constexpr auto no_arguments = [](auto&, auto&) {};
+constexpr auto concatenate_arguments = [](auto& field, auto& o) { field("axis", o.axis); };
 
 std::string to_keras_list(const Shapes& shapes) {
   std::string text;
@@ -95,14 +99,14 @@ Value merge_minimum(const Values& v) {
 
 class ConcatenateLayer final : public Base {
  public:
-  explicit ConcatenateLayer(std::int64_t axis) : axis_(axis) {}
+  explicit ConcatenateLayer(ConcatenateOptions options) : o_(std::move(options)) {}
 
   void check_input_count(std::size_t count) const override {
     if (count == 0) throw Error(describe(), "A `Concatenate` layer should be called on a list of at least 1 input");
   }
 
   void check_inputs(const Shapes& inputs) const override {
-    const int axis = normalize_axis(axis_, inputs[0].rank(), describe());
+    const int axis = normalize_axis(o_.axis, inputs[0].rank(), describe());
     for (const Shape& s : inputs) {
       bool matches = s.rank() == inputs[0].rank();
       for (int i = 0; matches && i < s.rank(); ++i)
@@ -120,13 +124,13 @@ class ConcatenateLayer final : public Base {
     for (const Value& v : inputs) common = promote(common, v.dtype());
     Values same_type;
     for (const Value& v : inputs) same_type.push_back(cast(v, common));
-    return {concatenate(same_type, axis_)};
+    return {concatenate(same_type, o_.axis)};
   }
 
-  Config config() const override { return {{"axis", axis_}}; }
+  Config config() const override { return write_arguments(concatenate_arguments, o_); }
 
  private:
-  std::int64_t axis_;
+  ConcatenateOptions o_;
 };
 
 Layer make_merge(const char* class_name, const LayerArguments& o, Value (*merge)(const Values&),
@@ -143,7 +147,19 @@ Layer Maximum(const LayerArguments& o) { return make_merge("Maximum", o, merge_m
 Layer Minimum(const LayerArguments& o) { return make_merge("Minimum", o, merge_minimum); }
 
 Layer Concatenate(const ConcatenateOptions& o) {
-  return make_named<ConcatenateLayer>("Concatenate", o.name, o.trainable, o.axis);
+  return make_named<ConcatenateLayer>("Concatenate", o.name, o.trainable, o);
+}
+
+namespace {
+const bool registered[] = {
+    register_built_in("Add", Add, no_arguments),
+    register_built_in("Subtract", Subtract, no_arguments),
+    register_built_in("Multiply", Multiply, no_arguments),
+    register_built_in("Average", Average, no_arguments),
+    register_built_in("Maximum", Maximum, no_arguments),
+    register_built_in("Minimum", Minimum, no_arguments),
+    register_built_in("Concatenate", Concatenate, concatenate_arguments),
+};
 }
 
 }  // namespace strata::layers

@@ -2,13 +2,56 @@
 
 #include <algorithm>
 #include <numeric>
+#include <type_traits>
 
+#include "core/base/json.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
-#include "layers/config_values.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
+
+constexpr auto gamma_beta_arguments = [](auto& field, auto& o) {
+  field("epsilon", o.epsilon);
+  field("center", o.center);
+  field("scale", o.scale);
+  field("beta_initializer", o.beta_initializer);
+  field("gamma_initializer", o.gamma_initializer);
+  field("beta_regularizer", o.beta_regularizer);
+  field("gamma_regularizer", o.gamma_regularizer);
+  field("beta_constraint", o.beta_constraint);
+  field("gamma_constraint", o.gamma_constraint);
+};
+/// Keras 2 writes the one axis as a list.
+struct ListedAxis {
+  std::int64_t axis;
+};
+ConfigValue to_config(const ListedAxis& a) { return a.axis; }
+void from_config(const ConfigValue& c, ListedAxis& a) {
+  AxisArgument read = -1;
+  strata::from_config(c, read);
+  if (read.axes.size() != 1) fail_expected("config", "one axis", to_json(c));
+  a.axis = read.axes[0];
+}
+constexpr auto batch_arguments = [](auto& field, auto& o) {
+  ListedAxis axis{o.axis};
+  field("axis", axis);
+  if constexpr (!std::is_const_v<std::remove_reference_t<decltype(o)>>) o.axis = axis.axis;
+  field("momentum", o.momentum);
+  gamma_beta_arguments(field, o);
+  field("moving_mean_initializer", o.moving_mean_initializer);
+  field("moving_variance_initializer", o.moving_variance_initializer);
+  field.fixed("synchronized", false);
+  field.accepted("renorm", false);
+  field.ignored("renorm_clipping");  // without renorm they mean nothing
+  field.ignored("renorm_momentum");
+};
+constexpr auto layer_arguments = [](auto& field, auto& o) {
+  field("axis", o.axis);
+  gamma_beta_arguments(field, o);
+  field.accepted("rms_scaling", false);
+};
 
 /// Axis `axis` last, the others in order.
 Axes axis_last(int rank, int axis) {
@@ -58,22 +101,7 @@ class BatchNormalizationLayer final : public Definition {
     return transpose(normalized(transpose(x, order), mode), inverse(order));
   }
 
-  Config config() const override {
-    return {{"axis", o_.axis},
-            {"momentum", o_.momentum},
-            {"epsilon", o_.epsilon},
-            {"center", o_.center},
-            {"scale", o_.scale},
-            {"beta_initializer", to_config(o_.beta_initializer)},
-            {"gamma_initializer", to_config(o_.gamma_initializer)},
-            {"moving_mean_initializer", to_config(o_.moving_mean_initializer)},
-            {"moving_variance_initializer", to_config(o_.moving_variance_initializer)},
-            {"beta_regularizer", to_config(o_.beta_regularizer)},
-            {"gamma_regularizer", to_config(o_.gamma_regularizer)},
-            {"beta_constraint", to_config(o_.beta_constraint)},
-            {"gamma_constraint", to_config(o_.gamma_constraint)},
-            {"synchronized", false}};
-  }
+  Config config() const override { return write_arguments(batch_arguments, o_); }
 
  private:
   Value normalized(const Value& x, Mode mode) {
@@ -139,18 +167,7 @@ class LayerNormalizationLayer final : public Definition {
     return in_order ? y : transpose(y, inverse(order));
   }
 
-  Config config() const override {
-    return {{"axis", to_config(o_.axis)},
-            {"epsilon", o_.epsilon},
-            {"center", o_.center},
-            {"scale", o_.scale},
-            {"beta_initializer", to_config(o_.beta_initializer)},
-            {"gamma_initializer", to_config(o_.gamma_initializer)},
-            {"beta_regularizer", to_config(o_.beta_regularizer)},
-            {"gamma_regularizer", to_config(o_.gamma_regularizer)},
-            {"beta_constraint", to_config(o_.beta_constraint)},
-            {"gamma_constraint", to_config(o_.gamma_constraint)}};
-  }
+  Config config() const override { return write_arguments(layer_arguments, o_); }
 
  private:
   static Value flat(const Value& v, std::int64_t size) { return v.shape().rank() == 1 ? v : reshape(v, {size}); }
@@ -173,6 +190,13 @@ Layer LayerNormalization(const LayerNormalizationOptions& o) {
   if (!(o.epsilon >= 0)) fail_expected(where, "an epsilon of at least 0", to_python(o.epsilon));
   if (o.axis.axes.empty()) fail_expected(where, "at least one axis", "none");
   return make_named<LayerNormalizationLayer>("LayerNormalization", o.name, o.trainable, o);
+}
+
+namespace {
+const bool registered[] = {
+    register_built_in("BatchNormalization", BatchNormalization, batch_arguments),
+    register_built_in("LayerNormalization", LayerNormalization, layer_arguments),
+};
 }
 
 }  // namespace strata::layers

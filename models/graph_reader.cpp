@@ -56,7 +56,7 @@ class GraphReader {
       entry.input = read_input(object.arguments(), entry.label());
     else if (!is_operation(config))
       entry.layer = read_layer(config);
-    keras2_ = keras2_ || !add_calls(entry, member(config, "inbound_nodes", entry.label()));
+    if (!add_calls(entry, member(config, "inbound_nodes", entry.label()))) keras2_ = true;
     index_[entry.name] = entries_.size();
     entries_.push_back(std::move(entry));
   }

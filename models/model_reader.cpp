@@ -200,19 +200,16 @@ void check_classes(const ConfigValue& model) {
 }
 
 namespace {
-Layer read_functional_layer(const Config& config) {
+Layer make_functional(const Config& config) {
   const NestingGuard guard("Functional");
   return Layer(with_name(read_functional(config), &config));
 }
-/// Keras 2 and 3 wrote both kinds under the name of the base class at times; what is inside says which it is.
-Layer read_model(const Config& config) {
-  return config.contains("input_layers") ? read_functional_layer(config) : Layer(read_sequential(config));
-}
+Layer make_sequential(const Config& config) { return Layer(read_sequential(config)); }
 
 const bool registered = [] {
-  layers::add_layer_class({.class_name = "Functional", .make = read_model, .module = "keras.src.models.functional",
+  layers::add_layer_class({.class_name = "Functional", .make = make_functional, .module = "keras.src.models.functional",
                            .registered_name = "Functional", .aliases = {"Model"}});
-  layers::add_layer_class({.class_name = "Sequential", .make = read_model, .module = "keras"});
+  layers::add_layer_class({.class_name = "Sequential", .make = make_sequential, .module = "keras"});
   return true;
 }();
 }  // namespace

@@ -123,11 +123,12 @@ struct ScheduleFreeRule : Rule {
     if (o.warmup_steps > 0) rate = rate * minimum(s.number / static_cast<double>(o.warmup_steps), 1.0);
     const Value v = second_moment(s, o.beta_2);
     const Value v_hat = v / cast(bias_correction(o.beta_2, s.number), dtype);
-    const Value& z = s.slots[0];
-    const Value z_new = z - cast(rate, dtype) * s.gradient / (sqrt(v_hat) + o.epsilon);
+    const Value z = s.slots[0] - cast(rate, dtype) * s.gradient / (sqrt(v_hat) + o.epsilon);
+    // The paper has the z from before the step here. Keras with TensorFlow reads it when it has changed already, and its
+    // numbers are followed.
     const Value x = (s.weight - (1 - o.beta_1) * z) / o.beta_1, share = cast(1.0 / s.number, dtype);
-    const Value x_new = (1.0 - share) * x + share * z_new;
-    return {(1 - o.beta_1) * z_new + o.beta_1 * x_new, z_new, v};
+    const Value x_new = (1.0 - share) * x + share * z;
+    return {(1 - o.beta_1) * z + o.beta_1 * x_new, z, v};
   }
   std::string class_name() const override { return "ScheduleFreeAdamW"; }
   Config config() const override { return write_arguments(schedule_free_arguments, o); }

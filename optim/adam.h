@@ -96,8 +96,9 @@ struct ScheduleFreeAdamWOptions {
   std::optional<std::int64_t> gradient_accumulation_steps = {};
   std::string name = {};
 };
-/// z, which starts as w, does Adam's steps without momentum: z -= rate g / (sqrt(v / (1 - beta_2^t)) + epsilon); x is the
-/// mean of all z so far; w = (1 - beta_1) z + beta_1 x. Of these w and z are kept. Defazio and others, 2024.
+/// z, which starts as w, does Adam's steps without momentum: z -= rate g / (sqrt(v / (1 - beta_2^t)) + epsilon);
+/// x = (w - (1 - beta_1) z) / beta_1 moves toward z by 1 / t; w = (1 - beta_1) z + beta_1 x. After Defazio and others,
+/// 2024, who take the old z in x; Keras with TensorFlow takes the new one.
 class STRATA_API ScheduleFreeAdamW : public Optimizer {
  public:
   explicit ScheduleFreeAdamW(const ScheduleFreeAdamWOptions& = {});

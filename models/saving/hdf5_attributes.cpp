@@ -74,8 +74,8 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
   const Shape shape = shape_of(space.get(), label);
   const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(shape.elements(), 0));
   if (shape.rank() > 1 || (scalar && count != 1))
-    fail(label, std::string("expected ") + (scalar ? "one text" : "a list of texts") + "; received shape " +
-                    to_string(shape));
+    fail(label,
+         std::string("expected ") + (scalar ? "one text" : "a list of texts") + "; received shape " + to_string(shape));
   if (count == 0) return {};
   if (H5Tget_class(type.get()) != H5T_STRING) fail(label, "expected text; received elements of another type");
   const std::size_t width = H5Tget_size(type.get());
@@ -130,6 +130,23 @@ std::string Hdf5File::read_text(const std::string& object, const std::string& na
 std::vector<std::string> Hdf5File::read_texts(const std::string& object, const std::string& name) const {
   const Session session;
   return impl_->texts(object, name, false);
+}
+
+double Hdf5File::read_number(const std::string& object, const std::string& name) const {
+  const Session session;
+  const std::string label = object + "@" + name;
+  const Handle owner = impl_->open_object(object);
+  if (H5Aexists(owner.get(), name.c_str()) <= 0) impl_->fail(object, "has no attribute '" + name + "'");
+  const Handle attribute =
+      impl_->checked(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose, label, "cannot be opened");
+  const Handle type = impl_->checked(H5Aget_type(attribute.get()), H5Tclose, label, "has no type");
+  const Handle space = impl_->checked(H5Aget_space(attribute.get()), H5Sclose, label, "has no shape");
+  const H5T_class_t kind = H5Tget_class(type.get());
+  if (H5Sget_simple_extent_npoints(space.get()) != 1 || (kind != H5T_INTEGER && kind != H5T_FLOAT))
+    impl_->fail(label, "expected one number; received something else");
+  double number = 0;
+  if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) impl_->fail_hdf5(label, "cannot be read");
+  return number;
 }
 
 void Hdf5File::write_text(const std::string& object, const std::string& name, std::string_view text, Hdf5Text kind) {

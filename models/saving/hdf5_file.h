@@ -27,7 +27,7 @@ class STRATA_API Hdf5File : public StoredTree {
   /// For reading. Error when the file is missing, truncated or not HDF5.
   static Hdf5File open(const std::filesystem::path& file);
   /// The same of a file within another one, whose bytes these are; `name` is for errors.
-  static Hdf5File open_bytes(std::string_view bytes, const std::string& name);
+  static Hdf5File open_bytes(std::string bytes, const std::string& name);
   /// For writing; an existing file is emptied. The content is built in memory and written by close().
   static Hdf5File create(const std::filesystem::path& file);
   /// For writing into another file: image() is what was built.
@@ -50,6 +50,8 @@ class STRATA_API Hdf5File : public StoredTree {
   bool has_attribute(const std::string& object, const std::string& name) const override;
   std::string read_text(const std::string& object, const std::string& name) const override;
   std::vector<std::string> read_texts(const std::string& object, const std::string& name) const override;
+  /// An attribute that is one number of any kind.
+  double read_number(const std::string& object, const std::string& name) const;
 
   /// With the groups above it; nothing if it exists.
   void create_group(const std::string& path);

@@ -70,8 +70,8 @@ bool is_sound(std::string_view from) {
 
 void Hdf5File::Impl::check_text_heaps() {
   if (heaps_checked) return;
-  const Mapping file_content(place);
-  const std::string_view bytes_in_file = file_content.bytes();
+  const Mapping file_content(content.empty() ? name : "");
+  const std::string_view bytes_in_file = content.empty() ? file_content.bytes() : std::string_view(content);
   constexpr std::string_view signature("GCOL\1\0\0\0", 8);
   for (std::size_t at = bytes_in_file.find(signature); at != std::string_view::npos;
        at = bytes_in_file.find(signature, at + signature.size()))

@@ -54,6 +54,9 @@ class Session {
 /// The innermost message of HDF5's error stack.
 std::string last_error();
 
+/// Makes a file that is opened with these properties be read out of `bytes`, which must outlive it.
+void read_in_place(hid_t access, std::string& bytes);
+
 /// The element type in memory, and in files, for one of ours.
 Handle memory_type(DType);
 Handle file_type(DType);
@@ -78,10 +81,9 @@ struct Hdf5File::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl();
 
-  std::string name;   // for errors
-  std::string place;  // where HDF5 reads it from
-  int target = -1;    // where close() writes what was built in memory; -1: nowhere
-  int memory = -1;    // holds the bytes of a file that is read from memory; -1: none
+  std::string name;
+  std::string content;       // of a file that is read from memory; else empty
+  int target = -1;           // where close() writes what was built in memory; -1: nowhere
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
   bool heaps_checked = false;  // or written by ourselves
@@ -98,9 +100,8 @@ struct Hdf5File::Impl {
   Shape shape_of(hid_t space, const std::string& object) const;
   /// Error when the data set keeps its data elsewhere or declares more than there can be.
   void check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const;
-  void open_file(const std::string& from);
   void create_file();
-  void write_to(int descriptor, std::string_view content) const;
+  void write_to(int descriptor, std::string_view rest) const;
   /// Error when a store of variable-length texts is damaged.
   void check_text_heaps();
   void make_parents(const std::string& path) const;

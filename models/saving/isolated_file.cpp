@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
@@ -40,8 +42,8 @@ std::string find_reader() {
     const fs::path candidate = (folder / way / "strata-read").lexically_normal();
     if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
   }
-  throw Error("isolated reading", "the program strata/strata-read was not found beside the library in " + folder.string() +
-                                      "; the variable STRATA_READER may say where it is");
+  throw Error("isolated reading", "the program strata/strata-read was not found beside the library in " +
+                                      folder.string() + "; the variable STRATA_READER may say where it is");
 }
 
 [[noreturn]] void fail_system(const std::string& what, int error) {
@@ -55,7 +57,8 @@ class Reader {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail_system("no socket", errno);
     socket_ = ends[0];
-    const std::string program = find_reader(), memory = std::to_string(limits.memory), seconds = std::to_string(limits.seconds);
+    const std::string program = find_reader(), memory = std::to_string(limits.memory),
+                      seconds = std::to_string(limits.seconds);
     const char* const arguments[] = {"strata-read", path.c_str(), memory.c_str(), seconds.c_str(), nullptr};
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -63,7 +66,8 @@ class Reader {
     ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    const int error = ::posix_spawn(&process_, program.c_str(), &actions, nullptr, const_cast<char* const*>(arguments), environ);
+    const int error =
+        ::posix_spawn(&process_, program.c_str(), &actions, nullptr, const_cast<char* const*>(arguments), environ);
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     if (error != 0) {
@@ -86,12 +90,17 @@ class Reader {
     }
     return status_;
   }
-  /// Waits for one that is about to die by itself.
+  /// One that has closed its end is about to die by itself: waits for that a little, to learn how.
   int wait_for_end() {
-    while (socket_ >= 0 && ::waitpid(process_, &status_, 0) < 0 && errno == EINTR) {
+    using namespace std::chrono_literals;
+    for (int i = 0; socket_ >= 0 && i < 200; ++i) {
+      if (::waitpid(process_, &status_, WNOHANG) == process_) {
+        ::close(std::exchange(socket_, -1));
+        break;
+      }
+      std::this_thread::sleep_for(10ms);
     }
-    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
-    return status_;
+    return end();
   }
 
  private:
@@ -102,15 +111,16 @@ class Reader {
 std::string described(int status, const IsolationLimits& limits) {
   if (WIFSIGNALED(status)) {
     if (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)
-      return "it was ended after " + std::to_string(limits.seconds) + " seconds of work";
-    return std::string("it was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+      return "the system ended it, after " + std::to_string(limits.seconds) + " seconds of work or for want of memory";
+    return std::string("it was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" +
+           ::strsignal(WTERMSIG(status)) + ")";
   }
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
 class IsolatedFile : public ModelFile {
  private:
-  wire::Channel channel() const { return {reader_.socket(), limits_.seconds}; }
+  wire::Channel channel() const { return {reader_.socket(), limits_.seconds, path_}; }
 
   /// Runs f; a failure of the connection becomes an error that says how the reader ended.
   auto guarded(const auto& f) const {
@@ -140,7 +150,9 @@ class IsolatedFile : public ModelFile {
     return answer.take_text();
   }
   bool has_group(const std::string& path) const override { return ask_yes(Question::has_group, Message().put(path)); }
-  bool has_dataset(const std::string& path) const override { return ask_yes(Question::has_dataset, Message().put(path)); }
+  bool has_dataset(const std::string& path) const override {
+    return ask_yes(Question::has_dataset, Message().put(path));
+  }
   std::vector<std::string> children(const std::string& group) const override {
     return ask(Question::children, Message().put(group)).take_texts();
   }
@@ -162,7 +174,10 @@ class IsolatedFile : public ModelFile {
     if (type.dtype != dtype || type.bytes() > limits_.memory)
       throw Error(path_, "its reader answered with " + to_string(type) + " for '" + path + "'");
     Tensor value(dtype, type.shape, Device{});
-    guarded([&] { channel().receive({value.mutable_raw(), value.bytes()}); return 0; });
+    guarded([&] {
+      channel().receive({value.mutable_raw(), value.bytes()});
+      return 0;
+    });
     if (dtype == DType::boolean)  // whatever the bytes are
       for (std::int64_t i = 0; i < value.size(); ++i) value.mutable_raw()[i] &= std::byte{1};
     return value;
@@ -180,7 +195,10 @@ class IsolatedFile : public ModelFile {
     const std::lock_guard lock(mutex_);
     Message whole;
     whole.put(static_cast<std::uint64_t>(question)).put(std::string_view(about.bytes()));
-    guarded([&] { channel().send(whole); return 0; });
+    guarded([&] {
+      channel().send(whole);
+      return 0;
+    });
     return receive();
   }
   bool ask_yes(Question question, const Message& about) const { return ask(question, about).take_number(1) == 1; }

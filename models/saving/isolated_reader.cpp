@@ -64,17 +64,31 @@ void answer_to(const ModelFile& file, Message& question, Message& answer, Tensor
       if (text) answer.put(std::string_view(*text));
       break;
     }
-    case Question::has_group: answer.put(std::uint64_t{file.has_group(object)}); break;
-    case Question::has_dataset: answer.put(std::uint64_t{file.has_dataset(object)}); break;
-    case Question::children: answer.put(file.children(object)); break;
-    case Question::dataset_type: answer.put(file.dataset_type(object)); break;
+    case Question::has_group:
+      answer.put(std::uint64_t{file.has_group(object)});
+      break;
+    case Question::has_dataset:
+      answer.put(std::uint64_t{file.has_dataset(object)});
+      break;
+    case Question::children:
+      answer.put(file.children(object));
+      break;
+    case Question::dataset_type:
+      answer.put(file.dataset_type(object));
+      break;
     case Question::read:
       value = file.read(object, static_cast<DType>(about.take_number(static_cast<std::uint64_t>(DType::boolean))));
       answer.put(value.type());
       break;
-    case Question::has_attribute: answer.put(std::uint64_t{file.has_attribute(object, about.take_text())}); break;
-    case Question::read_text: answer.put(std::string_view(file.read_text(object, about.take_text()))); break;
-    case Question::read_texts: answer.put(file.read_texts(object, about.take_text())); break;
+    case Question::has_attribute:
+      answer.put(std::uint64_t{file.has_attribute(object, about.take_text())});
+      break;
+    case Question::read_text:
+      answer.put(std::string_view(file.read_text(object, about.take_text())));
+      break;
+    case Question::read_texts:
+      answer.put(file.read_texts(object, about.take_text()));
+      break;
   }
 }
 
@@ -84,7 +98,7 @@ int serve_isolated_file(int argc, char** argv) {
   if (argc != 4) return 2;  // the program is not for users
   const std::string path = argv[1];
   limit_this_process({std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10)});
-  const wire::Channel channel(0, 0);
+  const wire::Channel channel(0, 0, path);
   try {
     std::unique_ptr<ModelFile> file;
     channel.send(answered(path, [&](Message&) { file = open_local_file(path); }));

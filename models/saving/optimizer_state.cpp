@@ -48,11 +48,13 @@ bool is_old_counter(const std::string& name) {
   return last.starts_with("iter") && !last.starts_with("iteration:") && last != "iteration";
 }
 
-/// keras/optimizers/nadam.py: the product over all steps t of beta_1 (1 - 0.96^t / 2), which Keras 2 does not store.
-double nadam_product(const Optimizer& optimizer, std::int64_t steps) {
+/// What Keras 2 holds in the place of Nadam's product, and does not store: once compiled, its train step multiplies the
+/// product of all steps t of beta_1 (1 - 0.96^t / 2) once for each variable (keras/optimizers/nadam.py, 2.15).
+double nadam_product(const Optimizer& optimizer, std::int64_t steps, std::size_t variables) {
   const double beta = optimizer.config().at("beta_1").as_double();
   double product = 1;
-  for (std::int64_t t = 1; t <= steps && product > 0; ++t) product *= beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(t)));
+  for (std::int64_t t = 1; t <= steps && product > 0; ++t)
+    product *= std::pow(beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(t))), static_cast<double>(variables));
   return product;
 }
 
@@ -66,7 +68,10 @@ Variables keras2_variables(const Optimizer& optimizer) {
 }
 
 PendingValues read_optimizer_state(const StoredTree& file, const std::vector<std::string>& datasets,
-                                   const std::vector<std::string>& names, const Optimizer& optimizer, const Variables& trained) {
+                                   const std::vector<std::string>& names, const Optimizer& optimizer,
+                                   const Variables& trained) {
+  // A file of an optimizer that had done nothing yet holds no slots.
+  if (!optimizer.built() && datasets.size() > optimizer.variables().size()) optimizer.build(trained);
   std::vector<std::string> stored = datasets;
   Variables wanted = optimizer.variables();
   const bool old = !names.empty() && is_old_counter(names[0]);
@@ -82,10 +87,11 @@ PendingValues read_optimizer_state(const StoredTree& file, const std::vector<std
                 std::to_string(datasets.size()) + " variables");
   PendingValues values;
   for (std::size_t i = 0; i < stored.size(); ++i) values.read(file, stored[i], wanted[i]);
-  for (const Variable& v : optimizer.variables())
-    if (is_nadam_product(optimizer, v) && std::find(wanted.begin(), wanted.end(), v) == wanted.end())
-      values.add(v, Tensor::scalar(static_cast<float>(
-                        nadam_product(optimizer, file.read(stored.at(0), DType::i64).item<std::int64_t>()))));
+  for (const Variable& v : optimizer.variables()) {
+    if (!is_nadam_product(optimizer, v) || std::find(wanted.begin(), wanted.end(), v) != wanted.end()) continue;
+    const auto steps = file.read(stored.at(0), DType::i64).item<std::int64_t>();
+    values.add(v, Tensor::scalar(static_cast<float>(nadam_product(optimizer, steps, trained.size()))));
+  }
   return values;
 }
 

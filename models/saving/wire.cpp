@@ -18,9 +18,13 @@ namespace {
 constexpr int most_rank = 32;  // of HDF5
 constexpr DType last_dtype = DType::boolean;
 
-[[noreturn]] void fail_malformed() { throw Error("isolated reading", "the reader's answer is malformed"); }
+[[noreturn]] void fail_malformed(const std::string& from) {
+  throw Error(from, "what its isolated reader sent is malformed");
+}
 
 }  // namespace
+
+void Message::fail() const { fail_malformed(from_); }
 
 Message& Message::put(std::uint64_t number) {
   bytes_.append(reinterpret_cast<const char*>(&number), sizeof number);
@@ -47,7 +51,7 @@ Message& Message::put(const Type& type) {
 }
 
 std::string_view Message::take(std::uint64_t count) {
-  if (count > bytes_.size() - at_) fail_malformed();
+  if (count > bytes_.size() - at_) fail();
   const std::string_view part = std::string_view(bytes_).substr(at_, count);
   at_ += count;
   return part;
@@ -61,7 +65,7 @@ std::uint64_t Message::take_number() {
 
 std::uint64_t Message::take_number(std::uint64_t most) {
   const std::uint64_t number = take_number();
-  if (number > most) fail_malformed();
+  if (number > most) fail();
   return number;
 }
 
@@ -82,7 +86,7 @@ Type Message::take_type() {
   std::uint64_t bytes = 8;  // of one element, at most
   for (std::uint64_t i = 0; i < rank; ++i) {
     const std::uint64_t size = take_number(most_bytes);
-    if (size != 0 && bytes > most_bytes / size) fail_malformed();
+    if (size != 0 && bytes > most_bytes / size) fail();
     bytes *= std::max<std::uint64_t>(size, 1);
     type.shape.push_back(static_cast<std::int64_t>(size));
   }
@@ -125,10 +129,10 @@ void Channel::receive(std::span<std::byte> raw) const {
 Message Channel::receive(std::uint64_t most) const {
   std::uint64_t size = 0;
   receive(std::as_writable_bytes(std::span(&size, 1)));
-  if (size > most) fail_malformed();
+  if (size > most) fail_malformed(from_);
   std::string bytes(size, '\0');
   receive(std::as_writable_bytes(std::span(bytes)));
-  return Message(std::move(bytes));
+  return Message(std::move(bytes), from_);
 }
 
 }  // namespace strata::wire

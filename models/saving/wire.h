@@ -4,21 +4,35 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/shape.h"
 
-/// Messages between a program and its isolated reader: values in a row, each checked when it is taken, framed by their length.
+/// Messages between a program and its isolated reader: values in a row, each checked when it is taken, framed by their
+/// length.
 namespace strata::wire {
 
-enum class Question : std::uint8_t { text, has_group, has_dataset, children, dataset_type, read, has_attribute, read_text, read_texts };
+enum class Question : std::uint8_t {
+  text,
+  has_group,
+  has_dataset,
+  children,
+  dataset_type,
+  read,
+  has_attribute,
+  read_text,
+  read_texts
+};
 enum class Answer : std::uint8_t { value, error };
 
 /// Values in the order in which they were put.
 class Message {
  public:
   Message() = default;
-  explicit Message(std::string bytes) : bytes_(std::move(bytes)) {}
+  /// To be taken from; `from` is named in errors.
+  explicit Message(std::string bytes, std::string from = "message")
+      : bytes_(std::move(bytes)), from_(std::move(from)) {}
 
   Message& put(std::uint64_t number);
   Message& put(std::string_view text);
@@ -36,8 +50,9 @@ class Message {
   const std::string& bytes() const { return bytes_; }
 
  private:
+  [[noreturn]] void fail() const;
   std::string_view take(std::uint64_t count);
-  std::string bytes_;
+  std::string bytes_, from_;
   std::size_t at_ = 0;
 };
 
@@ -47,8 +62,9 @@ enum class Failure { closed, late };
 /// One side of a socket. Failures are thrown as Failure.
 class Channel {
  public:
-  /// Waits at most so long for each part; 0: for ever.
-  Channel(int descriptor, std::uint64_t seconds) : descriptor_(descriptor), seconds_(seconds) {}
+  /// Waits at most so long for each part; 0: for ever. `from` names what comes from the other side in errors.
+  Channel(int descriptor, std::uint64_t seconds, std::string from)
+      : descriptor_(descriptor), seconds_(seconds), from_(std::move(from)) {}
 
   void send(const Message&) const;
   void send(std::span<const std::byte> raw) const;
@@ -59,6 +75,7 @@ class Channel {
  private:
   int descriptor_;
   std::uint64_t seconds_;
+  std::string from_;
 };
 
 }  // namespace strata::wire

@@ -17,6 +17,11 @@ using testing::LossGolden;
 
 Tensor tensor(const Shape& shape, const std::vector<float>& values) { return Tensor::from<float>(shape, values); }
 
+Value weights_of(const LossGolden& g) {
+  if (g.weights.size() == 1) return constant(tensor({}, g.weights));
+  return constant(tensor(g.shape.slice(0, g.shape.rank() - 1), g.weights));
+}
+
 Tensor computed(const Value& v) { return Function({}, {v})({})[0]; }
 
 void expect_near(const Tensor& got, const std::vector<float>& expected, double tolerance = 2e-5) {
@@ -31,7 +36,7 @@ TEST(Losses, AgreeWithKeras) {
   for (const LossGolden& g : testing::loss_goldens()) {
     SCOPED_TRACE(g.loss.class_name() + " " + to_string(g.shape));
     const Value y = constant(tensor(g.label_shape, g.y_true)), p = constant(tensor(g.shape, g.y_pred));
-    const Value w = constant(tensor(g.shape.slice(0, g.shape.rank() - 1), g.weights));
+    const Value w = weights_of(g);
     expect_near(computed(g.loss(y, p)), {g.plain});
     const Value weighted = g.loss(y, p, w);
     expect_near(computed(weighted), {g.weighted});
@@ -47,7 +52,7 @@ TEST(Losses, ReductionsAgreeWithKeras) {
     if (!g.weighted_sum) continue;
     ++tried;
     const Value y = constant(tensor(g.label_shape, g.y_true)), p = constant(tensor(g.shape, g.y_pred));
-    const Value w = constant(tensor(g.shape.slice(0, g.shape.rank() - 1), g.weights));
+    const Value w = weights_of(g);
     const auto reduced = [&](const std::string& reduction) {
       const auto same = [&](Value a, Value b) { return g.loss.per_sample(a, b); };
       return computed(losses::make("copy", same, reduction)(y, p, w));
@@ -109,6 +114,25 @@ TEST(Losses, IgnoredClassesDoNotCount) {
   expect_near(computed(loss(labels, p)), {static_cast<float>(-(std::log(0.5) + std::log(0.75)) / 2)});
 }
 
+TEST(Losses, WhereNothingCountsTheLossIsZero) {
+  const Value p = constant(tensor({2, 2}, {0.5f, 0.5f, 0.9f, 0.1f}));
+  const Value labels = constant(Tensor::from<std::int64_t>({2}, {7, 7}));
+  EXPECT_EQ(computed(losses::SparseCategoricalCrossentropy({.ignore_class = 7})(labels, p)).item<float>(), 0.0f);
+}
+
+TEST(Losses, OverlapsAlongAxes) {
+  const Value y = constant(tensor({2, 2}, {1, 0, 1, 1})), p = constant(tensor({2, 2}, {0.5f, 0.5f, 1, 0}));
+  expect_near(computed(losses::Dice({.axis = 1}).per_sample(y, p)), {0.5f, static_cast<float>(1 - 2.0 / 3)});
+  expect_near(computed(losses::Tversky({.axis = {{0, 1}}}).per_sample(y, p)), {static_cast<float>(1 - 1.5 / 2.5)});
+}
+
+TEST(Losses, FocalWeightsOfClasses) {
+  const Value y = constant(tensor({1, 2}, {1, 0})), z = constant(tensor({1, 2}, {0.5f, -1}));
+  const losses::BinaryFocalCrossentropy balanced({.apply_class_balancing = true, .alpha = 0.75, .gamma = 0, .from_logits = true});
+  const double expected = (0.75 * std::log(1 + std::exp(-0.5)) + 0.25 * std::log(1 + std::exp(-1.0))) / 2;
+  expect_near(computed(balanced(y, z)), {static_cast<float>(expected)});
+}
+
 TEST(Losses, OfOnesOwn) {
   const Loss asymmetric = losses::make(
       "asymmetric", [](Value y, Value p) { return mean(where(p > y, p - y, 3.0f * (y - p)), {-1}); });
@@ -139,6 +163,8 @@ TEST(Losses, Errors) {
   EXPECT_ERROR(losses::MeanSquaredError({.reduction = "average"}), "Received: reduction=average");
   EXPECT_ERROR(losses::MeanSquaredError()(p, p, placeholder({5})), "sample_weight");
   EXPECT_ERROR(losses::MeanSquaredError()(labels, labels), "floating type");
+  EXPECT_ERROR(losses::CategoricalGeneralizedCrossEntropy({.q = 1.0}), "q in the interval (0, 1)");
+  EXPECT_ERROR(losses::Circle()(labels, placeholder({32, 4, 2})), "y_pred of shape (batch, features)");
   const Function f({labels}, {losses::SparseCategoricalCrossentropy()(labels, constant(zeros({32, 10})))});
   EXPECT_ERROR(f({full({32}, 10, DType::i64)}), "10");
 }

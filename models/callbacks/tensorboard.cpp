@@ -112,11 +112,13 @@ class TensorBoardCallback final : public Definition {
 
   void write_graph() {
     graph_due_ = false;
+    std::string config;
     try {
-      train().add_keras_model("keras", to_json(to_config(model())));
+      config = to_json(to_config(model()));
     } catch (const Error& e) {  // a class without a config is no reason not to train
       std::fprintf(stderr, "TensorBoard: the model's config is left out: %s\n", e.what());
     }
+    if (!config.empty()) train().add_keras_model("keras", config);
     train().add_graph(model());
     train().flush();
   }

@@ -18,7 +18,7 @@ class Builder {
     std::map<std::pair<const SymbolNode*, int>, std::string> names;
     const auto name_of = [&](const Symbol& s) { return names.at({s.node().get(), s.index()}); };
     for (std::size_t i = 0; i < inputs.size(); ++i) names[{model.inputs()[i].node().get(), 0}] = inputs[i];
-    for (const auto& node : model.operations()) {
+    for (const auto& node : model.calls()) {
       if (!node->callee) continue;
       std::vector<std::string> from;
       for (const Symbol& s : node->inputs) from.push_back(name_of(s));

@@ -31,8 +31,8 @@ fs::path folder_of_child() {
 
 /// Trains in its folder and leaves all that came out of it in `result.*`.
 void train() {
-  testing::TrainingProgram program{.folder = folder_of_child(), .epochs = 12, .save_freq = 3};
-  program.extra = {callbacks::ModelCheckpoint((program.folder / "latest.weights.h5").string(), {.save_weights_only = true, .save_freq = 2})};
+  testing::TrainingProgram program{.folder = folder_of_child(), .epochs = 8, .save_freq = 3};
+  program.extra = {callbacks::ModelCheckpoint((program.folder / "latest.weights.h5").string(), {.save_weights_only = true, .save_freq = 4})};
   const auto result = program.run();
   std::ofstream out(program.folder / "result.partial", std::ios::binary);
   for (const Tensors* tensors : {&result.weights, &result.optimizer})

@@ -74,6 +74,8 @@ class SpatialDropoutLayer final : public DropoutBase {
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], spatial_axes + 2); }
 
+  /// Keras's constructors have no `trainable` here.
+  Config common_config() const override { return {{"name", name()}, {"dtype", to_config(dtype_policy())}}; }
   Config config() const override {
     if constexpr (spatial_axes == 1)
       return write_arguments(spatial_1d_arguments, rate_, o_);

@@ -4,6 +4,7 @@
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
+#include "layers/reversed_call.h"
 
 namespace strata::layers {
 namespace {
@@ -97,6 +98,7 @@ class ReverseCall final : public Callable {
       : layer_(std::move(layer)), name_(unique_name(layer_->name() + "_reverse")) {}
   std::string name() const override { return name_; }
   std::string class_name() const override { return layer_->class_name(); }
+  const std::shared_ptr<ReversibleEmbeddingLayer>& layer() const { return layer_; }
   void ensure_built(const Shapes&) override {}
   Values call_on(const Values& inputs, Mode mode) override { return {layer_->call_reversed(inputs.at(0), mode)}; }
 
@@ -125,6 +127,11 @@ Layer ReversibleEmbedding(std::int64_t input_dim, std::int64_t output_dim, const
 }
 
 Value reverse(const Layer& layer, const Value& x, Mode mode) { return reversible(layer)->call_reversed(x, mode); }
+
+Layer reversed_by(const Callable& step) {
+  const auto* back = dynamic_cast<const ReverseCall*>(&step);
+  return back == nullptr ? Layer() : Layer(back->layer());
+}
 
 Symbol reverse(const Layer& layer, const Symbol& x) {
   return call_symbols(std::make_shared<ReverseCall>(reversible(layer)), {x})[0];

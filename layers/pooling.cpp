@@ -117,9 +117,12 @@ class GlobalPoolingLayer final : public Definition {
   GlobalPoolingLayer(Pooling kind, const GlobalPoolingOptions& o) : kind_(kind), o_(o) {}
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], N + 2); }
+  bool supports_masking() const override { return N == 1 && kind_ == Pooling::average; }
+  Values compute_mask(const Values&, const Values&) const override { return {}; }
 
   Value call(Value x, Mode) override {
     x = to_compute(x);
+    if (const Value mask = current_mask(); mask && supports_masking()) return mean_of_steps(x, mask);
     Axes axes(N);
     std::iota(axes.begin(), axes.end(), 1);
     const ReduceOptions options{.keepdims = o_.keepdims};
@@ -129,6 +132,13 @@ class GlobalPoolingLayer final : public Definition {
   Config config() const override { return write_arguments(global_arguments, o_); }
 
  private:
+  /// Over those that the mask [batch, steps] lets through; NaN where it lets none, as in Keras.
+  Value mean_of_steps(const Value& x, const Value& mask) const {
+    const Value counts = expand_dims(mask, -1);
+    const ReduceOptions options{.keepdims = o_.keepdims};
+    return sum(where(counts, x, 0.0), {1}, options) / sum(cast(counts, x.dtype()), {1}, options);
+  }
+
   Pooling kind_;
   GlobalPoolingOptions o_;
 };

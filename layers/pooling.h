@@ -37,6 +37,7 @@ struct GlobalPoolingOptions {
   bool trainable = true;
 };
 
+/// Over all positions. GlobalAveragePooling1D leaves out the steps that a mask leaves out.
 STRATA_API Layer GlobalMaxPooling1D(const GlobalPoolingOptions& = {});
 STRATA_API Layer GlobalMaxPooling2D(const GlobalPoolingOptions& = {});
 STRATA_API Layer GlobalMaxPooling3D(const GlobalPoolingOptions& = {});

@@ -74,6 +74,21 @@ TEST(Pooling, ValuesByHand) {
   expect_values(run(layers::GlobalAveragePooling2D(), {image}), {5});
 }
 
+TEST(Pooling, MeanOfTheStepsThatCount) {
+  const Value x = placeholder({2, 3, 2}), mask = placeholder({2, 3}, DType::boolean);
+  const Value masked = with_mask(x, mask);
+  const Value y = layers::GlobalAveragePooling1D()(masked),
+              kept = layers::GlobalAveragePooling1D({.keepdims = true})(masked);
+  EXPECT_FALSE(mask_of(y));
+  EXPECT_EQ(kept.shape(), Shape({2, 1, 2}));
+  const Tensor steps =
+      Tensor::from({2, 3, 2}, {1.0f, 2.0f, 3.0f, 4.0f, 90.0f, 90.0f, 5.0f, 6.0f, 90.0f, 90.0f, 7.0f, 9.0f});
+  const Tensor counts = cast(Tensor::from({2, 3}, {1.0f, 1.0f, 0.0f, 1.0f, 0.0f, 1.0f}), DType::boolean);
+  const Tensors means = Function({x, mask}, {y, kept})({steps, counts});
+  expect_values(means[0], {2, 3, 6, 7.5f});
+  expect_values(means[1], {2, 3, 6, 7.5f});
+}
+
 TEST(Pooling, Configs) {
   const Config config = layers::MaxPooling2D(3, {.padding = "same"}).config();
   EXPECT_EQ(config.at("pool_size").as_list()[0].as_int(), 3);

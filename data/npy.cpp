@@ -21,17 +21,25 @@ template <class F>
 void dispatch_stored(const NpyHeader& header, F&& f) {
   const auto by_size = [&]<class A, class B, class C, class D>() {
     switch (header.size) {
-      case 1: return f.template operator()<A>();
-      case 2: return f.template operator()<B>();
-      case 4: return f.template operator()<C>();
-      default: return f.template operator()<D>();
+      case 1:
+        return f.template operator()<A>();
+      case 2:
+        return f.template operator()<B>();
+      case 4:
+        return f.template operator()<C>();
+      default:
+        return f.template operator()<D>();
     }
   };
   switch (header.kind) {
-    case 'f': return by_size.template operator()<Half, Half, float, double>();
-    case 'i': return by_size.template operator()<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
-    case 'u': return by_size.template operator()<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
-    default: return f.template operator()<bool>();
+    case 'f':
+      return by_size.template operator()<Half, Half, float, double>();
+    case 'i':
+      return by_size.template operator()<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    case 'u':
+      return by_size.template operator()<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    default:
+      return f.template operator()<bool>();
   }
 }
 
@@ -100,11 +108,13 @@ void check_size(const NpyHeader& header, std::size_t stored, const std::string& 
   for (const std::int64_t d : header.shape) {
     const auto size = static_cast<std::uint64_t>(d);
     if (size == 0) is_empty = true;
-    if (size > 0 && bytes > most / size) fail_expected(where, "a size that can be", "the shape " + to_string(header.shape));
+    if (size > 0 && bytes > most / size)
+      fail_expected(where, "a size that can be", "the shape " + to_string(header.shape));
     if (size > 0) bytes *= size;
   }
   if ((is_empty ? 0 : bytes) != stored)
-    fail_expected(where, "content for the shape " + to_string(header.shape), std::to_string(stored) + " bytes of elements");
+    fail_expected(where, "content for the shape " + to_string(header.shape),
+                  std::to_string(stored) + " bytes of elements");
 }
 
 Tensor parse_npy(std::string_view content, const std::string& where) {
@@ -113,18 +123,20 @@ Tensor parse_npy(std::string_view content, const std::string& where) {
   check_size(header, elements.size(), where);
   Tensor array(our_dtype(header), header.shape, Device{});
   const bool swapped = header.order == '>';
-  const bool same_elements = size_of(array.dtype()) == header.size && header.kind != 'b' && (header.kind != 'u' || header.size == 1);
+  const bool same_elements =
+      size_of(array.dtype()) == header.size && header.kind != 'b' && (header.kind != 'u' || header.size == 1);
   if (same_elements && !swapped && !header.fortran_order) {
     if (!elements.empty()) std::memcpy(array.mutable_raw(), elements.data(), elements.size());
     return array;
   }
   dispatch_stored(header, [&]<class S>() {
-    using T = std::conditional_t<(std::same_as<S, std::int8_t> || std::same_as<S, std::int16_t> || std::same_as<S, std::uint16_t>),
-                                 std::int32_t,
-                                 std::conditional_t<(std::same_as<S, std::uint32_t> || std::same_as<S, std::uint64_t>), std::int64_t, S>>;
+    using T = std::conditional_t<
+        (std::same_as<S, std::int8_t> || std::same_as<S, std::int16_t> || std::same_as<S, std::uint16_t>), std::int32_t,
+        std::conditional_t<(std::same_as<S, std::uint32_t> || std::same_as<S, std::uint64_t>), std::int64_t, S>>;
     StoredOrder order(header);
     for (T& to : array.mutable_data<T>())
-      to = converted<S, T>(element<S>(elements.data() + static_cast<std::size_t>(order.next()) * sizeof(S), swapped), where);
+      to = converted<S, T>(element<S>(elements.data() + static_cast<std::size_t>(order.next()) * sizeof(S), swapped),
+                           where);
   });
   return array;
 }
@@ -132,14 +144,22 @@ Tensor parse_npy(std::string_view content, const std::string& where) {
 std::string_view descr_of(const Tensor& array, const std::string& where) {
   if (!array.defined()) fail_expected(where, "an array", "an empty tensor");
   switch (array.dtype()) {
-    case DType::f32: return "<f4";
-    case DType::f64: return "<f8";
-    case DType::f16: return "<f2";
-    case DType::i32: return "<i4";
-    case DType::i64: return "<i8";
-    case DType::u8: return "|u1";
-    case DType::boolean: return "|b1";
-    case DType::bf16: break;
+    case DType::f32:
+      return "<f4";
+    case DType::f64:
+      return "<f8";
+    case DType::f16:
+      return "<f2";
+    case DType::i32:
+      return "<i4";
+    case DType::i64:
+      return "<i8";
+    case DType::u8:
+      return "|u1";
+    case DType::boolean:
+      return "|b1";
+    case DType::bf16:
+      break;
   }
   fail_expected(where, "an element type that NumPy has (cast to f32)", "bf16");
 }

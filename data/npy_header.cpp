@@ -88,14 +88,16 @@ class LiteralReader {
 void read_descr(NpyHeader& header, const std::string& descr, const std::string& where) {
   const auto unsupported = [&] {
     fail_expected(where, "elements that are numbers or booleans",
-                  "the type '" + descr + "'" + (descr.find('O') != std::string::npos ? " (Python objects, which are never run)" : ""));
+                  "the type '" + descr + "'" +
+                      (descr.find('O') != std::string::npos ? " (Python objects, which are never run)" : ""));
   };
   if (descr.size() != 3 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos) unsupported();
   header.order = descr[0] == '=' ? '<' : descr[0];
   header.kind = descr[1];
   header.size = static_cast<std::size_t>(descr[2] - '0');
   const std::string_view widths = header.kind == 'f' ? "248" : header.kind == 'b' ? "1" : "1248";
-  if (std::string_view("fiub").find(header.kind) == std::string_view::npos || widths.find(descr[2]) == std::string_view::npos)
+  if (std::string_view("fiub").find(header.kind) == std::string_view::npos ||
+      widths.find(descr[2]) == std::string_view::npos)
     unsupported();
 }
 
@@ -135,7 +137,8 @@ NpyHeader parse_npy_header(std::string_view content, const std::string& where) {
     }
   }
   text.expect_end();
-  if (known != 3) fail_expected(where, "descr, fortran_order and shape in the header, once each", std::to_string(known) + " keys");
+  if (known != 3)
+    fail_expected(where, "descr, fortran_order and shape in the header, once each", std::to_string(known) + " keys");
   return header;
 }
 

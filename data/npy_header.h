@@ -10,8 +10,8 @@ namespace strata::data {
 /// What a `.npy` header says (numpy/lib/format.py, the format's specification): the bytes "\x93NUMPY", the version, the
 /// length of the text as 2 (version 1) or 4 bytes, and the text, a Python dictionary of descr, fortran_order and shape.
 struct NpyHeader {
-  char order = '<';  ///< '<' or '|': little endian, '>': big endian
-  char kind = 'f';   ///< 'f', 'i', 'u', 'b' as NumPy names them
+  char order = '<';      ///< '<' or '|': little endian, '>': big endian
+  char kind = 'f';       ///< 'f', 'i', 'u', 'b' as NumPy names them
   std::size_t size = 4;  ///< bytes of one element
   bool fortran_order = false;
   Shape shape;

@@ -138,9 +138,8 @@ void require_output_padding(const std::string& where, AxisSizes padding, AxisSiz
     if (padding[i] >= strides[i])
       throw Error(where, "`output_padding` must be strictly less than `strides` for all dimensions. At dimension " +
                              std::to_string(i) + ", `output_padding` is " + std::to_string(padding[i]) +
-                             " but `strides` is " + std::to_string(strides[i]) +
-                             ". Received: output_padding=" + to_keras_string(padding) +
-                             ", strides=" + to_keras_string(strides));
+                             " but `strides` is " + std::to_string(strides[i]) + ". Received: output_padding=" +
+                             to_keras_string(padding) + ", strides=" + to_keras_string(strides));
   }
 }
 

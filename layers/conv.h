@@ -8,9 +8,10 @@
 #include "layers/layer.h"
 
 /// Convolutions over sequences [batch, steps, channels], images [batch, height, width, channels] and volumes [batch,
-/// depth, height, width, channels]. `padding` is "valid" (none) or "same": the output has ceil(size / stride) positions,
-/// and what padding that needs lies around the input with the larger half at the end. Conv1D also takes "causal": all
-/// of it lies in front, so that no output depends on a later step. `data_format` exists as "channels_last" only.
+/// depth, height, width, channels]. `padding` is "valid" (none) or "same": the output has ceil(size / stride)
+/// positions, and what padding that needs lies around the input with the larger half at the end. Conv1D also takes
+/// "causal": all of it lies in front, so that no output depends on a later step. `data_format` exists as
+/// "channels_last" only.
 ///
 /// Errors, as in Keras: sizes below 1, strides with dilation, groups that do not divide channels and filters, an input
 /// that is smaller than the kernel.

@@ -50,8 +50,7 @@ class DepthwiseConvLayer final : public WindowLayer {
   }
 
   Value call(Value x, Mode) override {
-    return finish<N>(
-        depthwise_conv2d(as_image<N>(to_compute(x)), kernel_as_image<N>(kernel_), window_of<N>(o_)), o_);
+    return finish<N>(depthwise_conv2d(as_image<N>(to_compute(x)), kernel_as_image<N>(kernel_), window_of<N>(o_)), o_);
   }
 
   Config config() const override { return write_arguments(depthwise_conv_arguments, kernel_size_, o_); }

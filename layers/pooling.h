@@ -7,7 +7,8 @@
 #include "layers/layer.h"
 
 /// Pooling over sequences, images and volumes; inputs, padding ("valid", "same") and data format as in layers/conv.h.
-/// Padding never counts: not as a maximum, not in the divisor of a mean. Error when the window is larger than the input.
+/// Padding never counts: not as a maximum, not in the divisor of a mean. Error when the window is larger than the
+/// input.
 namespace strata::layers {
 
 template <std::size_t N>

@@ -75,9 +75,6 @@ class STRATA_API ModelDefinition : public layers::Base {
   /// Sets the flag of a model that a file describes: the layers inside have their own.
   void restore_trainable(bool trainable) { set_own_trainable(trainable); }
 
-  /// All calls, inputs before users: a layer called twice is there twice.
-  const std::vector<std::shared_ptr<const SymbolNode>>& calls() const { return calls_; }
-
   std::shared_ptr<Trainer> trainer;      ///< null before compile
   std::unique_ptr<Predictor> predictor;  ///< never null
   UseGuard::State use;

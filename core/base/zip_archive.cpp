@@ -62,7 +62,8 @@ void ZipReader::Impl::list() {
   members.reserve(static_cast<std::size_t>(count));  // names are looked at while the list grows
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
     zip_stat_t about;
-    if (zip_stat_index(archive.get(), i, 0, &about) != 0 || !(about.valid & ZIP_STAT_NAME) || !(about.valid & ZIP_STAT_SIZE))
+    if (zip_stat_index(archive.get(), i, 0, &about) != 0 || !(about.valid & ZIP_STAT_NAME) ||
+        !(about.valid & ZIP_STAT_SIZE))
       throw Error(name, "the member " + std::to_string(i) + " is damaged: " + zip_strerror(archive.get()));
     members.push_back({about.name, about.size});
     if (is_unsafe(members.back().name)) fail(about.name, "has a name that leads out of the archive, which is refused");
@@ -94,7 +95,8 @@ bool ZipReader::contains(std::string_view member) const {
 
 std::string ZipReader::read(std::string_view member, std::uint64_t limit) const {
   const Impl& zip = *impl_;
-  const auto at = std::find_if(zip.members.begin(), zip.members.end(), [&](const Member& m) { return m.name == member; });
+  const auto at =
+      std::find_if(zip.members.begin(), zip.members.end(), [&](const Member& m) { return m.name == member; });
   if (at == zip.members.end()) throw Error(zip.name, "there is no member '" + std::string(member) + "'");
   const auto index = static_cast<zip_uint64_t>(at - zip.members.begin());
   zip_stat_t about;

@@ -14,12 +14,12 @@ namespace strata {
 /// A zip archive, the only use of libzip in the library. Errors name the archive and the member.
 ///
 /// Reading does not trust the file: names that are absolute, hold "..", a backslash or a zero byte, or come twice, are
-/// refused when the archive is opened; so are encrypted members and methods other than "stored" and "deflated" when they
-/// are read. Nothing is ever unpacked to the disk. Checksums are verified.
+/// refused when the archive is opened; so are encrypted members and methods other than "stored" and "deflated" when
+/// they are read. Nothing is ever unpacked to the disk. Checksums are verified.
 class STRATA_API ZipReader {
  public:
-  /// Beyond this size a member may hold at most `most_inflated` times the bytes that it takes in the archive: what a small
-  /// file can make a program allocate is bounded.
+  /// Beyond this size a member may hold at most `most_inflated` times the bytes that it takes in the archive: what a
+  /// small file can make a program allocate is bounded.
   static constexpr std::uint64_t always_allowed = std::uint64_t{64} << 20;
   static constexpr std::uint64_t most_inflated = 100;
   static constexpr std::uint64_t most_members = 100'000;

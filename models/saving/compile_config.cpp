@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "models/saving/tmp_stub.h"
 
 namespace strata {
 
@@ -190,7 +189,8 @@ CompileOptions compile_options(const ConfigValue& value, const Names& outputs, b
   const Config& config = value.as_config();
   CompileOptions options;
   // Keras 3.15 forgets the optimizer in a `.keras` file that is written after an `.h5` one; it then takes the default.
-  const ConfigValue& optimizer = at_or_null(config, config.contains("optimizer_config") ? "optimizer_config" : "optimizer");
+  const ConfigValue& optimizer =
+      at_or_null(config, config.contains("optimizer_config") ? "optimizer_config" : "optimizer");
   if (!optimizer.is_null()) from_config(optimizer, options.optimizer);
   options.loss = read_losses(at_or_null(config, "loss"), outputs);
   options.loss_weights = read_weights(at_or_null(config, "loss_weights"), outputs);

@@ -74,8 +74,8 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
   const Shape shape = shape_of(space.get(), label);
   const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(shape.elements(), 0));
   if (shape.rank() > 1 || (scalar && count != 1))
-    fail(label, std::string("expected ") + (scalar ? "one text" : "a list of texts") + "; received shape " +
-                    to_string(shape));
+    fail(label,
+         std::string("expected ") + (scalar ? "one text" : "a list of texts") + "; received shape " + to_string(shape));
   if (count == 0) return {};
   if (H5Tget_class(type.get()) != H5T_STRING) fail(label, "expected text; received elements of another type");
   const std::size_t width = H5Tget_size(type.get());

@@ -82,8 +82,8 @@ struct Hdf5File::Impl {
   ~Impl();
 
   std::string name;
-  std::string content;  // of a file that is read from memory; else empty
-  int target = -1;      // where close() writes what was built in memory; -1: nowhere
+  std::string content;       // of a file that is read from memory; else empty
+  int target = -1;           // where close() writes what was built in memory; -1: nowhere
   std::uintmax_t bytes = 0;  // size of the file when it was opened for reading
   hdf5::Handle file;
   bool heaps_checked = false;  // or written by ourselves
@@ -101,7 +101,7 @@ struct Hdf5File::Impl {
   /// Error when the data set keeps its data elsewhere or declares more than there can be.
   void check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const;
   void create_file();
-  void write_to(int descriptor, std::string_view content) const;
+  void write_to(int descriptor, std::string_view rest) const;
   /// Error when a store of variable-length texts is damaged.
   void check_text_heaps();
   void make_parents(const std::string& path) const;

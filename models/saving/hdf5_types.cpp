@@ -77,43 +77,62 @@ T from_number(double v) {
 
 Handle memory_type(DType dtype) {
   switch (dtype) {
-    case DType::f32: return copy_of(H5T_NATIVE_FLOAT);
-    case DType::f64: return copy_of(H5T_NATIVE_DOUBLE);
-    case DType::f16: return half_type();
-    case DType::bf16: return bfloat16_type();
-    case DType::i32: return copy_of(H5T_NATIVE_INT32);
-    case DType::i64: return copy_of(H5T_NATIVE_INT64);
-    case DType::u8: return copy_of(H5T_NATIVE_UINT8);
-    case DType::boolean: break;
+    case DType::f32:
+      return copy_of(H5T_NATIVE_FLOAT);
+    case DType::f64:
+      return copy_of(H5T_NATIVE_DOUBLE);
+    case DType::f16:
+      return half_type();
+    case DType::bf16:
+      return bfloat16_type();
+    case DType::i32:
+      return copy_of(H5T_NATIVE_INT32);
+    case DType::i64:
+      return copy_of(H5T_NATIVE_INT64);
+    case DType::u8:
+      return copy_of(H5T_NATIVE_UINT8);
+    case DType::boolean:
+      break;
   }
   return bool_type();
 }
 
 Handle file_type(DType dtype) {
   switch (dtype) {
-    case DType::f32: return copy_of(H5T_IEEE_F32LE);
-    case DType::f64: return copy_of(H5T_IEEE_F64LE);
-    case DType::f16: return half_type();
-    case DType::bf16: return bfloat16_type();
-    case DType::i32: return copy_of(H5T_STD_I32LE);
-    case DType::i64: return copy_of(H5T_STD_I64LE);
-    case DType::u8: return copy_of(H5T_STD_U8LE);
-    case DType::boolean: break;
+    case DType::f32:
+      return copy_of(H5T_IEEE_F32LE);
+    case DType::f64:
+      return copy_of(H5T_IEEE_F64LE);
+    case DType::f16:
+      return half_type();
+    case DType::bf16:
+      return bfloat16_type();
+    case DType::i32:
+      return copy_of(H5T_STD_I32LE);
+    case DType::i64:
+      return copy_of(H5T_STD_I64LE);
+    case DType::u8:
+      return copy_of(H5T_STD_U8LE);
+    case DType::boolean:
+      break;
   }
   return bool_type();
 }
 
 std::optional<StoredType> stored_type(hid_t type, const std::string& named) {
   switch (H5Tget_class(type)) {
-    case H5T_FLOAT: return StoredType{float_dtype(type), false};
-    case H5T_INTEGER: return StoredType{integer_dtype(type), false};
+    case H5T_FLOAT:
+      return StoredType{float_dtype(type), false};
+    case H5T_INTEGER:
+      return StoredType{integer_dtype(type), false};
     case H5T_ENUM:
       if (is_bool(type)) return StoredType{DType::boolean, true};
       break;
     case H5T_OPAQUE:
       if (H5Tget_size(type) == 2 && named == "bfloat16") return StoredType{DType::bf16, true};
       break;
-    default: break;
+    default:
+      break;
   }
   return std::nullopt;
 }

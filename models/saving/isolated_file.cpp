@@ -42,8 +42,8 @@ std::string find_reader() {
     const fs::path candidate = (folder / way / "strata-read").lexically_normal();
     if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
   }
-  throw Error("isolated reading", "the program strata/strata-read was not found beside the library in " + folder.string() +
-                                      "; the variable STRATA_READER may say where it is");
+  throw Error("isolated reading", "the program strata/strata-read was not found beside the library in " +
+                                      folder.string() + "; the variable STRATA_READER may say where it is");
 }
 
 [[noreturn]] void fail_system(const std::string& what, int error) {
@@ -57,7 +57,8 @@ class Reader {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail_system("no socket", errno);
     socket_ = ends[0];
-    const std::string program = find_reader(), memory = std::to_string(limits.memory), seconds = std::to_string(limits.seconds);
+    const std::string program = find_reader(), memory = std::to_string(limits.memory),
+                      seconds = std::to_string(limits.seconds);
     const char* const arguments[] = {"strata-read", path.c_str(), memory.c_str(), seconds.c_str(), nullptr};
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -65,7 +66,8 @@ class Reader {
     ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    const int error = ::posix_spawn(&process_, program.c_str(), &actions, nullptr, const_cast<char* const*>(arguments), environ);
+    const int error =
+        ::posix_spawn(&process_, program.c_str(), &actions, nullptr, const_cast<char* const*>(arguments), environ);
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     if (error != 0) {
@@ -110,7 +112,8 @@ std::string described(int status, const IsolationLimits& limits) {
   if (WIFSIGNALED(status)) {
     if (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)
       return "the system ended it, after " + std::to_string(limits.seconds) + " seconds of work or for want of memory";
-    return std::string("it was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+    return std::string("it was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" +
+           ::strsignal(WTERMSIG(status)) + ")";
   }
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
 }
@@ -147,7 +150,9 @@ class IsolatedFile : public ModelFile {
     return answer.take_text();
   }
   bool has_group(const std::string& path) const override { return ask_yes(Question::has_group, Message().put(path)); }
-  bool has_dataset(const std::string& path) const override { return ask_yes(Question::has_dataset, Message().put(path)); }
+  bool has_dataset(const std::string& path) const override {
+    return ask_yes(Question::has_dataset, Message().put(path));
+  }
   std::vector<std::string> children(const std::string& group) const override {
     return ask(Question::children, Message().put(group)).take_texts();
   }
@@ -169,7 +174,10 @@ class IsolatedFile : public ModelFile {
     if (type.dtype != dtype || type.bytes() > limits_.memory)
       throw Error(path_, "its reader answered with " + to_string(type) + " for '" + path + "'");
     Tensor value(dtype, type.shape, Device{});
-    guarded([&] { channel().receive({value.mutable_raw(), value.bytes()}); return 0; });
+    guarded([&] {
+      channel().receive({value.mutable_raw(), value.bytes()});
+      return 0;
+    });
     if (dtype == DType::boolean)  // whatever the bytes are
       for (std::int64_t i = 0; i < value.size(); ++i) value.mutable_raw()[i] &= std::byte{1};
     return value;
@@ -187,7 +195,10 @@ class IsolatedFile : public ModelFile {
     const std::lock_guard lock(mutex_);
     Message whole;
     whole.put(static_cast<std::uint64_t>(question)).put(std::string_view(about.bytes()));
-    guarded([&] { channel().send(whole); return 0; });
+    guarded([&] {
+      channel().send(whole);
+      return 0;
+    });
     return receive();
   }
   bool ask_yes(Question question, const Message& about) const { return ask(question, about).take_number(1) == 1; }

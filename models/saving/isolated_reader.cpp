@@ -64,17 +64,31 @@ void answer_to(const ModelFile& file, Message& question, Message& answer, Tensor
       if (text) answer.put(std::string_view(*text));
       break;
     }
-    case Question::has_group: answer.put(std::uint64_t{file.has_group(object)}); break;
-    case Question::has_dataset: answer.put(std::uint64_t{file.has_dataset(object)}); break;
-    case Question::children: answer.put(file.children(object)); break;
-    case Question::dataset_type: answer.put(file.dataset_type(object)); break;
+    case Question::has_group:
+      answer.put(std::uint64_t{file.has_group(object)});
+      break;
+    case Question::has_dataset:
+      answer.put(std::uint64_t{file.has_dataset(object)});
+      break;
+    case Question::children:
+      answer.put(file.children(object));
+      break;
+    case Question::dataset_type:
+      answer.put(file.dataset_type(object));
+      break;
     case Question::read:
       value = file.read(object, static_cast<DType>(about.take_number(static_cast<std::uint64_t>(DType::boolean))));
       answer.put(value.type());
       break;
-    case Question::has_attribute: answer.put(std::uint64_t{file.has_attribute(object, about.take_text())}); break;
-    case Question::read_text: answer.put(std::string_view(file.read_text(object, about.take_text()))); break;
-    case Question::read_texts: answer.put(file.read_texts(object, about.take_text())); break;
+    case Question::has_attribute:
+      answer.put(std::uint64_t{file.has_attribute(object, about.take_text())});
+      break;
+    case Question::read_text:
+      answer.put(std::string_view(file.read_text(object, about.take_text())));
+      break;
+    case Question::read_texts:
+      answer.put(file.read_texts(object, about.take_text()));
+      break;
   }
 }
 

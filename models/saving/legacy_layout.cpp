@@ -71,22 +71,23 @@ Names read_group(const StoredTree& file, const std::string& group) {
   return paths;
 }
 
-std::string count_mismatch(const LegacyLayer& layer, std::size_t index, const std::string& stored_name, std::size_t stored) {
-  return "Weight count mismatch for layer #" + std::to_string(index) + " (named " + layer.name + " in the current model, " +
-         stored_name + " in the save file). Layer expects " + std::to_string(layer.weights.size()) +
-         " weight(s). Received " + std::to_string(stored) + " saved weight(s)";
+std::string count_mismatch(const LegacyLayer& layer, std::size_t index, const std::string& stored_name,
+                           std::size_t stored) {
+  return "Weight count mismatch for layer #" + std::to_string(index) + " (named " + layer.name +
+         " in the current model, " + stored_name + " in the save file). Layer expects " +
+         std::to_string(layer.weights.size()) + " weight(s). Received " + std::to_string(stored) + " saved weight(s)";
 }
 
-PendingValues read_layer(const StoredTree& file, const LegacyLayer& layer, std::size_t index, const std::string& stored_name,
-                         const Names& stored) {
+PendingValues read_layer(const StoredTree& file, const LegacyLayer& layer, std::size_t index,
+                         const std::string& stored_name, const Names& stored) {
   if (stored.size() != layer.weights.size()) throw Error(count_mismatch(layer, index, stored_name, stored.size()));
   PendingValues values;
   for (std::size_t i = 0; i < stored.size(); ++i) {
     const Variable& v = layer.weights[i];
     const Shape shape = file.has_dataset(stored[i]) ? file.dataset_type(stored[i]).shape : v.shape();
     if (shape != v.shape())
-      throw Error("Shape mismatch in layer #" + std::to_string(index) + " (named " + layer.name + ") for weight " + v.path() +
-                  ". Weight expects shape " + to_string(v.shape()) + ". Received saved weight with shape " +
+      throw Error("Shape mismatch in layer #" + std::to_string(index) + " (named " + layer.name + ") for weight " +
+                  v.path() + ". Weight expects shape " + to_string(v.shape()) + ". Received saved weight with shape " +
                   to_string(shape));
     values.read(file, stored[i], v);
   }
@@ -108,7 +109,8 @@ std::vector<StoredLayer> stored_layers(const StoredTree& file, const std::string
   return all;
 }
 
-PendingValues read_by_order(const StoredTree& file, const std::vector<StoredLayer>& stored, const ModelDefinition& model) {
+PendingValues read_by_order(const StoredTree& file, const std::vector<StoredLayer>& stored,
+                            const ModelDefinition& model) {
   std::vector<LegacyLayer> with_weights;
   for (const LegacyLayer& layer : legacy_layers(model))
     if (!layer.weights.empty()) with_weights.push_back(layer);
@@ -116,8 +118,9 @@ PendingValues read_by_order(const StoredTree& file, const std::vector<StoredLaye
   for (const StoredLayer& layer : stored)
     if (!layer.datasets.empty()) saved.push_back(&layer);
   if (saved.size() != with_weights.size())
-    throw Error("Layer count mismatch when loading weights from file. Model expected " + std::to_string(with_weights.size()) +
-                " layers, found " + std::to_string(saved.size()) + " saved layers.");
+    throw Error("Layer count mismatch when loading weights from file. Model expected " +
+                std::to_string(with_weights.size()) + " layers, found " + std::to_string(saved.size()) +
+                " saved layers.");
   PendingValues values;
   for (std::size_t i = 0; i < saved.size(); ++i)
     values.append(read_layer(file, with_weights[i], i, saved[i]->name, saved[i]->datasets));
@@ -130,14 +133,15 @@ PendingValues read_by_name(const StoredTree& file, const std::vector<StoredLayer
   std::size_t index = 0;
   for (const LegacyLayer& layer : legacy_layers(model)) {
     const std::size_t number = index++;
-    const auto saved = std::find_if(stored.begin(), stored.end(), [&](const StoredLayer& s) { return s.name == layer.name; });
+    const auto saved =
+        std::find_if(stored.begin(), stored.end(), [&](const StoredLayer& s) { return s.name == layer.name; });
     if (saved == stored.end()) continue;
     try {
       values.append(read_layer(file, layer, number, saved->name, saved->datasets));
     } catch (const Error& e) {
       if (!reading.skip_mismatch) throw;
-      std::fprintf(stderr, "strata: warning: [%s] Skipping loading of weights for layer '%s': %s\n", reading.where.c_str(),
-                   layer.name.c_str(), e.what());
+      std::fprintf(stderr, "strata: warning: [%s] Skipping loading of weights for layer '%s': %s\n",
+                   reading.where.c_str(), layer.name.c_str(), e.what());
     }
   }
   return values;
@@ -181,12 +185,15 @@ PendingValues read_legacy_optimizer(const StoredTree& file, const ModelDefinitio
   if (!model.trainer || !file.has_group(group)) return {};
   const Optimizer& optimizer = model.trainer->optimizer();
   const Variables trained = model.trainable_weights();
-  if (!optimizer.built()) optimizer.build(trained);
   try {
-    return read_optimizer_state(file, read_group(file, group), read_name_list(file, group, "weight_names"), optimizer, trained);
+    return read_optimizer_state(file, read_group(file, group), read_name_list(file, group, "weight_names"), optimizer,
+                                trained);
   } catch (const Error& e) {
-    std::fprintf(stderr, "strata: warning: [%s] Error in loading the saved optimizer state. As a result, your model is starting "
-                 "with a freshly initialized optimizer '%s': %s\n", where.c_str(), optimizer.name().c_str(), e.what());
+    std::fprintf(
+        stderr,
+        "strata: warning: [%s] Error in loading the saved optimizer state. As a result, your model is starting "
+        "with a freshly initialized optimizer '%s': %s\n",
+        where.c_str(), optimizer.name().c_str(), e.what());
     return {};
   }
 }

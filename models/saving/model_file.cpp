@@ -14,7 +14,8 @@ FileKind kind_of_file(const std::string& path) {
   if (path.ends_with(".keras")) return FileKind::keras;
   if (path.ends_with(".weights.h5")) return FileKind::weights;
   if (path.ends_with(".h5") || path.ends_with(".hdf5")) return FileKind::legacy;
-  throw Error(path, "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5` or `.weights.h5`");
+  throw Error(path,
+              "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5` or `.weights.h5`");
 }
 
 namespace {

@@ -37,8 +37,8 @@ std::string place(const std::string& call, const std::string& path) { return cal
 void save_archive(const Model& model, const std::string& path, const SaveOptions& options) {
   const ModelDefinition& definition = model.definition();
   Config config = to_config(model, Spelling::keras3).as_config();
-  config.set("compile_config",
-             definition.trainer ? compile_config(definition.trainer->options(), Spelling::keras3) : ConfigValue(Config{}));
+  config.set("compile_config", definition.trainer ? compile_config(definition.trainer->options(), Spelling::keras3)
+                                                  : ConfigValue(Config{}));
   const std::string config_text = to_json(config);
   const std::string metadata = to_json(Config{{"keras_version", keras_version}, {"date_saved", date_now()}});
   Hdf5File weights = Hdf5File::create_bytes(path + ":model.weights.h5");
@@ -52,8 +52,9 @@ void save_archive(const Model& model, const std::string& path, const SaveOptions
 void save_legacy(const Model& model, const std::string& path, const SaveOptions& options) {
   const ModelDefinition& definition = model.definition();
   if (!definition.has_graph())
-    throw Error(place("save", path), "the model '" + model.name() + "' has not been built yet: a legacy `.h5` file needs its "
-                                     "weights. Give it an Input, call it on data first, or save as `.keras`");
+    throw Error(place("save", path), "the model '" + model.name() +
+                                         "' has not been built yet: a legacy `.h5` file needs its "
+                                         "weights. Give it an Input, call it on data first, or save as `.keras`");
   const std::string config = to_json(to_config(model, Spelling::legacy));
   AtomicFile target(path);
   Hdf5File file = Hdf5File::create(target.temporary());
@@ -64,7 +65,7 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
   if (definition.trainer && options.include_optimizer) {
     file.write_text("", "training_config", to_json(compile_config(definition.trainer->options(), Spelling::legacy)),
                     Hdf5Text::variable_ascii);
-    if (definition.trainer->optimizer().built()) write_legacy_optimizer(file, definition.trainer->optimizer());
+    write_legacy_optimizer(file, definition.trainer->optimizer());
   }
   file.close();
   target.commit();
@@ -73,8 +74,8 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
 // ---- Loading
 
 /// A model without weights of its own yet, compiled if the file says how and the options ask for it.
-Model model_from_texts(const std::string& path, const std::string& config_text, const std::optional<ConfigValue>& compile,
-                       bool is_keras2) {
+Model model_from_texts(const std::string& path, const std::string& config_text,
+                       const std::optional<ConfigValue>& compile, bool is_keras2) {
   Model model = model_from_config(parse_json(config_text, path + ": model config"));
   if (!compile) return model;
   std::vector<std::string> outputs = model.output_names();
@@ -82,7 +83,8 @@ Model model_from_texts(const std::string& path, const std::string& config_text, 
   try {
     model.compile(compile_options(*compile, outputs, is_keras2));
   } catch (const Error& e) {
-    throw Error(place("load_model", path), std::string("the compile settings in the file cannot be restored: ") + e.what() +
+    throw Error(place("load_model", path), std::string("the compile settings in the file cannot be restored: ") +
+                                               e.what() +
                                                ". LoadOptions{.compile = false} loads the model without them");
   }
   return model;
@@ -93,7 +95,8 @@ Model load_archive(const std::string& path, const ModelFile& file, const LoadOpt
   if (!text) throw Error(place("load_model", path), "there is no member 'config.json' in the archive");
   const ConfigValue whole = parse_json(*text, path + ": config.json");
   std::optional<ConfigValue> compile;
-  if (const auto* top = std::get_if<Config>(&whole.variant()); options.compile && top && top->contains("compile_config")) {
+  if (const auto* top = std::get_if<Config>(&whole.variant());
+      options.compile && top && top->contains("compile_config")) {
     const ConfigValue& stated = top->at("compile_config");
     if (!stated.is_null() && !stated.as_config().empty()) compile = stated;
   }
@@ -114,8 +117,10 @@ Model load_legacy(const std::string& path, const ModelFile& file, const LoadOpti
   if (options.compile && file.has_attribute("", "training_config"))
     compile = parse_json(file.read_text("", "training_config"), path + ": training_config");
   else if (options.compile)
-    std::fprintf(stderr, "strata: warning: [%s] No training configuration found in the save file, so the model was *not* "
-                 "compiled. Compile it manually.\n", where.c_str());
+    std::fprintf(stderr,
+                 "strata: warning: [%s] No training configuration found in the save file, so the model was *not* "
+                 "compiled. Compile it manually.\n",
+                 where.c_str());
   Model model = model_from_texts(path, file.read_text("", "model_config"), compile, is_from_keras2(file));
   PendingValues values = read_legacy_weights(file, "model_weights", model.definition(), {.where = where});
   values.append(read_legacy_optimizer(file, model.definition(), where));
@@ -128,8 +133,9 @@ Model load_legacy(const std::string& path, const ModelFile& file, const LoadOpti
 void Model::save(const std::string& path, const SaveOptions& options) const {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::weights)
-    throw Error(place("save", path), "a `.weights.h5` file holds weights alone, which save_weights writes; a model needs a "
-                                     "name that ends in `.keras` or `.h5`");
+    throw Error(place("save", path),
+                "a `.weights.h5` file holds weights alone, which save_weights writes; a model needs a "
+                "name that ends in `.keras` or `.h5`");
   const UseGuard guard(definition().use, UseGuard::Use::reading, name());
   kind == FileKind::keras ? save_archive(*this, path, options) : save_legacy(*this, path, options);
 }
@@ -150,7 +156,8 @@ void Model::save_weights(const std::string& path) const {
 void Model::load_weights(const std::string& path, const LoadWeightsOptions& options) {
   const std::string where = place("load_weights", path);
   const bool is_legacy = kind_of_file(path) == FileKind::legacy;
-  if (options.by_name && !is_legacy) throw Error(where, "by_name is for legacy `.h5` files: in others, layers have no names");
+  if (options.by_name && !is_legacy)
+    throw Error(where, "by_name is for legacy `.h5` files: in others, layers have no names");
   if (options.skip_mismatch && is_legacy && !options.by_name)
     throw Error(where, "skip_mismatch needs by_name in a legacy `.h5` file: layers are told by their order there");
   if (!definition().has_graph())
@@ -170,7 +177,8 @@ void Model::load_weights(const std::string& path, const LoadWeightsOptions& opti
 
 Model load_model(const std::string& path, const LoadOptions& options) {
   if (kind_of_file(path) == FileKind::weights)
-    throw Error(place("load_model", path), "a `.weights.h5` file holds weights alone: make the model, then load_weights");
+    throw Error(place("load_model", path),
+                "a `.weights.h5` file holds weights alone: make the model, then load_weights");
   const std::unique_ptr<ModelFile> file = ModelFile::open(path, options.isolated);
   return path.ends_with(".keras") ? load_archive(path, *file, options) : load_legacy(path, *file, options);
 }

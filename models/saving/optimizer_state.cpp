@@ -68,7 +68,10 @@ Variables keras2_variables(const Optimizer& optimizer) {
 }
 
 PendingValues read_optimizer_state(const StoredTree& file, const std::vector<std::string>& datasets,
-                                   const std::vector<std::string>& names, const Optimizer& optimizer, const Variables& trained) {
+                                   const std::vector<std::string>& names, const Optimizer& optimizer,
+                                   const Variables& trained) {
+  // A file of an optimizer that had done nothing yet holds no slots.
+  if (!optimizer.built() && datasets.size() > optimizer.variables().size()) optimizer.build(trained);
   std::vector<std::string> stored = datasets;
   Variables wanted = optimizer.variables();
   const bool old = !names.empty() && is_old_counter(names[0]);

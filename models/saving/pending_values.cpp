@@ -8,8 +8,8 @@ void PendingValues::read(const StoredTree& file, const std::string& dataset, con
   if (!file.has_dataset(dataset)) throw Error("there is no data set '" + dataset + "'");
   const Shape stored = file.dataset_type(dataset).shape;
   if (stored != variable.shape())
-    throw Error("the variable '" + variable.path() + "' has shape " + to_string(variable.shape()) + ", but the file holds " +
-                to_string(stored));
+    throw Error("the variable '" + variable.path() + "' has shape " + to_string(variable.shape()) +
+                ", but the file holds " + to_string(stored));
   add(variable, file.read(dataset, variable.dtype()));
 }
 

@@ -8,8 +8,8 @@
 namespace strata {
 
 /// What readers of weights ask of a file, wherever it is read: groups that hold data sets and further groups, both with
-/// texts as attributes. Paths are from the root with '/' between names; "" and "/" are the root. Errors name the file and the
-/// object.
+/// texts as attributes. Paths are from the root with '/' between names; "" and "/" are the root. Errors name the file
+/// and the object.
 class STRATA_API StoredTree {
  public:
   virtual ~StoredTree() = default;

@@ -1,5 +1,6 @@
 #include "models/saving/weights_layout.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -115,8 +116,8 @@ PendingValues read_object(const StoredTree& file, const StoredObject& object) {
   const std::string group = vars_group(object.path);
   const std::size_t stored = stored_count(file, group);
   if (stored != object.variables.size())
-    throw Error("expected " + std::to_string(object.variables.size()) + " variables, but received " + std::to_string(stored) +
-                " variables during loading. Expected: " + list_of_names(object.variables));
+    throw Error("expected " + std::to_string(object.variables.size()) + " variables, but received " +
+                std::to_string(stored) + " variables during loading. Expected: " + list_of_names(object.variables));
   PendingValues values;
   for (std::size_t i = 0; i < stored; ++i)
     values.read(file, joined_path(group, std::to_string(i)), object.variables[i]);
@@ -132,8 +133,9 @@ class Failures {
   }
   void report(const WeightsReading& reading) const {
     if (count_ == 0) return;
-    const std::string text = "A total of " + std::to_string(count_) + " objects could not be loaded. Example error message: " +
-                             first_ + ". List of objects that could not be loaded: [" + list_ + "]";
+    const std::string text = "A total of " + std::to_string(count_) +
+                             " objects could not be loaded. Example error message: " + first_ +
+                             ". List of objects that could not be loaded: [" + list_ + "]";
     if (!reading.skip_mismatch) throw Error(reading.where, text);
     std::fprintf(stderr, "strata: warning: [%s] %s\n", reading.where.c_str(), text.c_str());
   }
@@ -143,19 +145,30 @@ class Failures {
   std::string first_, list_;
 };
 
+void write_optimizer(Hdf5File& file, const Optimizer& optimizer) {
+  const Variables all = optimizer.variables();
+  write_object(file, {"optimizer", optimizer.name(), "optimizer", all});
+  // A LossScaleOptimizer's list goes on with the inner optimizer's variables, which Keras stores as that one's, too.
+  const auto last_own =
+      std::find_if(all.begin(), all.end(), [](const Variable& v) { return v.name() == "dynamic_scale"; });
+  if (last_own == all.end()) return;
+  const Variables inner(last_own + 1, all.end());
+  const std::string name = inner.at(0).path().substr(0, inner.at(0).path().find('/'));
+  write_object(file, {"optimizer/inner_optimizer", name, "inner optimizer", inner});
+}
+
 PendingValues read_optimizer(const StoredTree& file, const ModelDefinition& model, const WeightsReading& reading) {
   const std::size_t stored = stored_count(file, "optimizer/vars");
   if (stored == 0) return {};
   const Optimizer& optimizer = model.trainer->optimizer();
   const Variables trained = model.trainable_weights();
-  if (!optimizer.built()) optimizer.build(trained);
   std::vector<std::string> datasets;
   for (std::size_t i = 0; i < stored; ++i) datasets.push_back("optimizer/vars/" + std::to_string(i));
   try {
     return read_optimizer_state(file, datasets, {}, optimizer, trained);
   } catch (const Error& e) {
-    std::fprintf(stderr, "strata: warning: [%s] Skipping variable loading for optimizer '%s': %s\n", reading.where.c_str(),
-                 optimizer.name().c_str(), e.what());
+    std::fprintf(stderr, "strata: warning: [%s] Skipping variable loading for optimizer '%s': %s\n",
+                 reading.where.c_str(), optimizer.name().c_str(), e.what());
     return {};
   }
 }
@@ -164,9 +177,7 @@ PendingValues read_optimizer(const StoredTree& file, const ModelDefinition& mode
 
 void write_weights(Hdf5File& file, const ModelDefinition& model, bool include_optimizer) {
   for (const StoredObject& object : objects_of(model)) write_object(file, object);
-  if (!include_optimizer || !model.trainer || !model.trainer->optimizer().built()) return;
-  const Optimizer& optimizer = model.trainer->optimizer();
-  write_object(file, {"optimizer", optimizer.name(), "optimizer", optimizer.variables()});
+  if (include_optimizer && model.trainer) write_optimizer(file, model.trainer->optimizer());
 }
 
 PendingValues read_weights(const StoredTree& file, ModelDefinition& model, const WeightsReading& reading) {

@@ -18,7 +18,9 @@ namespace {
 constexpr int most_rank = 32;  // of HDF5
 constexpr DType last_dtype = DType::boolean;
 
-[[noreturn]] void fail_malformed(const std::string& from) { throw Error(from, "what its isolated reader sent is malformed"); }
+[[noreturn]] void fail_malformed(const std::string& from) {
+  throw Error(from, "what its isolated reader sent is malformed");
+}
 
 }  // namespace
 

@@ -9,10 +9,21 @@
 
 #include "core/base/shape.h"
 
-/// Messages between a program and its isolated reader: values in a row, each checked when it is taken, framed by their length.
+/// Messages between a program and its isolated reader: values in a row, each checked when it is taken, framed by their
+/// length.
 namespace strata::wire {
 
-enum class Question : std::uint8_t { text, has_group, has_dataset, children, dataset_type, read, has_attribute, read_text, read_texts };
+enum class Question : std::uint8_t {
+  text,
+  has_group,
+  has_dataset,
+  children,
+  dataset_type,
+  read,
+  has_attribute,
+  read_text,
+  read_texts
+};
 enum class Answer : std::uint8_t { value, error };
 
 /// Values in the order in which they were put.
@@ -20,7 +31,8 @@ class Message {
  public:
   Message() = default;
   /// To be taken from; `from` is named in errors.
-  explicit Message(std::string bytes, std::string from = "message") : bytes_(std::move(bytes)), from_(std::move(from)) {}
+  explicit Message(std::string bytes, std::string from = "message")
+      : bytes_(std::move(bytes)), from_(std::move(from)) {}
 
   Message& put(std::uint64_t number);
   Message& put(std::string_view text);

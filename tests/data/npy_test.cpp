@@ -35,7 +35,8 @@ class Npy : public ::testing::Test {
 TEST_F(Npy, EveryElementTypeComesBack) {
   for (const DType d : {DType::f32, DType::f64, DType::f16, DType::i32, DType::i64, DType::u8, DType::boolean}) {
     Tensor t(d, Shape{2, 3});
-    for (std::size_t i = 0; i < t.bytes(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(d == DType::boolean ? i % 2 : i + 1);
+    for (std::size_t i = 0; i < t.bytes(); ++i)
+      t.mutable_raw()[i] = static_cast<std::byte>(d == DType::boolean ? i % 2 : i + 1);
     data::save_npy(file("a.npy"), t);
     const Tensor back = data::load_npy(file("a.npy"));
     ASSERT_EQ(back.type(), t.type());
@@ -50,34 +51,43 @@ TEST_F(Npy, EveryElementTypeComesBack) {
 
 TEST_F(Npy, HeadersOfOtherWriters) {
   // Fortran order: the first axis runs fastest.
-  const Tensor f = data::load_npy(make("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}", {'\0', '\1', '\2', '\3', '\4', '\5'}));
+  const Tensor f = data::load_npy(
+      make("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}", {'\0', '\1', '\2', '\3', '\4', '\5'}));
   EXPECT_EQ(f.at<int>(0), 0);
   EXPECT_EQ(f.at<int>(1), 2);
   EXPECT_EQ(f.at<int>(3), 1);
-  const Tensor big = data::load_npy(make("{\"shape\": (2L,), 'fortran_order': False, 'descr': '>i2',}  \n", {'\1', '\0', '\xff', '\xfe'}, 2));
+  const Tensor big = data::load_npy(
+      make("{\"shape\": (2L,), 'fortran_order': False, 'descr': '>i2',}  \n", {'\1', '\0', '\xff', '\xfe'}, 2));
   EXPECT_EQ(big.dtype(), DType::i32);
   EXPECT_EQ(big.at<int>(0), 256);
   EXPECT_EQ(big.at<int>(1), -2);
-  const Tensor wide = data::load_npy(make("{'descr': '<u4', 'fortran_order': False, 'shape': ()}", "\xff\xff\xff\xff", 3));
+  const Tensor wide =
+      data::load_npy(make("{'descr': '<u4', 'fortran_order': False, 'shape': ()}", "\xff\xff\xff\xff", 3));
   EXPECT_EQ(wide.dtype(), DType::i64);
   EXPECT_EQ(wide.item<std::int64_t>(), 4294967295);
-  const Tensor flags = data::load_npy(make("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", "\x07" + std::string(1, '\0')));
+  const Tensor flags =
+      data::load_npy(make("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", "\x07" + std::string(1, '\0')));
   EXPECT_TRUE(flags.at<bool>(0));
   EXPECT_FALSE(flags.at<bool>(1));
 }
 
 TEST_F(Npy, WhatCannotBeReadIsNamed) {
-  const auto with = [&](const std::string& text, const std::string& elements = "xxxx") { return data::load_npy(make(text, elements)); };
+  const auto with = [&](const std::string& text, const std::string& elements = "xxxx") {
+    return data::load_npy(make(text, elements));
+  };
   EXPECT_ERROR(with("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"), "Python objects, which are never run");
   EXPECT_ERROR(with("{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}"), "'<c8'");
   EXPECT_ERROR(with("{'descr': '<U4', 'fortran_order': False, 'shape': (1,)}"), "numbers or booleans");
   EXPECT_ERROR(with("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}"), "records are not supported");
-  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}"), "content for the shape [2]; received 4 bytes");
-  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999)}"), "a size that can be");
+  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}"),
+               "content for the shape [2]; received 4 bytes");
+  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999)}"),
+               "a size that can be");
   EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False}"), "once each");
   EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': maybe, 'shape': (1,)}"), "True or False at character");
   EXPECT_ERROR(with("import os"), "'{'");
-  EXPECT_ERROR(data::load_npy(make("{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}", std::string(8, '\xff'))), "fit i64");
+  EXPECT_ERROR(data::load_npy(make("{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}", std::string(8, '\xff'))),
+               "fit i64");
   EXPECT_ERROR(data::load_npy(file("missing.npy")), "missing.npy");
   std::ofstream(file("text.npy")) << "this is text, no array";
   EXPECT_ERROR(data::load_npy(file("text.npy")), "expected a `.npy` file");

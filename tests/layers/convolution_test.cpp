@@ -193,9 +193,12 @@ TEST(Convolutions, ErrorsOfInputs) {
   expect_error([] { layers::Conv1D(1, 3, {.name = "c"})(layers::Input({5})); },
                "[Conv1D 'c'] expected min_ndim=3, found ndim=2");
   expect_error([] { layers::Conv3D(1, 3)(layers::Input({4, 4, 4})); }, "expected min_ndim=5, found ndim=4");
-  expect_error([] { layers::SeparableConv1D(2, 4)(layers::Input({3, 1})); },
-               "Computed output size would be zero or negative. Received `inputs shape=(None, 3, 1)`, `kernel shape=(4, "
-               "1, 1)`, `dilation_rate=(1,)`, `strides=(1,)`, `padding=valid`.");
+  expect_error(
+      [] {
+        layers::SeparableConv1D(2, 4)(layers::Input({3, 1}));
+      },
+      "Computed output size would be zero or negative. Received `inputs shape=(None, 3, 1)`, `kernel shape=(4, "
+      "1, 1)`, `dilation_rate=(1,)`, `strides=(1,)`, `padding=valid`.");
   expect_error(
       [] {
         layers::Conv2D(1, 3, {.name = "conv2d_1"})(placeholder({2, 28, 28}));

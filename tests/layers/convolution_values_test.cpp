@@ -88,11 +88,26 @@ TEST(ConvolutionValues, WriteTheArgumentsThatKerasWrites) {
 }
 
 TEST(ConvolutionValues, NamesOfKeras) {
-  for (const char* name :
-       {"Convolution1D", "Convolution2D", "Convolution3D", "Convolution1DTranspose", "Convolution2DTranspose",
-        "Convolution3DTranspose", "SeparableConvolution1D", "SeparableConvolution2D", "MaxPool1D", "MaxPool2D",
-        "MaxPool3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
-        "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalAvgPool3D"})
+  for (const char* name : {"Convolution1D",
+                           "Convolution2D",
+                           "Convolution3D",
+                           "Convolution1DTranspose",
+                           "Convolution2DTranspose",
+                           "Convolution3DTranspose",
+                           "SeparableConvolution1D",
+                           "SeparableConvolution2D",
+                           "MaxPool1D",
+                           "MaxPool2D",
+                           "MaxPool3D",
+                           "AvgPool1D",
+                           "AvgPool2D",
+                           "AvgPool3D",
+                           "GlobalMaxPool1D",
+                           "GlobalMaxPool2D",
+                           "GlobalMaxPool3D",
+                           "GlobalAvgPool1D",
+                           "GlobalAvgPool2D",
+                           "GlobalAvgPool3D"})
     EXPECT_TRUE(is_layer_name(name)) << name;
 }
 
@@ -105,7 +120,8 @@ TEST(ConvolutionValues, ReadsWhatKeras2Writes) {
   const std::string kernel = R"("kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": null}},
       "kernel_regularizer": null, "kernel_constraint": null)";
   const auto read = [&](const std::string& class_name, const std::string& own) {
-    return layer_of(R"({"class_name": ")" + class_name + R"(", "config": {"name": "old", )" + common + ", " + own + "}}");
+    return layer_of(R"({"class_name": ")" + class_name + R"(", "config": {"name": "old", )" + common + ", " + own +
+                    "}}");
   };
   const Layer depthwise = read("DepthwiseConv2D", R"("depth_multiplier": 2, "depthwise_initializer": "ones",
       "depthwise_regularizer": null, "depthwise_constraint": null)");
@@ -114,7 +130,8 @@ TEST(ConvolutionValues, ReadsWhatKeras2Writes) {
   const Layer transpose = read("Conv2DTranspose", R"("filters": 2, "output_padding": null, )" + kernel);
   EXPECT_FALSE(transpose.config().contains("groups"));
   const Layer separable = read("SeparableConv2D", R"("filters": 3, "depth_multiplier": 1, "pointwise_constraint": null,
-      "depthwise_initializer": {"class_name": "GlorotUniform", "config": {"seed": null}}, )" + kernel);
+      "depthwise_initializer": {"class_name": "GlorotUniform", "config": {"seed": null}}, )" +
+                                                      kernel);
   EXPECT_FALSE(separable.config().contains("groups"));
   EXPECT_FALSE(separable.config().contains("kernel_initializer"));
 }
@@ -126,14 +143,15 @@ TEST(ConvolutionValues, ErrorsOfConfigs) {
                "[MaxPooling1D] argument `pool_size`: expected an integer or a list of one integer; received [2, 2]");
   expect_error([] { layer_of(R"({"class_name": "Conv3D", "config": {"filters": 2, "kernel_size": [1, "2", 3]}})"); },
                "[Conv3D] argument `kernel_size`: ");
-  expect_error(
-      [] { layer_of(R"({"class_name": "DepthwiseConv1D", "config": {"kernel_size": 3, "groups": 2}})"); },
-      "[DepthwiseConv1D] argument `groups`: only 1 is supported; received 2");
+  expect_error([] { layer_of(R"({"class_name": "DepthwiseConv1D", "config": {"kernel_size": 3, "groups": 2}})"); },
+               "[DepthwiseConv1D] argument `groups`: only 1 is supported; received 2");
   expect_error([] { layer_of(R"({"class_name": "GlobalMaxPooling3D", "config": {"axes": 1}})"); },
                "Unrecognized keyword arguments: {'axes': 1}");
   expect_error(
-      [] { layer_of(R"({"class_name": "Conv1D", "config": {"filters": 1, "kernel_size": 1,
-                        "data_format": "channels_first"}})"); },
+      [] {
+        layer_of(R"({"class_name": "Conv1D", "config": {"filters": 1, "kernel_size": 1,
+                        "data_format": "channels_first"}})");
+      },
       "expected data_format 'channels_last'");
 }
 

@@ -199,8 +199,8 @@ TEST(Metrics, AgreeWithKeras) {
 
 // From Keras 3.15.1, too.
 TEST(Metrics, OverlapsOfLabels) {
-  const auto overlap = [](const Metric& metric, const Tensor& y, const Tensor& p, const Value& w = {}) {
-    Function({}, {}, metric.update(constant(y), constant(p), w))({});
+  const auto overlap = [](const Metric& metric, const Tensor& y, const Tensor& p, const Tensor& w = {}) {
+    Function({}, {}, metric.update(constant(y), constant(p), w.defined() ? constant(w) : Value()))({});
     return result_of(metric).item<float>();
   };
   const Tensor y = Tensor::from<std::int32_t>({6}, {0, 1, 2, 2, 1, 0}), p = Tensor::from<std::int32_t>({6}, {0, 2, 2, 2, 1, 1});
@@ -208,7 +208,7 @@ TEST(Metrics, OverlapsOfLabels) {
   EXPECT_NEAR(overlap(MeanIoU(3, {.ignore_class = 1}), y, p), 0.5, 1e-6);
   EXPECT_NEAR(overlap(MeanIoU(3), y.with_shape({3, 2}), p.with_shape({3, 2})), 0.5, 1e-6);
   const Tensor four = Tensor::from<float>({4}, {0, 1, 2, 2}), guess = Tensor::from<float>({4}, {0, 2, 2, 1});
-  const Value w = constant(Tensor::from<float>({4}, {0.5f, 1.5f, 1, 0.25f}));
+  const Tensor w = Tensor::from<float>({4}, {0.5f, 1.5f, 1, 0.25f});
   EXPECT_NEAR(overlap(MeanIoU(3, {.dtype = "float32"}), four, guess, w), 0.45454538, 1e-6);
   EXPECT_NEAR(overlap(MeanIoU(3), four, guess, w), 0.25, 1e-6);
   EXPECT_NEAR(overlap(BinaryIoU({.threshold = 0.3}), Tensor::from<float>({4}, {0, 1, 0, 1}),

@@ -96,11 +96,17 @@ TEST(Pooling, Errors) {
       "`pool_size=(5, 5)`, `strides=(5, 5)`, `padding=valid`.");
   expect_error([] { layers::GlobalMaxPooling2D({.name = "g"})(layers::Input({3})); },
                "[GlobalMaxPooling2D 'g'] expected min_ndim=4, found ndim=2");
-  expect_error([] { layers::MaxPooling1D(5)(layers::Input({4, 1})); },
-               "Computed output size would be zero or negative. Received `inputs.shape=(None, 4, 1)`, `pool_size=(5,)`, "
-               "`strides=(5,)`, `padding=valid`.");
-  expect_error([] { layers::AdaptiveMaxPooling3D({1, 0, 1}); },
-               "The `output_size` argument must be a tuple of 3 positive integers. Received output_size=(1, 0, 1)");
+  expect_error(
+      [] {
+        layers::MaxPooling1D(5)(layers::Input({4, 1}));
+      },
+      "Computed output size would be zero or negative. Received `inputs.shape=(None, 4, 1)`, `pool_size=(5,)`, "
+      "`strides=(5,)`, `padding=valid`.");
+  expect_error(
+      [] {
+        layers::AdaptiveMaxPooling3D({1, 0, 1});
+      },
+      "The `output_size` argument must be a tuple of 3 positive integers. Received output_size=(1, 0, 1)");
   expect_error([] { layers::AveragePooling3D(2)(layers::Input({3, 3, 1})); }, "expected min_ndim=5, found ndim=4");
 }
 

@@ -25,13 +25,15 @@ const std::vector<LargeCase>& large_cases() {
 }
 
 TEST(Conv3D, LargeOnesAgreeWithTheDefinition) {
-  for (const auto& [volume, kernel, window] : large_cases()) {
+  for (const LargeCase& c : large_cases()) {
+    const auto& [volume, kernel, window] = c;
     const Tensor x = noise(volume, 0.1), w = noise(kernel, 0.7), bias = noise({kernel[4]}, 2.1);
     const Tensor wide_x = cast(x, DType::f64), wide_w = cast(w, DType::f64), wide = conv3d(wide_x, wide_w, window);
     const Tensor g = noise(wide.shape(), 1.3), wide_g = cast(g, DType::f64);
     const auto compare = [&](const Tensor& got, const Tensor& expected, const char* what) {
       ASSERT_EQ(got.shape(), expected.shape());
-      EXPECT_LT(largest(cast(got, DType::f64) - expected), 1e-5 * largest(expected)) << what << ": " << to_string(volume);
+      EXPECT_LT(largest(cast(got, DType::f64) - expected), 1e-5 * largest(expected))
+          << what << ": " << to_string(c.volume);
     };
     compare(conv3d(x, w, window), wide, "forward");
     compare(apply(Conv3DDataGradient{window, volume}, g, w), apply(Conv3DDataGradient{window, volume}, wide_g, wide_w),
@@ -84,13 +86,16 @@ TEST(Conv3DTranspose, ByHand) {
 
 TEST(Conv3D, MessagesNameWhatDoesNotFit) {
   const Tensor x = noise({1, 2, 3, 3, 2}, 0);
-  EXPECT_NE(error_of([&] { conv3d(x, noise({3, 1, 1, 2, 1}, 0)); })
+  EXPECT_NE(error_of([&] {
+              conv3d(x, noise({3, 1, 1, 2, 1}, 0));
+            })
                 .find("[conv3d] Computed output size would be zero or negative. Received `inputs shape=[1,2,3,3,2]`, "
                       "`kernel shape=[3,1,1,2,1]`, `dilation_rate=(1, 1, 1)`"),
             std::string::npos);
   EXPECT_NE(error_of([&] { conv3d(x, noise({1, 1, 1, 1, 3}, 0), {.groups = 2}); }).find("groups 2"), std::string::npos);
-  EXPECT_NE(error_of([&] { conv3d(noise({1, 3, 3, 2}, 0), noise({1, 1, 2, 1}, 0)); })
-                .find("two arrays of rank 5 and one floating type"),
+  EXPECT_NE(error_of([&] {
+              conv3d(noise({1, 3, 3, 2}, 0), noise({1, 1, 2, 1}, 0));
+            }).find("two arrays of rank 5 and one floating type"),
             std::string::npos);
   EXPECT_THROW(conv3d(x, noise({1, 1, 1, 3, 1}, 0)), Error);
 }

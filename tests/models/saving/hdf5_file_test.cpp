@@ -75,8 +75,8 @@ Tensor sample_tensor(DType dtype) {
 }
 
 TEST_F(Hdf5FileTest, EveryDtypeComesBackAsItWent) {
-  const DType all[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32, DType::i64, DType::u8,
-                       DType::boolean};
+  const DType all[] = {DType::f32, DType::f64, DType::f16, DType::bf16,
+                       DType::i32, DType::i64, DType::u8,  DType::boolean};
   Hdf5File out = Hdf5File::create(path("a.h5"));
   for (const DType d : all) out.write("group/" + std::string(to_string(d)), sample_tensor(d));
   out.write("scalar", Tensor::scalar<std::int64_t>(-7));
@@ -132,8 +132,8 @@ TEST_F(Hdf5FileTest, TextAttributesInEveryForm) {
   Hdf5File out = Hdf5File::create(path("a.h5"));
   out.create_group("g");
   const std::vector<std::string> names = {"dense", "a much longer name", ""};
-  for (const auto& [name, kind] : {std::pair{"u", Hdf5Text::variable_utf8}, {"v", Hdf5Text::variable_ascii},
-                                   {"f", Hdf5Text::fixed_ascii}}) {
+  for (const auto& [name, kind] :
+       {std::pair{"u", Hdf5Text::variable_utf8}, {"v", Hdf5Text::variable_ascii}, {"f", Hdf5Text::fixed_ascii}}) {
     out.write_text("g", std::string("one_") + name, "first", kind);
     out.write_text("g", std::string("one_") + name, "Grüße", kind);  // replaces
     out.write_texts("/", std::string("list_") + name, names, kind);
@@ -197,9 +197,7 @@ TEST_F(Hdf5FileTest, TheSameContentGivesTheSameBytes) {
 }
 
 TEST_F(Hdf5FileTest, FilesThatAreNotWhatTheyShouldBe) {
-  const auto message = [&](const std::string& name) {
-    return error_of([&] { Hdf5File::open(path(name)); });
-  };
+  const auto message = [&](const std::string& name) { return error_of([&] { Hdf5File::open(path(name)); }); };
   EXPECT_EQ(message("missing.h5"), "[" + path("missing.h5").string() + "] no such file");
   EXPECT_NE(message("").find("received a folder"), std::string::npos);
   std::ofstream(path("text.h5")) << "this is not HDF5 at all";

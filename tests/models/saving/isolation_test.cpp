@@ -75,7 +75,7 @@ TEST_F(Isolation, TheDeathOfTheReaderIsAnErrorThatNamesTheFile) {
 
 TEST_F(Isolation, AnswersThatAreNoneAreRefused) {
   network().save(file("a.h5"));
-  use_reader("head -c 100 /dev/zero | tr '\\0' '\\377' >&0");  // standard input is the socket
+  use_reader("exec 3>&0; head -c 100 /dev/zero | tr '\\0' '\\377' >&3");  // standard input is the socket
   EXPECT_ERROR(load_model(file("a.h5"), {.isolated = true}), "malformed");
 }
 
@@ -97,7 +97,8 @@ TEST_F(Isolation, FlippedBitsNeverCrashTheCaller) {
       (message == "no error" ? loaded : message.find("isolated reader") != std::string::npos ? deaths : refused)++;
     }
   }
-  std::printf("seed %llu: %d loaded, %d refused, %d readers died\n", static_cast<unsigned long long>(seed), loaded, refused, deaths);
+  std::printf("seed %llu: %d loaded, %d refused, %d readers died\n", static_cast<unsigned long long>(seed), loaded,
+              refused, deaths);
   EXPECT_EQ(loaded + refused + deaths, 120);
 }
 

@@ -57,9 +57,10 @@ TEST_F(Legacy, WhatDoesNotFitChangesNothing) {
                "Layer count mismatch when loading weights from file. Model expected 2 layers, found 1 saved layers.");
   Sequential without_bias({layers::Input({2}), layers::Dense(3, {.use_bias = false, .name = "a"})});
   const Tensors before = without_bias.get_weights();
-  EXPECT_ERROR(without_bias.load_weights(file("w.h5")),
-               "Weight count mismatch for layer #0 (named a in the current model, dense_1 in the save file). Layer expects 1 "
-               "weight(s). Received 2 saved weight(s)");
+  EXPECT_ERROR(
+      without_bias.load_weights(file("w.h5")),
+      "Weight count mismatch for layer #0 (named a in the current model, dense_1 in the save file). Layer expects 1 "
+      "weight(s). Received 2 saved weight(s)");
   expect_equal(without_bias.get_weights(), before);
 }
 
@@ -106,7 +107,8 @@ TEST_F(Legacy, OptimizersOfBeforeTensorFlow211) {
   out.write("model_weights/d/b", zeros({1}));
   out.write_texts("model_weights", "layer_names", {"d"}, Hdf5Text::variable_ascii);
   out.write_texts("model_weights/d", "weight_names", {"k", "b"}, Hdf5Text::variable_ascii);
-  const std::vector<std::string> names{"Adam/iter:0", "Adam/d/kernel/m:0", "Adam/d/bias/m:0", "Adam/d/kernel/v:0", "Adam/d/bias/v:0"};
+  const std::vector<std::string> names{"Adam/iter:0", "Adam/d/kernel/m:0", "Adam/d/bias/m:0", "Adam/d/kernel/v:0",
+                                       "Adam/d/bias/v:0"};
   out.create_group("optimizer_weights");
   out.write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
   out.write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));

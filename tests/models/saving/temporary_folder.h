@@ -45,7 +45,8 @@ inline void expect_equal(const Tensors& a, const Tensors& b) {
 /// What a compiled model of 6 inputs and 2 outputs does with the same numbers each time.
 inline void train(Model& model, int epochs = 1) {
   utils::set_random_seed(3);
-  model.fit(random::normal({64, 6}), random::normal({64, 2}), {.batch_size = 16, .epochs = epochs, .verbose = 0, .shuffle = false});
+  model.fit(random::normal({64, 6}), random::normal({64, 2}),
+            {.batch_size = 16, .epochs = epochs, .verbose = 0, .shuffle = false});
 }
 
 }  // namespace strata::testing

@@ -23,14 +23,16 @@ class Weights : public ::testing::Test {
 };
 
 Sequential network(std::int64_t hidden = 8) {
-  Sequential model({layers::Input({6}), layers::Dense(hidden, {.activation = "relu"}), layers::BatchNormalization(), layers::Dense(2)});
+  Sequential model({layers::Input({6}), layers::Dense(hidden, {.activation = "relu"}), layers::BatchNormalization(),
+                    layers::Dense(2)});
   model.compile({.optimizer = "adam", .loss = "mse"});
   return model;
 }
 
 void train(Sequential& model, int epochs = 1) {
   utils::set_random_seed(3);
-  model.fit(random::normal({64, 6}), random::normal({64, 2}), {.batch_size = 16, .epochs = epochs, .verbose = 0, .shuffle = false});
+  model.fit(random::normal({64, 6}), random::normal({64, 2}),
+            {.batch_size = 16, .epochs = epochs, .verbose = 0, .shuffle = false});
 }
 
 void expect_equal(const Tensors& a, const Tensors& b) {

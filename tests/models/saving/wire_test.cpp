@@ -11,7 +11,10 @@ namespace {
 
 TEST(Wire, ValuesComeBackInOrder) {
   Message out;
-  out.put(std::uint64_t{7}).put(std::string_view("text")).put(std::vector<std::string>{"a", ""}).put(Type{DType::i64, {2, 0}});
+  out.put(std::uint64_t{7})
+      .put(std::string_view("text"))
+      .put(std::vector<std::string>{"a", ""})
+      .put(Type{DType::i64, {2, 0}});
   Message in(out.bytes());
   EXPECT_EQ(in.take_number(), 7u);
   EXPECT_EQ(in.take_text(), "text");

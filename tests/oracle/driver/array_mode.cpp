@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include "models/saving/tmp_stub.h"
 #include <numeric>
 
 #include "tests/oracle/driver/driver.h"
@@ -43,14 +42,16 @@ std::function<Value(const Value&)> activation_of(const std::string& name, const 
     if (!member(kwargs, "max_value").is_null()) o.max_value = number("max_value", 0);
     return [o](const Value& x) { return activations::relu(x, o); };
   }
-  const double slope = number("negative_slope", 0.2), alpha = number("alpha", 1), b = number("b", 4), axis = number("axis", -1);
+  const double slope = number("negative_slope", 0.2), alpha = number("alpha", 1), b = number("b", 4),
+               axis = number("axis", -1);
   if (name == "leaky_relu") return [=](const Value& x) { return activations::leaky_relu(x, {slope}); };
   if (name == "elu") return [=](const Value& x) { return activations::elu(x, {alpha}); };
   if (name == "gelu") {
     const bool approximate = member(kwargs, "approximate").as_bool();
     return [=](const Value& x) { return activations::gelu(x, {approximate}); };
   }
-  if (name == "softmax") return [=](const Value& x) { return activations::softmax(x, {static_cast<std::int64_t>(axis)}); };
+  if (name == "softmax")
+    return [=](const Value& x) { return activations::softmax(x, {static_cast<std::int64_t>(axis)}); };
   if (name == "squareplus") return [=](const Value& x) { return activations::squareplus(x, {b}); };
   throw Error("oracle_driver", "arguments of the activation " + name + " are not known");
 }
@@ -61,7 +62,8 @@ void run_activations(const Hdf5File& golden, const std::string& name, Result& re
   const auto weighted_sum = [](const Value& y) {
     std::vector<float> weights(static_cast<std::size_t>(y.shape().elements()));
     for (std::size_t i = 0; i < weights.size(); ++i)
-      weights[i] = static_cast<float>(0.5 + static_cast<double>(i) / static_cast<double>(std::max<std::size_t>(weights.size() - 1, 1)));
+      weights[i] = static_cast<float>(0.5 + static_cast<double>(i) /
+                                                static_cast<double>(std::max<std::size_t>(weights.size() - 1, 1)));
     return sum(y * constant(Tensor::from(y.shape(), weights)));
   };
   const Tensors got = value_and_gradient(golden.read("x"), f, weighted_sum);
@@ -78,7 +80,8 @@ ConfigValue with_reduction(const ConfigValue& loss, const std::string& reduction
 
 void run_losses(const Hdf5File& golden, const std::string& name, Result& result) {
   const ConfigValue config = json_attribute(golden, name, "config");
-  const Tensor y = golden.read(name + "/y_true"), p = golden.read(name + "/y_pred"), weights = golden.read(name + "/sample_weight");
+  const Tensor y = golden.read(name + "/y_true"), p = golden.read(name + "/y_pred"),
+               weights = golden.read(name + "/sample_weight");
   for (const std::string& variant : golden.children(name)) {
     const std::string path = name + "/" + variant;
     if (!golden.has_attribute(path, "reduction") || variant.starts_with("grad_")) continue;
@@ -111,7 +114,8 @@ void run_regularizers(const Hdf5File& golden, const std::string& name, Result& r
   for (const std::string& dataset : golden.children(name)) {
     if (!dataset.starts_with("value_")) continue;
     const std::string array = dataset.substr(6);
-    const Tensors got = value_and_gradient(golden.read(array), [&](const Value& w) { return regularizer(w); }, itself);
+    const Tensors got = value_and_gradient(
+        golden.read(array), [&](const Value& w) { return regularizer(w); }, itself);
     result.put(name + "/value_" + array, got[0]);
     result.put(name + "/grad_" + array, got[1]);
   }
@@ -150,7 +154,9 @@ double gram_error(const std::vector<double>& w, std::int64_t rows, std::int64_t 
     for (std::int64_t j = 0; j < side; ++j) {
       double dot = i == j ? -gain * gain : 0;
       for (std::int64_t k = 0; k < length; ++k) {
-        const auto at = [&](std::int64_t s) { return w[static_cast<std::size_t>(tall ? k * columns + s : s * columns + k)]; };
+        const auto at = [&](std::int64_t s) {
+          return w[static_cast<std::size_t>(tall ? k * columns + s : s * columns + k)];
+        };
         dot += at(i) * at(j);
       }
       worst = std::max(worst, std::abs(dot));
@@ -178,7 +184,8 @@ void run_initializer(const Hdf5File& golden, const std::string& name, Result& re
   if (golden.has_dataset(name + "/gram_error"))
     result.put(name + "/gram_error", Tensor::scalar(gram_error(values, w.size() / shape.back(), shape.back(),
                                                                member(member(config, "config"), "gain").as_double())));
-  if (golden.has_dataset(name + "/values")) result.put(name + "/values", shape.rank() > 1 ? w.rows(0, std::min<std::int64_t>(4, shape[0])) : w);
+  if (golden.has_dataset(name + "/values"))
+    result.put(name + "/values", shape.rank() > 1 ? w.rows(0, std::min<std::int64_t>(4, shape[0])) : w);
   if (golden.has_dataset(name + "/quantiles")) {
     std::sort(values.begin(), values.end());
     std::vector<double> quantiles;
@@ -193,8 +200,9 @@ void run_fans(const Hdf5File& golden, const std::string& name, Result& result) {
     const Tensor sizes = golden.read(name + "/" + dataset, DType::i64);
     const std::span<const std::int64_t> data = sizes.data<std::int64_t>();
     const initializers::Fans fans = initializers::compute_fans(Shape(data.data(), data.data() + data.size()));
-    result.put(name + "/fans_" + dataset.substr(6),
-               Tensor::from<std::int64_t>({2}, {static_cast<std::int64_t>(fans.in), static_cast<std::int64_t>(fans.out)}));
+    result.put(
+        name + "/fans_" + dataset.substr(6),
+        Tensor::from<std::int64_t>({2}, {static_cast<std::int64_t>(fans.in), static_cast<std::int64_t>(fans.out)}));
   }
 }
 
@@ -209,8 +217,9 @@ void run_arrays(const std::string& path, Result& result) {
   const std::string kind = golden.read_text("", "kind");
   using Run = void (*)(const Hdf5File&, const std::string&, Result&);
   static const std::map<std::string, Run> runs{
-      {"arrays:activations", run_activations}, {"arrays:losses", run_losses},           {"arrays:metrics", run_metrics},
-      {"arrays:regularizers", run_regularizers}, {"arrays:constraints", run_constraints}, {"arrays:schedules", run_schedules},
+      {"arrays:activations", run_activations},  {"arrays:losses", run_losses},
+      {"arrays:metrics", run_metrics},          {"arrays:regularizers", run_regularizers},
+      {"arrays:constraints", run_constraints},  {"arrays:schedules", run_schedules},
       {"arrays:initializers", run_initializers}};
   const auto run = runs.find(kind);
   if (run == runs.end()) throw Error("oracle_driver", "arrays of the kind '" + kind + "' are not known");

@@ -8,8 +8,8 @@
 
 #include "models/saving/hdf5_file.h"
 
-/// The program behind the oracle (tests/oracle): does with this library what each case did with Keras, and writes the values
-/// that the case's golden file holds, under the same names, for check.py to compare.
+/// The program behind the oracle (tests/oracle): does with this library what each case did with Keras, and writes the
+/// values that the case's golden file holds, under the same names, for check.py to compare.
 namespace oracle {
 
 /// Data sets "0", "1", ... of a group; none when there is no group.
@@ -18,7 +18,8 @@ strata::Tensors numbered(const strata::Hdf5File& file, const std::string& group)
 std::string four_digits(std::size_t number);
 strata::ConfigValue json_attribute(const strata::Hdf5File& file, const std::string& object, const std::string& name);
 /// The same, or null when there is none.
-strata::ConfigValue json_attribute_or_null(const strata::Hdf5File& file, const std::string& object, const std::string& name);
+strata::ConfigValue json_attribute_or_null(const strata::Hdf5File& file, const std::string& object,
+                                           const std::string& name);
 /// A member of a config, or null.
 strata::ConfigValue member(const strata::ConfigValue& config, const std::string& key);
 strata::Tensor f64(const std::vector<double>& values);

@@ -45,7 +45,8 @@ Tensor f64(const std::vector<double>& values) {
 }
 
 void Result::put_all(const std::string& group, const Tensors& values, bool four) {
-  for (std::size_t i = 0; i < values.size(); ++i) put(group + "/" + (four ? four_digits(i) : std::to_string(i)), values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    put(group + "/" + (four ? four_digits(i) : std::to_string(i)), values[i]);
 }
 
 void Result::put_variables(const std::string& group, const strata::Variables& variables) {

@@ -16,9 +16,7 @@ Tensors of_step(const Tensors& arrays, std::int64_t s) {
   return batch;
 }
 
-Tensors all_outputs(Model& model, const Tensors& inputs) {
-  return Tensors(model.predict_on_batch(Data(inputs)));
-}
+Tensors all_outputs(Model& model, const Tensors& inputs) { return Tensors(model.predict_on_batch(Data(inputs))); }
 
 std::map<std::int64_t, double> class_weights(const ConfigValue& config) {
   std::map<std::int64_t, double> weights;
@@ -27,8 +25,8 @@ std::map<std::int64_t, double> class_weights(const ConfigValue& config) {
   return weights;
 }
 
-/// Keras's class_weight of train_on_batch, which here is an argument of fit alone: a weight for each sample by its label, or
-/// by the largest of its targets.
+/// Keras's class_weight of train_on_batch, which here is an argument of fit alone: a weight for each sample by its
+/// label, or by the largest of its targets.
 Tensor weights_of_classes(const Tensor& y, const std::map<std::int64_t, double>& weights) {
   const std::int64_t samples = y.shape()[0], width = y.size() / samples;
   std::vector<float> all;
@@ -52,7 +50,8 @@ std::string without_slashes(std::string name) {
 
 Model load_case(const std::string& folder, const std::string& format) {
   if (format == "keras" || format == "h5") return load_model(folder + "/model." + format);
-  const bool is_old = format == "legacy_weights" || !fs::exists(folder + "/model.keras") || folder.find("k215") != std::string::npos;
+  const bool is_old =
+      format == "legacy_weights" || !fs::exists(folder + "/model.keras") || folder.find("k215") != std::string::npos;
   Model model = load_model(folder + (is_old ? "/model.h5" : "/model.keras"));
   Tensors zero;
   for (const Tensor& w : model.get_weights()) zero.push_back(zeros(w.shape(), w.dtype()));
@@ -129,12 +128,17 @@ void fit(Model& model, const Hdf5File& golden, Result& result) {
     const ConfigValue value = member(args, key);
     return value.is_null() ? otherwise : value.as_int();
   };
-  FitOptions options{.batch_size = number("batch_size", -1), .epochs = static_cast<int>(number("epochs", 1)), .verbose = 0, .shuffle = false};
-  if (const ConfigValue split = member(args, "validation_split"); !split.is_null()) options.validation_split = split.as_double();
+  FitOptions options{.batch_size = number("batch_size", -1),
+                     .epochs = static_cast<int>(number("epochs", 1)),
+                     .verbose = 0,
+                     .shuffle = false};
+  if (const ConfigValue split = member(args, "validation_split"); !split.is_null())
+    options.validation_split = split.as_double();
   options.class_weight = class_weights(member(args, "class_weight"));
   const Tensors x = numbered(golden, "fit/x"), y = numbered(golden, "fit/y"), sw = numbered(golden, "fit/sw");
   if (!sw.empty()) options.sample_weight = Data(sw);
-  if (golden.has_group("fit/val_x")) options.validation_data = {Data(numbered(golden, "fit/val_x")), Data(numbered(golden, "fit/val_y"))};
+  if (golden.has_group("fit/val_x"))
+    options.validation_data = {Data(numbered(golden, "fit/val_x")), Data(numbered(golden, "fit/val_y"))};
   const ConfigValue stated = json_attribute(golden, "fit", "callbacks");
   for (const ConfigValue& callback : stated.as_list())
     if (member(callback, "class_name") != ConfigValue("CSVLogger")) options.callbacks.push_back(callback_of(callback));
@@ -164,19 +168,23 @@ void run_model(const std::string& folder, const std::string& format, Result& res
 
 void save_case(const std::string& folder, const std::string& out) {
   fs::create_directories(out);
-  Model model = load_model(folder + "/model.keras");
-  model.save(out + "/out.keras");
+  const bool is_keras2 = folder.find("k215") != std::string::npos;  // whose `.keras` is an early form
+  Model model = load_model(folder + (is_keras2 ? "/model.h5" : "/model.keras"));
+  const auto save = [&](const std::string& name) {
+    model.save(out + "/" + name + ".keras");
+    try {
+      model.save(out + "/" + name + ".h5");
+    } catch (const Error& e) {  // some models have no legacy form
+      std::fprintf(stderr, "%s.h5: %s\n", name.c_str(), e.what());
+    }
+  };
+  save("out");
   model.save_weights(out + "/out.weights.h5");
-  try {
-    model.save(out + "/out.h5");
-  } catch (const Error& e) {  // some models have no legacy form
-    std::fprintf(stderr, "out.h5: %s\n", e.what());
-  }
   const Hdf5File golden = Hdf5File::open(folder + "/golden.h5");
-  if (!golden.has_group("train")) return;
+  if (!golden.has_group("train") || is_keras2) return;
   Result unused;
   train(model, golden, unused);
-  model.save(out + "/trained.keras");
+  save("trained");
 }
 
 }  // namespace oracle

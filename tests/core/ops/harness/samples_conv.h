@@ -113,8 +113,8 @@ template <class Forward, std::size_t N>
 SampleList forward_samples(const std::vector<ConvCase<N>>& cases) {
   SampleList list;
   for (const ConvCase<N>& c : cases)
-    list.push_back(conv_sample(c, Forward{c.window, {}}, {uniform(c.x, -1, 1, 1), uniform(c.w, -1, 1, 2)}, c.output(),
-                               0, 1, 2));
+    list.push_back(
+        conv_sample(c, Forward{c.window, {}}, {uniform(c.x, -1, 1, 1), uniform(c.w, -1, 1, 2)}, c.output(), 0, 1, 2));
   return list;
 }
 
@@ -122,8 +122,8 @@ template <class Gradient, std::size_t N>
 SampleList data_gradient_samples(const std::vector<ConvCase<N>>& cases) {
   SampleList list;
   for (const ConvCase<N>& c : cases)
-    list.push_back(conv_sample(c, Gradient{c.window, c.x}, {uniform(c.output(), -1, 1, 1), uniform(c.w, -1, 1, 2)},
-                               c.x, 2, 1, 0));
+    list.push_back(
+        conv_sample(c, Gradient{c.window, c.x}, {uniform(c.output(), -1, 1, 1), uniform(c.w, -1, 1, 2)}, c.x, 2, 1, 0));
   return list;
 }
 
@@ -131,8 +131,8 @@ template <class Gradient, std::size_t N>
 SampleList weight_gradient_samples(const std::vector<ConvCase<N>>& cases) {
   SampleList list;
   for (const ConvCase<N>& c : cases) {
-    list.push_back(conv_sample(c, Gradient{c.window, c.w}, {uniform(c.x, -1, 1, 1), uniform(c.output(), -1, 1, 2)},
-                               c.w, 0, 2, 1));
+    list.push_back(
+        conv_sample(c, Gradient{c.window, c.w}, {uniform(c.x, -1, 1, 1), uniform(c.output(), -1, 1, 2)}, c.w, 0, 2, 1));
     list.back().floor = 10;
   }
   return list;

@@ -29,7 +29,9 @@ inline std::vector<PoolCase> pool_cases() {
 
 inline std::string pool_label(const PoolCase& c) {
   return to_string(c.x) + " by " + std::to_string(c.window.size[0]) + "x" + std::to_string(c.window.size[1]) +
-         (c.window.adaptive ? " adaptive" : c.window.padding == Padding::same ? " same" : " valid");
+         (c.window.adaptive                   ? " adaptive"
+          : c.window.padding == Padding::same ? " same"
+                                              : " valid");
 }
 
 /// Output size along an axis, and the positions that window i looks at: from first to before last.

@@ -72,8 +72,8 @@ class AUCDefinition : public CountDefinition {
     const Value dtp = heads(tp) - tails(tp), dp = heads(p) - tails(p);
     const Value slope = divide_no_nan(dtp, maximum(dp, 0.0));
     const Value intercept = tails(tp) - slope * tails(p);
-    const Value ratio = where(logical_and(heads(p) > 0.0, tails(p) > 0.0),
-                              divide_no_nan(heads(p), maximum(tails(p), 0.0)), 1.0);
+    const Value ratio =
+        where(logical_and(heads(p) > 0.0, tails(p) > 0.0), divide_no_nan(heads(p), maximum(tails(p), 0.0)), 1.0);
     return sum(divide_no_nan(slope * (dtp + intercept * log(ratio)), maximum(tails(tp) + tails(fn), 0.0)), {0});
   }
   /// The mean of the labels' areas.
@@ -107,23 +107,26 @@ std::vector<double> auc_thresholds(const AUCOptions& o) {
 void check_choice(const char* argument, std::string& given, const std::vector<std::string>& choices) {
   std::string list;
   for (const std::string& c : choices) {
-    const bool same = given.size() == c.size() && std::equal(c.begin(), c.end(), given.begin(), [](char a, char b) {
-      return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-    });
+    const bool same =
+        given.size() == c.size() && std::equal(c.begin(), c.end(), given.begin(), [](char a, char b) {
+          return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+        });
     if (same) {
       given = c;
       return;
     }
     list += (list.empty() ? "'" : ", '") + c + "'";
   }
-  throw Error("AUC", std::string("Invalid value for argument `") + argument + "`: '" + given + "'. Valid values are: " + list);
+  throw Error("AUC",
+              std::string("Invalid value for argument `") + argument + "`: '" + given + "'. Valid values are: " + list);
 }
 
 Metric auc(AUCOptions o) {
   check_choice("curve", o.curve, {"ROC", "PR", "PRGAIN"});
   check_choice("summation_method", o.summation_method, {"interpolation", "minoring", "majoring"});
   if (o.num_labels && !o.multi_label) throw Error("AUC", "`num_labels` is needed only when `multi_label` is True.");
-  if (o.num_labels && *o.num_labels < 1) fail_expected("AUC", "num_labels of at least 1", std::to_string(*o.num_labels));
+  if (o.num_labels && *o.num_labels < 1)
+    fail_expected("AUC", "num_labels of at least 1", std::to_string(*o.num_labels));
   const std::string name = or_unique(o.name, "auc");
   Selection selection{auc_thresholds(o)};
   selection.by_label = o.multi_label;

@@ -37,12 +37,14 @@ Value spread(const std::string& where, const Value& weights, const Value& like) 
   Value w = losses::same_rank(like, cast(weights, DType::f32), false).second;
   while (w.shape().rank() < like.shape().rank()) w = expand_dims(w, -1);
   if (broadcast(w.shape(), like.shape(), where + " sample_weight") != like.shape())
-    fail_expected(where, "sample_weight that broadcasts to " + to_keras_string(like.shape()), to_keras_string(weights.shape()));
+    fail_expected(where, "sample_weight that broadcasts to " + to_keras_string(like.shape()),
+                  to_keras_string(weights.shape()));
   return broadcast_to(w, like.shape());
 }
 
 Tensor row_of(const std::vector<double>& numbers) {
-  return Tensor::from<float>({static_cast<std::int64_t>(numbers.size())}, std::vector<float>(numbers.begin(), numbers.end()));
+  return Tensor::from<float>({static_cast<std::int64_t>(numbers.size())},
+                             std::vector<float>(numbers.begin(), numbers.end()));
 }
 
 bool evenly_spaced(const std::vector<double>& thresholds) {
@@ -59,7 +61,8 @@ Value hits(const Value& p, const std::vector<double>& thresholds) {
   const auto count = static_cast<std::int64_t>(thresholds.size());
   Shape column{count};
   while (column.rank() <= p.shape().rank()) column.push_back(1);
-  if (!evenly_spaced(thresholds)) return cast(expand_dims(p, 0) > constant(row_of(thresholds).with_shape(column)), DType::f32);
+  if (!evenly_spaced(thresholds))
+    return cast(expand_dims(p, 0) > constant(row_of(thresholds).with_shape(column)), DType::f32);
   // Keras finds the place between evenly spaced thresholds by a product, which rounds differently.
   Value last = ceil(clip(p, 0.0, 1.0) * static_cast<double>(count - 1)) - 1.0;
   if (thresholds.front() < 0) last = relu(last);
@@ -80,7 +83,8 @@ Counts count(const std::string& where, Value y, Value p, const Value& weights, c
   Value w = weights ? spread(where, weights, p) : Value();
   if (!s.label_weights.empty()) {
     if (p.shape().back() != static_cast<std::int64_t>(s.label_weights.size()))
-      fail_expected(where, "predictions of " + std::to_string(s.label_weights.size()) + " labels, one for each label weight",
+      fail_expected(where,
+                    "predictions of " + std::to_string(s.label_weights.size()) + " labels, one for each label weight",
                     to_keras_string(p.shape()));
     const Value shares = broadcast_to(constant(row_of(s.label_weights)), p.shape());
     w = w ? w * shares : shares;
@@ -93,7 +97,8 @@ Counts count(const std::string& where, Value y, Value p, const Value& weights, c
 }
 }  // namespace
 
-CountDefinition::CountDefinition(const std::string& name, Selection selection, std::vector<Kind> kinds, std::int64_t labels)
+CountDefinition::CountDefinition(const std::string& name, Selection selection, std::vector<Kind> kinds,
+                                 std::int64_t labels)
     : who_(who(name)), selection_(std::move(selection)), kinds_(std::move(kinds)) {
   if (!selection_.by_label || labels > 0) add_states(labels);
 }
@@ -121,7 +126,8 @@ Updates CountDefinition::update(const Value& y, const Value& p, const Value& wei
 }
 
 Value CountDefinition::counted(std::size_t kind) const {
-  if (variables().empty()) throw Error(who_, "has no result before the first update, which says how many labels there are");
+  if (variables().empty())
+    throw Error(who_, "has no result before the first update, which says how many labels there are");
   return variables()[kind];
 }
 

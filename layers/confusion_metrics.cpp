@@ -43,9 +43,11 @@ Metric single_count(const char* class_name, const CountOptions& o, CountDefiniti
 Metric share(const char* class_name, const char* stem, const PrecisionOptions& o, CountDefinition::Kind other) {
   if (o.top_k && *o.top_k < 1) fail_expected(class_name, "top_k of at least 1", std::to_string(*o.top_k));
   const std::string name = or_unique(o.name, stem);
-  const Selection selection{checked_thresholds(class_name, o.thresholds, o.top_k ? below_all : 0.5), o.top_k, o.class_id};
+  const Selection selection{checked_thresholds(class_name, o.thresholds, o.top_k ? below_all : 0.5), o.top_k,
+                            o.class_id};
   return Metric(class_name, name, write_arguments(share_arguments, o), Direction::max, [=] {
-    return std::make_shared<ShareDefinition>(name, selection, std::vector<CountDefinition::Kind>{true_positives, other});
+    return std::make_shared<ShareDefinition>(name, selection,
+                                             std::vector<CountDefinition::Kind>{true_positives, other});
   });
 }
 
@@ -66,9 +68,12 @@ class SearchDefinition : public CountDefinition {
   Value rate(Rate r) const {
     const Value tp = counted(0), fp = counted(1), tn = counted(2), fn = counted(3);
     switch (r) {
-      case Rate::sensitivity: return losses::divide_no_nan(tp, tp + fn);
-      case Rate::specificity: return losses::divide_no_nan(tn, tn + fp);
-      case Rate::precision: break;
+      case Rate::sensitivity:
+        return losses::divide_no_nan(tp, tp + fn);
+      case Rate::specificity:
+        return losses::divide_no_nan(tn, tn + fp);
+      case Rate::precision:
+        break;
     }
     return losses::divide_no_nan(tp, tp + fp);
   }
@@ -76,15 +81,17 @@ class SearchDefinition : public CountDefinition {
   double bound_;
 };
 
-Metric search(const char* class_name, const char* argument, Rate bounded, double bound, Rate wanted, const SearchOptions& o) {
+Metric search(const char* class_name, const char* argument, Rate bounded, double bound, Rate wanted,
+              const SearchOptions& o) {
   if (!(bound >= 0 && bound <= 1))
-    throw Error(class_name, "Argument `" + std::string(argument) + "` must be in the range [0, 1]. Received: " + argument + "=" +
-                                std::to_string(bound));
+    throw Error(class_name, "Argument `" + std::string(argument) +
+                                "` must be in the range [0, 1]. Received: " + argument + "=" + std::to_string(bound));
   if (o.num_thresholds < 1)
     throw Error(class_name, "Argument `num_thresholds` must be an integer > 0. Received: num_thresholds=" +
                                 std::to_string(o.num_thresholds));
   const std::string name = or_unique(o.name, snake_case(class_name).c_str());
-  const Selection selection{o.num_thresholds == 1 ? std::vector<double>{0.5} : even_thresholds(o.num_thresholds), {}, o.class_id};
+  const Selection selection{
+      o.num_thresholds == 1 ? std::vector<double>{0.5} : even_thresholds(o.num_thresholds), {}, o.class_id};
   Config config = write_arguments(search_arguments, o);
   config.set(argument, bound);
   return Metric(class_name, name, std::move(config), Direction::max,
@@ -102,7 +109,8 @@ bool add_search(const char* class_name, const char* argument) {
                         search_arguments(field, options);
                         field.required(argument, value);
                       };
-                      read_arguments(losses::describe_config("metric", class_name, config), config, arguments, o, bound);
+                      read_arguments(losses::describe_config("metric", class_name, config), config, arguments, o,
+                                     bound);
                       return Made(bound, o);
                     },
                     .module = "keras.metrics"});

@@ -15,7 +15,9 @@ Value log_add(const Value& a, const Value& b, const Value& c) {
 }
 
 /// x [n, states] moved up by some states.
-Value shifted(const Value& x, std::int64_t by) { return pad(slice(x, {0, 0}, {slice_end, -by}), {0, by}, {0, 0}, impossible); }
+Value shifted(const Value& x, std::int64_t by) {
+  return pad(slice(x, {0, 0}, {slice_end, -by}), {0, by}, {0, 0}, impossible);
+}
 
 /// The elements of x [n, states] at one state for each example; `impossible` where that is negative.
 Value at_state(const Value& x, const Value& state) {
@@ -24,11 +26,13 @@ Value at_state(const Value& x, const Value& state) {
 }
 }  // namespace
 
-// The forward variables of Graves and others (2006), in logarithms, for all examples at once. States are the labels with a
-// blank before, between and after them; each time step is unrolled into the graph.
+// The forward variables of Graves and others (2006), in logarithms, for all examples at once. States are the labels
+// with a blank before, between and after them; each time step is unrolled into the graph.
 Value ctc(const std::string& who, const Value& y, const Value& p) {
-  if (y.shape().rank() != 2 || p.shape().rank() != 3 || y.shape()[0] != p.shape()[0] || y.shape()[1] < 1 || p.shape()[1] < 1)
-    fail_expected(who, "y_true of shape (batch_size, max_length) and y_pred of shape (batch_size, max_length, num_classes)",
+  if (y.shape().rank() != 2 || p.shape().rank() != 3 || y.shape()[0] != p.shape()[0] || y.shape()[1] < 1 ||
+      p.shape()[1] < 1)
+    fail_expected(who,
+                  "y_true of shape (batch_size, max_length) and y_pred of shape (batch_size, max_length, num_classes)",
                   to_keras_string(y.shape()) + " and " + to_keras_string(p.shape()));
   const std::int64_t n = y.shape()[0], length = y.shape()[1], times = p.shape()[1], classes = p.shape()[2];
   const std::int64_t states = 2 * length + 1;
@@ -40,7 +44,9 @@ Value ctc(const std::string& who, const Value& y, const Value& p) {
   // [n, times, states]; a label outside of the classes is an error when this runs.
   const Value chosen = gather(constant(eye(classes, -1, p.dtype())), symbols);
   const Value emitted = matmul(log_softmax(p), chosen, {.transpose_b = true});
-  const auto at_time = [&](std::int64_t t) { return squeeze(slice(emitted, {0, t, 0}, {slice_end, t + 1, slice_end}), {1}); };
+  const auto at_time = [&](std::int64_t t) {
+    return squeeze(slice(emitted, {0, t, 0}, {slice_end, t + 1, slice_end}), {1});
+  };
 
   // A blank between two labels may be left out unless they are the same.
   const Value before = pad(slice(symbols, {0, 0}, {slice_end, -2}), {0, 2}, {0, 0}, 0);

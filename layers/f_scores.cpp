@@ -24,7 +24,8 @@ constexpr auto f1_arguments = [](auto& field, auto& o) {
 
 class FBetaDefinition : public Definition {
  public:
-  FBetaDefinition(std::string name, FBetaOptions options) : who_("metric '" + name + "'"), options_(std::move(options)) {}
+  FBetaDefinition(std::string name, FBetaOptions options)
+      : who_("metric '" + name + "'"), options_(std::move(options)) {}
 
   Updates update(const Value& y_true, const Value& y_pred, const Value& weights) override {
     if (y_pred.shape().rank() != 2)
@@ -35,19 +36,22 @@ class FBetaDefinition : public Definition {
                                               : logical_and(p >= max(p, {-1}, {.keepdims = true}), abs(p) > 1e-9);
     const Value hit = cast(positive, DType::f32);
     Value w;
-    if (weights) w = weights.shape().rank() == 1 ? expand_dims(cast(weights, DType::f32), -1) : cast(weights, DType::f32);
+    if (weights)
+      w = weights.shape().rank() == 1 ? expand_dims(cast(weights, DType::f32), -1) : cast(weights, DType::f32);
     const auto total = [&](const Value& v) { return sum(w ? v * w : v, micro() ? Axes{} : Axes{0}); };
     if (variables().empty())
       for (const char* name : {"true_positives", "false_positives", "false_negatives", "intermediate_weights"})
         add_state(name, micro() ? Shape{} : Shape{p.shape()[1]});
     const Values counts{total(hit * y), total(hit * (1.0 - y)), total((1.0 - hit) * y), total(y)};
     Updates all;
-    for (std::size_t i = 0; i < counts.size(); ++i) all.push_back({variables()[i], pending(variables()[i]) + counts[i]});
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      all.push_back({variables()[i], pending(variables()[i]) + counts[i]});
     return all;
   }
 
   Value result() const override {
-    if (variables().empty()) throw Error(who_, "has no result before the first update, which says how many classes there are");
+    if (variables().empty())
+      throw Error(who_, "has no result before the first update, which says how many classes there are");
     const Value tp = variables()[0], fp = variables()[1], fn = variables()[2], support = variables()[3];
     constexpr double epsilon = 1e-7;  // Keras adds it to every divisor
     const Value precision = tp / (tp + fp + epsilon), recall = tp / (tp + fn + epsilon);
@@ -66,8 +70,10 @@ class FBetaDefinition : public Definition {
 
 Metric f_beta(const char* class_name, const char* stem, const FBetaOptions& o, Config config) {
   if (!o.average.empty() && o.average != "micro" && o.average != "macro" && o.average != "weighted")
-    throw Error(class_name, "Invalid `average` argument value. Expected one of: micro, macro, weighted, or none. Received: "
-                            "average=" + o.average);
+    throw Error(class_name,
+                "Invalid `average` argument value. Expected one of: micro, macro, weighted, or none. Received: "
+                "average=" +
+                    o.average);
   if (!(o.beta > 0)) fail_expected(class_name, "beta above 0", std::to_string(o.beta));
   const std::string name = or_default(o.name, stem);
   return Metric(class_name, name, std::move(config), Direction::max,

@@ -66,10 +66,12 @@ class OverlapDefinition : public Definition {
 
   Updates update(const Value& y_true, const Value& y_pred, const Value& weights) override {
     const IoUOptions& o = overlap_.o;
-    const Value scores = overlap_.threshold ? cast(cast(y_pred, DType::f32) >= *overlap_.threshold, DType::i64) : y_pred;
+    const Value scores =
+        overlap_.threshold ? cast(cast(y_pred, DType::f32) >= *overlap_.threshold, DType::i64) : y_pred;
     const Value y = classes_of(y_true, o.sparse_y_true), p = classes_of(scores, o.sparse_y_pred);
     if (y.shape() != p.shape())
-      fail_expected(who_, "as many labels as predictions", to_keras_string(y_true.shape()) + " and " + to_keras_string(y_pred.shape()));
+      fail_expected(who_, "as many labels as predictions",
+                    to_keras_string(y_true.shape()) + " and " + to_keras_string(y_pred.shape()));
     Value counts = logical_and(logical_and(y >= 0, y < overlap_.classes), logical_and(p >= 0, p < overlap_.classes));
     if (o.ignore_class) counts = logical_and(counts, not_equal(y, *o.ignore_class));
     const Value cell = where(counts, y * overlap_.classes + p, 0);
@@ -84,7 +86,8 @@ class OverlapDefinition : public Definition {
     const Value matrix = cast(Value(matrix_), DType::f64);
     const Value hit = sum(matrix * constant(eye(overlap_.classes, -1, DType::f64)), {1});
     const Value either = sum(matrix, {0}) + sum(matrix, {1}) - hit;
-    const Value targets = constant(Tensor::from<std::int64_t>({static_cast<std::int64_t>(overlap_.targets.size())}, overlap_.targets));
+    const Value targets =
+        constant(Tensor::from<std::int64_t>({static_cast<std::int64_t>(overlap_.targets.size())}, overlap_.targets));
     const Value common = gather(cast(hit, DType::f32), targets), all = gather(cast(either, DType::f32), targets);
     const Value occurs = cast(all > 1e-9, DType::f32);
     return sum(occurs * (common / (all + epsilon))) / (sum(occurs) + epsilon);
@@ -129,15 +132,20 @@ std::vector<std::int64_t> all_of(std::int64_t classes) {
 }
 
 IoUOptions with_one_hot_labels(const OneHotIoUOptions& o) {
-  return {.name = o.name, .ignore_class = o.ignore_class, .sparse_y_true = false, .sparse_y_pred = o.sparse_y_pred,
-          .axis = o.axis, .dtype = o.dtype};
+  return {.name = o.name,
+          .ignore_class = o.ignore_class,
+          .sparse_y_true = false,
+          .sparse_y_pred = o.sparse_y_pred,
+          .axis = o.axis,
+          .dtype = o.dtype};
 }
 }  // namespace
 
 IoU::IoU(std::int64_t classes, const std::vector<std::int64_t>& targets, const IoUOptions& o)
     : Metric(overlap_metric("IoU", {classes, targets, o}, write_arguments(iou_arguments, classes, targets, o))) {}
 MeanIoU::MeanIoU(std::int64_t classes, const IoUOptions& o)
-    : Metric(overlap_metric("MeanIoU", {classes, all_of(classes), o}, write_arguments(mean_iou_arguments, classes, o))) {}
+    : Metric(
+          overlap_metric("MeanIoU", {classes, all_of(classes), o}, write_arguments(mean_iou_arguments, classes, o))) {}
 OneHotIoU::OneHotIoU(std::int64_t classes, const std::vector<std::int64_t>& targets, const OneHotIoUOptions& o)
     : Metric(overlap_metric("OneHotIoU", {classes, targets, with_one_hot_labels(o)},
                             write_arguments(one_hot_arguments, classes, targets, o))) {}

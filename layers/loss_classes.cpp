@@ -69,8 +69,9 @@ Loss simple(const char* class_name, const char* name, const ReductionOptions& o,
 template <class Statement, class Options, class F>
 Loss of_labels(const char* class_name, const char* name, Statement arguments, const Options& o, F f) {
   const std::string chosen = or_default(o.name, name);
-  return Loss(class_name, chosen, write_arguments(arguments, o),
-              [f, where = who(chosen)](const Value& y, const Value& p) { return f(where, y, p); }, o.reduction);
+  return Loss(
+      class_name, chosen, write_arguments(arguments, o),
+      [f, where = who(chosen)](const Value& y, const Value& p) { return f(where, y, p); }, o.reduction);
 }
 
 Axes axes_of(const std::optional<AxisArgument>& axis) { return axis ? Axes(axis->axes) : Axes{}; }
@@ -81,15 +82,19 @@ MeanSquaredError::MeanSquaredError(const ReductionOptions& o)
 MeanAbsoluteError::MeanAbsoluteError(const ReductionOptions& o)
     : Loss(simple("MeanAbsoluteError", "mean_absolute_error", o, mean_absolute_error)) {}
 MeanAbsolutePercentageError::MeanAbsolutePercentageError(const ReductionOptions& o)
-    : Loss(simple("MeanAbsolutePercentageError", "mean_absolute_percentage_error", o, mean_absolute_percentage_error)) {}
+    : Loss(simple("MeanAbsolutePercentageError", "mean_absolute_percentage_error", o, mean_absolute_percentage_error)) {
+}
 MeanSquaredLogarithmicError::MeanSquaredLogarithmicError(const ReductionOptions& o)
-    : Loss(simple("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", o, mean_squared_logarithmic_error)) {}
+    : Loss(simple("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", o, mean_squared_logarithmic_error)) {
+}
 LogCosh::LogCosh(const ReductionOptions& o) : Loss(simple("LogCosh", "log_cosh", o, log_cosh)) {}
 Hinge::Hinge(const ReductionOptions& o) : Loss(simple("Hinge", "hinge", o, hinge)) {}
-SquaredHinge::SquaredHinge(const ReductionOptions& o) : Loss(simple("SquaredHinge", "squared_hinge", o, squared_hinge)) {}
+SquaredHinge::SquaredHinge(const ReductionOptions& o)
+    : Loss(simple("SquaredHinge", "squared_hinge", o, squared_hinge)) {}
 CategoricalHinge::CategoricalHinge(const ReductionOptions& o)
     : Loss(simple("CategoricalHinge", "categorical_hinge", o, categorical_hinge)) {}
-KLDivergence::KLDivergence(const ReductionOptions& o) : Loss(simple("KLDivergence", "kl_divergence", o, kl_divergence)) {}
+KLDivergence::KLDivergence(const ReductionOptions& o)
+    : Loss(simple("KLDivergence", "kl_divergence", o, kl_divergence)) {}
 Poisson::Poisson(const ReductionOptions& o) : Loss(simple("Poisson", "poisson", o, poisson)) {}
 
 Huber::Huber(const HuberOptions& o)
@@ -115,9 +120,10 @@ BinaryFocalCrossentropy::BinaryFocalCrossentropy(const BinaryFocalCrossentropyOp
 CategoricalFocalCrossentropy::CategoricalFocalCrossentropy(const CategoricalFocalCrossentropyOptions& o)
     : Loss(of_elements("CategoricalFocalCrossentropy", "categorical_focal_crossentropy", categorical_focal_arguments, o,
                        [o](const Value& y, const Value& p) { return categorical_focal_crossentropy(y, p, o); })) {}
-CategoricalGeneralizedCrossEntropy::CategoricalGeneralizedCrossEntropy(const CategoricalGeneralizedCrossEntropyOptions& o)
-    : Loss(of_labels("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy", generalized_arguments, o,
-                     [q = o.q](const std::string& where, const Value& y, const Value& p) {
+CategoricalGeneralizedCrossEntropy::CategoricalGeneralizedCrossEntropy(
+    const CategoricalGeneralizedCrossEntropyOptions& o)
+    : Loss(of_labels("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy",
+                     generalized_arguments, o, [q = o.q](const std::string& where, const Value& y, const Value& p) {
                        return PerSample{categorical_generalized_cross_entropy(where, y, p, q)};
                      })) {
   if (!(o.q > 0 && o.q < 1)) fail_expected(who(name()), "q in the interval (0, 1)", std::to_string(o.q));
@@ -131,8 +137,9 @@ Tversky::Tversky(const TverskyOptions& o)
                          return tversky(y, p, a, b, axes);
                        })) {}
 Circle::Circle(const CircleOptions& o)
-    : Loss(of_labels("Circle", "circle", circle_arguments, o,
-                     [o](const std::string& where, const Value& y, const Value& p) { return circle(where, y, p, o); })) {}
+    : Loss(of_labels(
+          "Circle", "circle", circle_arguments, o,
+          [o](const std::string& where, const Value& y, const Value& p) { return circle(where, y, p, o); })) {}
 CTC::CTC(const ReductionOptions& o)
     : Loss(of_labels("CTC", "ctc", no_arguments, o, [](const std::string& where, const Value& y, const Value& p) {
         return PerSample{ctc(where, y, p)};
@@ -153,14 +160,15 @@ bool add_simple(const char* class_name, std::vector<std::string> aliases = {}) {
     add_simple<LogCosh>("LogCosh", {"logcosh"}) && add_simple<Hinge>("Hinge") &&
     add_simple<SquaredHinge>("SquaredHinge") && add_simple<CategoricalHinge>("CategoricalHinge") &&
     add_simple<KLDivergence>("KLDivergence", {"kld", "KLD", "kullback_leibler_divergence"}) &&
-    add_simple<Poisson>("Poisson") && add_simple<CTC>("CTC") && register_built_in<Huber, HuberOptions>("Huber", huber_arguments) &&
+    add_simple<Poisson>("Poisson") && add_simple<CTC>("CTC") &&
+    register_built_in<Huber, HuberOptions>("Huber", huber_arguments) &&
     register_built_in<CosineSimilarity, CosineSimilarityOptions>("CosineSimilarity", cosine_arguments) &&
     register_built_in<BinaryCrossentropy, BinaryCrossentropyOptions>("BinaryCrossentropy", crossentropy_arguments,
                                                                      {"bce", "BCE"}) &&
     register_built_in<CategoricalCrossentropy, CategoricalCrossentropyOptions>("CategoricalCrossentropy",
                                                                                crossentropy_arguments) &&
-    register_built_in<SparseCategoricalCrossentropy, SparseCategoricalCrossentropyOptions>("SparseCategoricalCrossentropy",
-                                                                                           sparse_arguments) &&
+    register_built_in<SparseCategoricalCrossentropy, SparseCategoricalCrossentropyOptions>(
+        "SparseCategoricalCrossentropy", sparse_arguments) &&
     register_built_in<BinaryFocalCrossentropy, BinaryFocalCrossentropyOptions>("BinaryFocalCrossentropy",
                                                                                binary_focal_arguments) &&
     register_built_in<CategoricalFocalCrossentropy, CategoricalFocalCrossentropyOptions>("CategoricalFocalCrossentropy",

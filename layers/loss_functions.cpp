@@ -60,7 +60,9 @@ std::pair<Value, Value> same_rank(const Value& a, const Value& b, bool expand_ra
   return {a, b};
 }
 
-Value divide_no_nan(const Value& a, const Value& b) { return where(equal(b, 0.0), 0.0, a / where(equal(b, 0.0), 1.0, b)); }
+Value divide_no_nan(const Value& a, const Value& b) {
+  return where(equal(b, 0.0), 0.0, a / where(equal(b, 0.0), 1.0, b));
+}
 
 Value unit_length(const Value& x, std::int64_t axis) {
   return x * rsqrt(maximum(sum(square(x), {axis}, {.keepdims = true}), epsilon * epsilon));
@@ -196,7 +198,8 @@ Value class_labels(const std::string& who, Value y, const Shape& p) {
   if (p.rank() == 0) fail_expected(who, "y_pred with a last axis for the classes", to_keras_string(p));
   if (y.shape().rank() == p.rank() && y.shape().back() == 1) y = squeeze(y, {-1});
   const Shape expected = p.slice(0, p.rank() - 1);
-  if (y.shape() != expected) fail_expected(who, "labels of shape " + to_keras_string(expected), to_keras_string(y.shape()));
+  if (y.shape() != expected)
+    fail_expected(who, "labels of shape " + to_keras_string(expected), to_keras_string(y.shape()));
   return cast(y, DType::i32);
 }
 }  // namespace
@@ -212,7 +215,8 @@ Value dice(const Value& y, const Value& p, const Axes& axes) {
 }
 
 Value tversky(const Value& y, const Value& p, double alpha, double beta, const Axes& axes) {
-  const Value common = sum(y * p, axes), only_true = sum((1.0 - p) * y, axes), only_predicted = sum(p * (1.0 - y), axes);
+  const Value common = sum(y * p, axes), only_true = sum((1.0 - p) * y, axes),
+              only_predicted = sum(p * (1.0 - y), axes);
   return 1.0 - common / (common + only_true * alpha + only_predicted * beta + epsilon);
 }
 
@@ -228,7 +232,8 @@ PerSample circle(const std::string& who, const Value& y, const Value& p, const C
   const Value away = -o.gamma * relu(o.margin + distances) * (o.margin - distances);
   const Value near = o.gamma * relu(1.0 + o.margin - distances) * (1.0 - o.margin - distances);
   constexpr double none = -std::numeric_limits<double>::infinity();
-  const Value loss = softplus(logsumexp(where(positive, away, none), {1}) + logsumexp(where(negative, near, none), {1}));
+  const Value loss =
+      softplus(logsumexp(where(positive, away, none), {1}) + logsumexp(where(negative, near, none), {1}));
   return {loss, cast(loss > 0.0, loss.dtype())};
 }
 
@@ -243,8 +248,8 @@ Value pearson_correlation(const Value& y, const Value& p, std::int64_t axis) {
 // As Keras has it: both deviations in the covariance are from the mean of p.
 Value concordance_correlation(const Value& y, const Value& p, std::int64_t axis) {
   const Value y_mean = mean(y, {axis}, {.keepdims = true}), p_mean = mean(p, {axis}, {.keepdims = true});
-  const Value variances = mean(square(y - y_mean), {axis}, {.keepdims = true}) +
-                          mean(square(p - p_mean), {axis}, {.keepdims = true});
+  const Value variances =
+      mean(square(y - y_mean), {axis}, {.keepdims = true}) + mean(square(p - p_mean), {axis}, {.keepdims = true});
   const Value norm = variances + square(y_mean - p_mean);
   return mean(2.0 * ((y - p_mean) * (p - p_mean)) / (norm + epsilon), {axis});
 }

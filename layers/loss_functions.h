@@ -6,8 +6,8 @@
 
 #include "layers/losses.h"
 
-/// The formulas behind losses and metrics, one value per example. y and p have one element type and shape, except for the
-/// sparse ones. Internal.
+/// The formulas behind losses and metrics, one value per example. y and p have one element type and shape, except for
+/// the sparse ones. Internal.
 namespace strata::losses {
 
 /// Drops or adds a last axis of size 1 where the ranks differ by one, by Keras's rules.

@@ -12,8 +12,8 @@
 ///
 ///     const bool registered = register_built_in<Huber, HuberOptions>("Huber", huber_arguments, {"alias"});
 ///
-/// where `huber_arguments` states the options of the class (core/base/argument_fields.h), all but the name and what else
-/// every loss has.
+/// where `huber_arguments` states the options of the class (core/base/argument_fields.h), all but the name and what
+/// else every loss has.
 namespace strata::losses {
 
 /// The dtype of losses and metrics, which compute in f32 whatever the layers do: error for another.

@@ -15,9 +15,12 @@ constexpr const char* by_shape = "crossentropy";
 
 losses::PerSample crossentropy_by_shape(const Value& y, const Value& p) {
   switch (losses::target_kind(y.shape(), p.shape())) {
-    case losses::Target::binary: return {losses::BinaryCrossentropy().per_sample(y, p)};
-    case losses::Target::sparse: return {losses::SparseCategoricalCrossentropy().per_sample(y, p)};
-    case losses::Target::categorical: break;
+    case losses::Target::binary:
+      return {losses::BinaryCrossentropy().per_sample(y, p)};
+    case losses::Target::sparse:
+      return {losses::SparseCategoricalCrossentropy().per_sample(y, p)};
+    case losses::Target::categorical:
+      break;
   }
   return {losses::CategoricalCrossentropy().per_sample(y, p)};
 }
@@ -34,7 +37,7 @@ namespace losses {
 void add_loss_class(const ClassRegistry<Loss>::Entry& entry) { registry().add(entry); }
 
 void from_config(const ConfigValue& c, Float32&) {
-  if (c.is_null()) return;  // Keras's default
+  if (c.is_null()) return;                                     // Keras's default
   const ConfigObject policy = ConfigObject::read(c, "dtype");  // a name, or a policy that has one
   std::string name = policy.class_name;
   if (!policy.config.is_null()) strata::from_config(policy.arguments().at("name"), name);
@@ -82,8 +85,10 @@ void from_config(const ConfigValue& value, Loss& loss) {
 }
 
 void register_loss(const std::string& name, const Loss& loss) {
-  if (loss.name() != name) fail_expected("register_loss", "the loss's own name, '" + loss.name() + "'", "'" + name + "'");
-  registry().add({.class_name = name, .make = [loss](const Config&) { return loss; }, .registered_name = "Custom>" + name});
+  if (loss.name() != name)
+    fail_expected("register_loss", "the loss's own name, '" + loss.name() + "'", "'" + name + "'");
+  registry().add(
+      {.class_name = name, .make = [loss](const Config&) { return loss; }, .registered_name = "Custom>" + name});
 }
 
 void register_loss(const std::string& class_name, std::function<Loss(const Config&)> make) {

@@ -14,7 +14,8 @@ void check_reduction(const std::string& name, const std::string& reduction) {
     if (reduction == known) return;
   throw Error(who(name),
               "Invalid value for argument `reduction`. Expected one of \"sum_over_batch_size\", \"sum\", \"mean\", "
-              "\"mean_with_sample_weight\", \"none\". Received: reduction=" + reduction);
+              "\"mean_with_sample_weight\", \"none\". Received: reduction=" +
+                  reduction);
 }
 
 /// Both masks as numbers of one type; empty if there is none.
@@ -25,7 +26,8 @@ Value joined_masks(const Value& a, const Value& b, DType dtype) {
 }
 }  // namespace
 
-Loss::Loss(std::string class_name, std::string name, Config config, losses::Function function, const std::string& reduction)
+Loss::Loss(std::string class_name, std::string name, Config config, losses::Function function,
+           const std::string& reduction)
     : class_name_(std::move(class_name)),
       name_(std::move(name)),
       reduction_(reduction),
@@ -47,9 +49,11 @@ losses::PerSample Loss::evaluate(const Value& y_true, const Value& prediction) c
 Value Loss::operator()(const Value& y_true, const Value& y_pred, const Value& sample_weight) const {
   const losses::PerSample each = evaluate(y_true, y_pred);
   Value values = each.values, weights = sample_weight ? cast(sample_weight, values.dtype()) : Value();
-  if (Value mask = joined_masks(mask_of(y_pred), each.mask, values.dtype())) {  // what does not count makes the rest count for more
+  if (Value mask = joined_masks(mask_of(y_pred), each.mask,
+                                values.dtype())) {  // what does not count makes the rest count for more
     if (reduction_ == "sum_over_batch_size" || reduction_ == "mean")
-      mask = mask * losses::divide_no_nan(constant(static_cast<double>(mask.shape().elements()), mask.dtype()), sum(mask));
+      mask =
+          mask * losses::divide_no_nan(constant(static_cast<double>(mask.shape().elements()), mask.dtype()), sum(mask));
     if (weights) std::tie(mask, weights) = losses::same_rank(mask, weights);
     weights = weights ? weights * mask : mask;
   }

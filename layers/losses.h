@@ -26,8 +26,9 @@ using Function = std::function<PerSample(const Value& y_true, const Value& y_pre
 
 /// A loss: values for each example, and how they become one number. Also made from Keras's names in any spelling
 /// ("mse", "mean_squared_error", "MeanSquaredError", ...); an unknown name is an error: "Could not interpret loss
-/// identifier: foo". y_true may have any element type; y_pred is floating. Where ranks differ by a last axis of size 1, it
-/// is dropped or added, as Keras does. Other differences in shape are errors that name the loss and both shapes.
+/// identifier: foo". y_true may have any element type; y_pred is floating. Where ranks differ by a last axis of size
+/// 1, it is dropped or added, as Keras does. Other differences in shape are errors that name the loss and both
+/// shapes.
 ///
 /// Reductions: "sum_over_batch_size" (also "mean") divides the sum of the values, times their weights if given, by the
 /// number of values; "mean_with_sample_weight" by the sum of the weights; "sum" does not divide; "none" returns the
@@ -78,9 +79,10 @@ namespace losses {
 template <class F>
   requires std::is_invocable_r_v<Value, F, Value, Value>
 Loss make(const std::string& name, F per_sample, const std::string& reduction = "sum_over_batch_size") {
-  return Loss("<function>", name, {},
-              [f = std::move(per_sample)](const Value& y, const Value& p) { return PerSample{f(cast(y, p.dtype()), p)}; },
-              reduction);
+  return Loss(
+      "<function>", name, {},
+      [f = std::move(per_sample)](const Value& y, const Value& p) { return PerSample{f(cast(y, p.dtype()), p)}; },
+      reduction);
 }
 
 struct ReductionOptions {
@@ -194,8 +196,8 @@ struct SparseCategoricalCrossentropyOptions {
   std::int64_t axis = -1;
   std::string name = {};
 };
-/// Labels are numbers of classes: y_true has the shape of y_pred without the axis of the classes. A label outside of the
-/// classes is an error when the step runs.
+/// Labels are numbers of classes: y_true has the shape of y_pred without the axis of the classes. A label outside of
+/// the classes is an error when the step runs.
 class STRATA_API SparseCategoricalCrossentropy : public Loss {
  public:
   explicit SparseCategoricalCrossentropy(const SparseCategoricalCrossentropyOptions& = {});
@@ -246,7 +248,7 @@ class STRATA_API CategoricalGeneralizedCrossEntropy : public Loss {
 struct DiceOptions {
   std::string reduction = "sum_over_batch_size";
   std::string name = {};
-  std::optional<AxisArgument> axis = {};  ///< what is summed over; none: everything, which makes one value for the batch
+  std::optional<AxisArgument> axis = {};  ///< what is summed over; none: everything, one value for the batch
 };
 /// 1 - 2 sum(y p) / (sum(y) + sum(p) + 1e-7)
 class STRATA_API Dice : public Loss {
@@ -267,9 +269,9 @@ class STRATA_API Tversky : public Loss {
   explicit Tversky(const TverskyOptions& = {});
 };
 
-/// Connectionist temporal classification: y_pred are logits (batch, times, classes), y_true labels (batch, length), where
-/// 0 fills up and stands for the blank; minus the logarithm of the probability of the labels, infinite where there are more
-/// than the times can hold. The graph grows with the number of times. Graves and others, 2006.
+/// Connectionist temporal classification: y_pred are logits (batch, times, classes), y_true labels (batch, length),
+/// where 0 fills up and stands for the blank; minus the logarithm of the probability of the labels, infinite where
+/// there are more than the times can hold. The graph grows with the number of times. Graves and others, 2006.
 class STRATA_API CTC : public Loss {
  public:
   explicit CTC(const ReductionOptions& = {});

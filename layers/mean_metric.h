@@ -17,7 +17,8 @@ using Measure = std::function<losses::PerSample(const Value& y_true, const Value
 std::pair<Value, Value> by_sample(losses::PerSample values, Value weights, bool sum_up = false);
 
 /// total / count of what `measure` gives; without it, of y_true itself.
-Metric mean_metric(const char* class_name, const std::string& name, Direction direction, Measure measure, Config config = {});
+Metric mean_metric(const char* class_name, const std::string& name, Direction direction, Measure measure,
+                   Config config = {});
 /// The root of that.
 Metric root_mean_metric(const char* class_name, const std::string& name, Direction direction, Measure measure);
 

@@ -29,7 +29,8 @@ Metric loss_mean(const char* class_name, const char* name, const NameOptions& o,
 
 /// The mean of a measure that is made for the metric's name.
 template <class Options, class Statement, class F>
-Metric named_mean(const char* class_name, const char* name, Direction direction, const Options& o, Statement arguments, F f) {
+Metric named_mean(const char* class_name, const char* name, Direction direction, const Options& o, Statement arguments,
+                  F f) {
   const std::string chosen = or_default(o.name, name);
   return mean_metric(class_name, chosen, direction, f(chosen), write_arguments(arguments, o));
 }
@@ -72,9 +73,12 @@ Value squared_errors(const Value& y, const Value& p) { return square(y - p); }
 Measure accuracy_by_shape(const std::string& name) {
   return [name](const Value& y, const Value& p) {
     switch (losses::target_kind(y.shape(), p.shape())) {
-      case losses::Target::binary: return binary_accuracy(name, 0.5)(y, p);
-      case losses::Target::sparse: return sparse_categorical_accuracy(name)(y, p);
-      case losses::Target::categorical: break;
+      case losses::Target::binary:
+        return binary_accuracy(name, 0.5)(y, p);
+      case losses::Target::sparse:
+        return sparse_categorical_accuracy(name)(y, p);
+      case losses::Target::categorical:
+        break;
     }
     return categorical_accuracy(name)(y, p);
   };
@@ -88,8 +92,10 @@ BinaryAccuracy::BinaryAccuracy(const BinaryAccuracyOptions& o)
     : Metric(named_mean("BinaryAccuracy", "binary_accuracy", Direction::max, o, threshold_argument,
                         [&](const std::string& name) { return binary_accuracy(name, o.threshold); })) {
   if (!(o.threshold > 0 && o.threshold < 1))
-    throw Error("BinaryAccuracy", "Invalid value for argument `threshold`. Expected a value in interval (0, 1). Received: "
-                                  "threshold=" + std::to_string(o.threshold));
+    throw Error("BinaryAccuracy",
+                "Invalid value for argument `threshold`. Expected a value in interval (0, 1). Received: "
+                "threshold=" +
+                    std::to_string(o.threshold));
 }
 CategoricalAccuracy::CategoricalAccuracy(const NameOptions& o)
     : Metric(named_mean("CategoricalAccuracy", "categorical_accuracy", Direction::max, o, no_arguments,
@@ -105,7 +111,8 @@ TopKCategoricalAccuracy::TopKCategoricalAccuracy(const TopKOptions& o)
                           });
                         })) {}
 SparseTopKCategoricalAccuracy::SparseTopKCategoricalAccuracy(const TopKOptions& o)
-    : Metric(named_mean("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy", Direction::max, o, k_argument,
+    : Metric(named_mean("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy", Direction::max, o,
+                        k_argument,
                         [k = checked_k("SparseTopKCategoricalAccuracy", o.k)](const std::string& name) -> Measure {
                           return [k, name](const Value& y, const Value& p) {
                             return losses::PerSample{as_numbers(in_top_k(class_labels(name, y, p), p, k))};
@@ -137,9 +144,8 @@ RootMeanSquaredError::RootMeanSquaredError(const NameOptions& o)
 CosineSimilarity::CosineSimilarity(const CosineSimilarityOptions& o)
     : Metric(named_mean("CosineSimilarity", "cosine_similarity", Direction::max, o, axis_if_unusual,
                         [a = o.axis](const std::string& name) {
-                          return aligned(name, [a](const Value& y, const Value& p) {
-                            return losses::cosine_similarity(y, p, a);
-                          });
+                          return aligned(
+                              name, [a](const Value& y, const Value& p) { return losses::cosine_similarity(y, p, a); });
                         })) {}
 BinaryCrossentropy::BinaryCrossentropy(const SmoothedCrossentropyOptions& o)
     : Metric(named_mean("BinaryCrossentropy", "binary_crossentropy", Direction::min, o, binary_arguments,

@@ -60,7 +60,11 @@ void number_or_list(Field& field, const char* key, Numbers& values) {
 }
 
 inline std::string who(const std::string& name) { return "metric '" + name + "'"; }
-inline std::string or_default(const std::string& name, const std::string& fallback) { return name.empty() ? fallback : name; }
-inline std::string or_unique(const std::string& name, const char* stem) { return name.empty() ? unique_name(stem) : name; }
+inline std::string or_default(const std::string& name, const std::string& fallback) {
+  return name.empty() ? fallback : name;
+}
+inline std::string or_unique(const std::string& name, const char* stem) {
+  return name.empty() ? unique_name(stem) : name;
+}
 
 }  // namespace strata::metrics

@@ -22,8 +22,8 @@ Metric from_identifier(const std::string& identifier) {
   return found.class_name().front() == '<' ? found : found.renamed(identifier);
 }
 
-/// The class that Keras gives a metric which it knows as a function only: its config names the function, `fn`, and holds
-/// that one's arguments.
+/// The class that Keras gives a metric which it knows as a function only: its config names the function, `fn`, and
+/// holds that one's arguments.
 Metric from_wrapper(const Config& config) {
   const ConfigValue& fn = config.at("fn");
   const auto* name = std::get_if<std::string>(&fn.variant());
@@ -64,14 +64,16 @@ void from_config(const ConfigValue& value, Metric& metric) {
   else if (object.config.is_null())
     metric = Metric(object.class_name);
   else
-    metric = object.class_name == "MeanMetricWrapper" ? from_wrapper(object.arguments()) : registry().from_object(object);
+    metric =
+        object.class_name == "MeanMetricWrapper" ? from_wrapper(object.arguments()) : registry().from_object(object);
 }
 
 void register_metric(const std::string& name, const Metric& metric) {
   if (metric.name() != name)
     fail_expected("register_metric", "the metric's own name, '" + metric.name() + "'", "'" + name + "'");
-  registry().add(
-      {.class_name = name, .make = [metric](const Config&) { return metric.clone(); }, .registered_name = "Custom>" + name});
+  registry().add({.class_name = name,
+                  .make = [metric](const Config&) { return metric.clone(); },
+                  .registered_name = "Custom>" + name});
 }
 
 void register_metric(const std::string& class_name, std::function<Metric(const Config&)> make) {

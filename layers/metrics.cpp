@@ -27,7 +27,8 @@ class MeanDefinition : public Definition {
 
   Updates update(const Value& y_true, const Value& y_pred, const Value& sample_weight) override {
     if (measure_ == nullptr && y_pred) throw Error(who(name_), "expected values alone; received y_true and y_pred");
-    const auto [values, weights] = by_sample(measure_ ? measure_(y_true, y_pred) : losses::PerSample{y_true}, sample_weight);
+    const auto [values, weights] =
+        by_sample(measure_ ? measure_(y_true, y_pred) : losses::PerSample{y_true}, sample_weight);
     const Shape& shape = values.shape();
     const Value samples = weights ? sum(weights) : constant(shape.rank() == 0 ? 1.0 : static_cast<double>(shape[0]));
     return {{total_, pending(total_) + sum(values)}, {count_, pending(count_) + samples}};
@@ -81,7 +82,8 @@ std::pair<Value, Value> by_sample(losses::PerSample measured, Value weights, boo
   return {values, weights};
 }
 
-Metric mean_metric(const char* class_name, const std::string& name, Direction direction, Measure measure, Config config) {
+Metric mean_metric(const char* class_name, const std::string& name, Direction direction, Measure measure,
+                   Config config) {
   return Metric(class_name, name, std::move(config), direction,
                 [name, m = std::move(measure)] { return std::make_shared<MeanDefinition>(name, m); });
 }
@@ -100,13 +102,15 @@ Measure aligned(const std::string& name, PerSampleFunction f) {
 }
 
 Metric make_mean(const std::string& name, PerSampleFunction per_sample, Direction direction) {
-  return mean_metric("<function>", name, direction, [f = std::move(per_sample)](const Value& y_true, const Value& y_pred) {
-    const auto [y, p] = losses::same_rank(y_true, y_pred);
-    return losses::PerSample{f(cast(y, p.dtype()), p)};
-  });
+  return mean_metric("<function>", name, direction,
+                     [f = std::move(per_sample)](const Value& y_true, const Value& y_pred) {
+                       const auto [y, p] = losses::same_rank(y_true, y_pred);
+                       return losses::PerSample{f(cast(y, p.dtype()), p)};
+                     });
 }
 
-Mean::Mean(const NameOptions& o) : Metric(mean_metric("Mean", or_default(o.name, "mean"), Direction::unknown, nullptr)) {}
+Mean::Mean(const NameOptions& o)
+    : Metric(mean_metric("Mean", or_default(o.name, "mean"), Direction::unknown, nullptr)) {}
 Sum::Sum(const NameOptions& o)
     : Metric("Sum", or_default(o.name, "sum"), {}, Direction::unknown,
              [name = or_default(o.name, "sum")] { return std::make_shared<SumDefinition>(name); }) {}

@@ -66,11 +66,14 @@ class R2Definition : public Definition {
 Metric r2(const R2Options& o) {
   if (!o.class_aggregation.empty() && o.class_aggregation != "uniform_average" &&
       o.class_aggregation != "variance_weighted_average")
-    throw Error("R2Score", "Invalid value for argument `class_aggregation`. Expected \"uniform_average\", "
-                           "\"variance_weighted_average\" or none. Received: class_aggregation=" + o.class_aggregation);
+    throw Error("R2Score",
+                "Invalid value for argument `class_aggregation`. Expected \"uniform_average\", "
+                "\"variance_weighted_average\" or none. Received: class_aggregation=" +
+                    o.class_aggregation);
   if (o.num_regressors < 0)
-    throw Error("R2Score", "Invalid value for argument `num_regressors`. Expected a value >= 0. Received: num_regressors=" +
-                               std::to_string(o.num_regressors));
+    throw Error("R2Score",
+                "Invalid value for argument `num_regressors`. Expected a value >= 0. Received: num_regressors=" +
+                    std::to_string(o.num_regressors));
   const std::string name = or_default(o.name, "r2_score");
   return Metric("R2Score", name, write_arguments(r2_arguments, o), Direction::max,
                 [=] { return std::make_shared<R2Definition>(name, o); });
@@ -80,7 +83,8 @@ Metric correlation(const char* class_name, const char* name, const CorrelationOp
                    Value (*function)(const Value&, const Value&, std::int64_t)) {
   const std::string chosen = or_default(o.name, name);
   const auto along_axis = [function, axis = o.axis](const Value& y, const Value& p) { return function(y, p, axis); };
-  return mean_metric(class_name, chosen, Direction::max, aligned(chosen, along_axis), write_arguments(axis_argument, o));
+  return mean_metric(class_name, chosen, Direction::max, aligned(chosen, along_axis),
+                     write_arguments(axis_argument, o));
 }
 }  // namespace
 

@@ -11,9 +11,9 @@ struct R2Options {
   std::int64_t num_regressors = 0;  ///< of independent variables: above 0 the result is the adjusted score
   std::string name = {};
 };
-/// 1 - sum((y - p)^2) / sum((y - mean(y))^2) over all examples, for inputs (batch, outputs); 0 where that is infinite. The
-/// adjusted score is 1 - (1 - score)(n - 1) / (n - num_regressors - 1), n counting the elements of all batches; where
-/// that divisor is not positive it is the score.
+/// 1 - sum((y - p)^2) / sum((y - mean(y))^2) over all examples, for inputs (batch, outputs); 0 where that is
+/// infinite. The adjusted score is 1 - (1 - score)(n - 1) / (n - num_regressors - 1), n counting the elements of all
+/// batches; where that divisor is not positive it is the score.
 class STRATA_API R2Score : public Metric {
  public:
   explicit R2Score(const R2Options& = {});

@@ -20,7 +20,9 @@ constexpr auto adam_like_arguments = [](auto& field, auto& o) {
 
 /// The running mean of the gradient, and of its square.
 Value first_moment(const Step& s, double beta_1) { return s.slots[0] + (s.gradient - s.slots[0]) * (1 - beta_1); }
-Value second_moment(const Step& s, double beta_2) { return s.slots[1] + (square(s.gradient) - s.slots[1]) * (1 - beta_2); }
+Value second_moment(const Step& s, double beta_2) {
+  return s.slots[1] + (square(s.gradient) - s.slots[1]) * (1 - beta_2);
+}
 
 std::vector<Slot> two_moments(const Variable& v) { return {slot_like(v, "momentum"), slot_like(v, "velocity")}; }
 
@@ -124,8 +126,8 @@ struct ScheduleFreeRule : Rule {
     const Value v = second_moment(s, o.beta_2);
     const Value v_hat = v / cast(bias_correction(o.beta_2, s.number), dtype);
     const Value z = s.slots[0] - cast(rate, dtype) * s.gradient / (sqrt(v_hat) + o.epsilon);
-    // The paper has the z from before the step here. Keras with TensorFlow reads it when it has changed already, and its
-    // numbers are followed.
+    // The paper has the z from before the step here. Keras with TensorFlow reads it when it has changed already, and
+    // its numbers are followed.
     const Value x = (s.weight - (1 - o.beta_1) * z) / o.beta_1, share = cast(1.0 / s.number, dtype);
     const Value x_new = (1.0 - share) * x + share * z;
     return {(1 - o.beta_1) * z + o.beta_1 * x_new, z, v};
@@ -143,7 +145,8 @@ Lamb::Lamb(const AdamLikeOptions& o) : Optimizer(make_rule<LambRule>(o), common(
 ScheduleFreeAdamW::ScheduleFreeAdamW(const ScheduleFreeAdamWOptions& o)
     : Optimizer(make_rule<ScheduleFreeRule>(o), common(o)) {
   // The mean of z is found from w and z, by a division by beta_1.
-  if (!(o.beta_1 > 0 && o.beta_1 <= 1)) fail_expected("ScheduleFreeAdamW", "beta_1 in (0, 1]", std::to_string(o.beta_1));
+  if (!(o.beta_1 > 0 && o.beta_1 <= 1))
+    fail_expected("ScheduleFreeAdamW", "beta_1 in (0, 1]", std::to_string(o.beta_1));
   if (o.warmup_steps < 0)
     fail_expected("ScheduleFreeAdamW", "warmup_steps of at least 0", std::to_string(o.warmup_steps));
 }

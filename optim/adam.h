@@ -69,8 +69,8 @@ class STRATA_API Adamax : public Optimizer {
  public:
   explicit Adamax(const AdamLikeOptions& = {});
 };
-/// Adam's m and v; mu_t = beta_1 (1 - 0.96^t / 2), P the product of mu_1 to mu_t; w -= rate (mu_{t+1} m / (1 - P mu_{t+1})
-/// + (1 - mu_t) g / (1 - P)) / (sqrt(v / (1 - beta_2^t)) + epsilon). Dozat, 2015.
+/// Adam's m and v; mu_t = beta_1 (1 - 0.96^t / 2), P the product of mu_1 to mu_t; w -= rate (mu_{t+1} m / (1 - P
+/// mu_{t+1}) + (1 - mu_t) g / (1 - P)) / (sqrt(v / (1 - beta_2^t)) + epsilon). Dozat, 2015.
 class STRATA_API Nadam : public Optimizer {
  public:
   explicit Nadam(const AdamLikeOptions& = {});

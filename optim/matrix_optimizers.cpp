@@ -49,7 +49,8 @@ struct AdafactorRule : Rule {
       v = followed(s.slots[2], squares);
     }
     const Value u = s.gradient / sqrt(v);
-    const Value rate = cast(minimum(s.learning_rate, 1.0 / sqrt(s.number)), dtype) * maximum(rms(s.weight), o.epsilon_2);
+    const Value rate =
+        cast(minimum(s.learning_rate, 1.0 / sqrt(s.number)), dtype) * maximum(rms(s.weight), o.epsilon_2);
     return {s.weight - rate * (u / maximum(rms(u) / o.clip_threshold, 1.0)), rows, columns, v};
   }
   std::string class_name() const override { return "Adafactor"; }
@@ -79,9 +80,9 @@ struct MuonRule : Rule {
   bool uses_adam(const Variable& v) const {
     if (v.shape().rank() != 2) return true;
     std::string path = v.path();
-    const bool excluded = std::any_of(o.exclude_layers.begin(), o.exclude_layers.end(), [&](const std::string& pattern) {
-      return std::regex_search(path, std::regex(pattern));
-    });
+    const bool excluded =
+        std::any_of(o.exclude_layers.begin(), o.exclude_layers.end(),
+                    [&](const std::string& pattern) { return std::regex_search(path, std::regex(pattern)); });
     for (char& c : path)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return excluded || (o.exclude_embeddings && path.find("embedding") != std::string::npos);

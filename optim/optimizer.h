@@ -16,9 +16,9 @@ namespace optimizers {
 class Implementation;
 }
 
-/// An optimizer: a formula, its options, and the state that it has gathered. A handle: copies share the state. Also made
-/// from Keras's names in any mixture of cases ("adam", "Adam"); an unknown name is an error: "Could not interpret
-/// optimizer identifier: foo".
+/// An optimizer: a formula, its options, and the state that it has gathered. A handle: copies share the state. Also
+/// made from Keras's names in any mixture of cases ("adam", "Adam"); an unknown name is an error: "Could not
+/// interpret optimizer identifier: foo".
 ///
 /// One update, in Keras's order: gradients are divided by the loss scale, accumulated, clipped; weights decay, the
 /// formula is applied, moving averages follow, then the variables' constraints; then the counter goes up. Everything
@@ -35,8 +35,8 @@ class STRATA_API Optimizer {
   explicit operator bool() const { return implementation_ != nullptr; }
 
   /// Updates that make `loss`, a scalar, smaller, with the losses that layers behind it have added (regularizers).
-  /// Variables that the loss does not depend on are left alone, with a warning on stderr that lists them. Error if there
-  /// is no other.
+  /// Variables that the loss does not depend on are left alone, with a warning on stderr that lists them. Error if
+  /// there is no other.
   Updates minimize(const Value& loss, const Variables& variables) const;
   /// Updates from given gradients, one for each variable; default-made ones are left out as above. The gradients are
   /// those of scale_loss(loss).
@@ -65,8 +65,8 @@ class STRATA_API Optimizer {
   /// What fit does at its end: with use_ema the variables take the values of their moving averages.
   void finalize_variable_values(const Variables& variables) const;
 
-  /// Keras's order: `iteration`, `learning_rate` (not with a schedule), moving averages, gradient accumulators, then the
-  /// slots. Paths are Keras's: `adam/sequential_dense_kernel_momentum`.
+  /// Keras's order: `iteration`, `learning_rate` (not with a schedule), moving averages, gradient accumulators, then
+  /// the slots. Paths are Keras's: `adam/sequential_dense_kernel_momentum`.
   Variables variables() const;
   const std::string& name() const;
   std::string class_name() const;
@@ -78,9 +78,10 @@ class STRATA_API Optimizer {
   std::shared_ptr<optimizers::Implementation> implementation_;
 };
 
-/// As an object in Keras 3's spelling; from any of Keras's spellings, 2.x included, where `decay` other than 0 becomes an
-/// InverseTimeDecay, as which it acted there. Neither holds the state. Error for an unknown class, naming it and how to
-/// register it; for an argument that is unknown or does not fit; and to_config for a rule that is not registered.
+/// As an object in Keras 3's spelling; from any of Keras's spellings, 2.x included, where `decay` other than 0
+/// becomes an InverseTimeDecay, as which it acted there. Neither holds the state. Error for an unknown class, naming
+/// it and how to register it; for an argument that is unknown or does not fit; and to_config for a rule that is not
+/// registered.
 STRATA_API ConfigValue to_config(const Optimizer&);
 STRATA_API void from_config(const ConfigValue&, Optimizer&);
 /// Makes a rule of one's own known to files and identifiers, under the name that its class_name() returns. `make` gets

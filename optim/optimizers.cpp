@@ -179,8 +179,9 @@ Ftrl::Ftrl(const FtrlOptions& o) : Optimizer(make_rule<FtrlRule>(o), common(o)) 
 }
 Lion::Lion(const LionOptions& o) : Optimizer(make_rule<LionRule>(o), common(o)) {
   if (!(o.beta_1 > 0 && o.beta_1 <= 1))
-    throw Error("Lion", "`beta_1` must be in (0, 1]: otherwise the optimizer degenerates to SignSGD. Received: beta_1=" +
-                            std::to_string(o.beta_1));
+    throw Error("Lion",
+                "`beta_1` must be in (0, 1]: otherwise the optimizer degenerates to SignSGD. Received: beta_1=" +
+                    std::to_string(o.beta_1));
 }
 
 namespace {

@@ -98,10 +98,10 @@ struct AdafactorOptions {
   std::string name = {};
 };
 /// Adam's second moment kept as one number for each row and column: r and c are running means, with beta = 1 -
-/// t^beta_2_decay, of g^2 + epsilon_1 over the last and the last but one axis; v = r c / mean(r); for vectors v itself is
-/// the running mean. u = g / sqrt(v), divided by rms(u) / clip_threshold where that exceeds 1; w -= max(epsilon_2, rms(w))
-/// min(rate, 1 / sqrt(t)) u. Shazeer and Stern, 2018. Keras's argument `relative_step` is accepted in files; it changes
-/// nothing there either.
+/// t^beta_2_decay, of g^2 + epsilon_1 over the last and the last but one axis; v = r c / mean(r); for vectors v
+/// itself is the running mean. u = g / sqrt(v), divided by rms(u) / clip_threshold where that exceeds 1; w -=
+/// max(epsilon_2, rms(w)) min(rate, 1 / sqrt(t)) u. Shazeer and Stern, 2018. Keras's argument `relative_step` is
+/// accepted in files; it changes nothing there either.
 class STRATA_API Adafactor : public Optimizer {
  public:
   explicit Adafactor(const AdafactorOptions& = {});

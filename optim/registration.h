@@ -38,10 +38,17 @@ bool register_built_in(const char* class_name, Statement own_arguments) {
 /// The options that CommonOptions holds, out of those of one optimizer.
 template <class Options>
 CommonOptions common(const Options& o) {
-  return {o.learning_rate, o.weight_decay,  o.clipnorm,
-          o.clipvalue,     o.global_clipnorm, o.use_ema,
-          o.ema_momentum,  o.ema_overwrite_frequency, o.loss_scale_factor,
-          o.gradient_accumulation_steps, o.name};
+  return {o.learning_rate,
+          o.weight_decay,
+          o.clipnorm,
+          o.clipvalue,
+          o.global_clipnorm,
+          o.use_ema,
+          o.ema_momentum,
+          o.ema_overwrite_frequency,
+          o.loss_scale_factor,
+          o.gradient_accumulation_steps,
+          o.name};
 }
 
 /// A rule of a type that keeps its options as `o`.

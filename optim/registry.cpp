@@ -42,7 +42,8 @@ ConfigValue to_config(const Optimizer& o) {
   const std::string class_name = o.class_name();
   if (!registry().find(class_name))
     throw Error("optimizer '" + o.name() + "'", "cannot be saved, since its rule '" + class_name +
-                                                    "' is not registered: register_optimizer(\"" + class_name + "\", ...)");
+                                                    "' is not registered: register_optimizer(\"" + class_name +
+                                                    "\", ...)");
   return registry().to_config(class_name, o.config());
 }
 

@@ -13,10 +13,11 @@ namespace strata::optimizers {
 
 /// What every optimizer takes beside its own arguments; each one's options end with these. At most one of the clips:
 ///   clipnorm: each gradient is scaled down to at most this norm; clipvalue: each element is brought into
-///   [-clipvalue, clipvalue]; global_clipnorm: all gradients are scaled together, to at most this norm (a norm that is
-///   not finite makes them NaN).
-/// With use_ema the optimizer keeps a moving average of each weight, average = ema_momentum average + (1 - ema_momentum)
-/// weight, which takes the weight's place every ema_overwrite_frequency updates, and in finalize_variable_values().
+///   [-clipvalue, clipvalue]; global_clipnorm: all gradients are scaled together, to at most this norm (a norm that
+///   is not finite makes them NaN).
+/// With use_ema the optimizer keeps a moving average of each weight, average = ema_momentum average +
+/// (1 - ema_momentum) weight, which takes the weight's place every ema_overwrite_frequency updates, and in
+/// finalize_variable_values().
 struct CommonOptions {
   LearningRate learning_rate;
   std::optional<double> weight_decay = {};  ///< w -= w * weight_decay * learning rate, before the update
@@ -50,11 +51,12 @@ struct Step {
 class STRATA_API Rule {
  public:
   virtual ~Rule();
-  /// The state for one variable, in Keras's order: the slots of a group are made variable by variable, then those of the
-  /// next group. Every variable has the same number of groups.
+  /// The state for one variable, in Keras's order: the slots of a group are made variable by variable, then those of
+  /// the next group. Every variable has the same number of groups.
   virtual std::vector<std::vector<Slot>> slots(const Variable& variable) const = 0;
-  /// The new weight, then the new value of each slot; an empty value for a slot that stays as it is. Error when new values
-  /// read each other's old ones in a circle, unless that goes through the weight, and weight_from_slots breaks it.
+  /// The new weight, then the new value of each slot; an empty value for a slot that stays as it is. Error when new
+  /// values read each other's old ones in a circle, unless that goes through the weight, and weight_from_slots breaks
+  /// it.
   virtual Values update(const Step&) const = 0;
   /// For formulas whose slots need the old weight, and whose new weight follows from the new slots: the weight that
   /// update() left empty. The step holds the new slots.

@@ -32,8 +32,8 @@ void check(const std::string& where, const CommonOptions& o) {
     throw Error(where, "`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps=" +
                            std::to_string(*o.gradient_accumulation_steps));
   if (o.use_ema && !(o.ema_momentum >= 0 && o.ema_momentum <= 1))
-    throw Error(where, "`ema_momentum` must be in the range [0, 1]. Received: ema_momentum=" +
-                           std::to_string(o.ema_momentum));
+    throw Error(where,
+                "`ema_momentum` must be in the range [0, 1]. Received: ema_momentum=" + std::to_string(o.ema_momentum));
   if (o.use_ema && o.ema_overwrite_frequency && *o.ema_overwrite_frequency < 1)
     throw Error(where, "`ema_overwrite_frequency` must be an integer >= 1 or None. Received: ema_overwrite_frequency=" +
                            std::to_string(*o.ema_overwrite_frequency));
@@ -50,14 +50,15 @@ bool reads_pending(const Value& value, const Variable& variable, std::uint64_t s
     const Node* node = stack.back();
     stack.pop_back();
     if (node->order() < since || !seen.insert(node).second) continue;
-    if (const auto* read = node->op().as<ReadVariable>(); read && read->pending && read->variable == variable) return true;
+    if (const auto* read = node->op().as<ReadVariable>(); read && read->pending && read->variable == variable)
+      return true;
     for (const Value& in : node->inputs()) stack.push_back(in.node().get());
   }
   return false;
 }
 
-/// Updates are resolved in the order of their list. This one lets all of them start from the same state: what another one
-/// reads is updated after it.
+/// Updates are resolved in the order of their list. This one lets all of them start from the same state: what another
+/// one reads is updated after it.
 Updates readers_first(Updates updates, std::uint64_t since, const std::string& where) {
   Updates ordered;
   while (!updates.empty()) {
@@ -67,7 +68,8 @@ Updates readers_first(Updates updates, std::uint64_t since, const std::string& w
       });
     });
     if (unread == updates.end())
-      throw Error(where, "has a formula whose new slots read each other in a circle: '" + updates[0].variable.path() + "'");
+      throw Error(where,
+                  "has a formula whose new slots read each other in a circle: '" + updates[0].variable.path() + "'");
     ordered.push_back(*unread);
     updates.erase(unread);
   }
@@ -126,9 +128,9 @@ const RuleOptimizer::State& RuleOptimizer::state_of(const Variable& v) const {
 std::optional<double> RuleOptimizer::decay_of(const Variable& v) const {
   const std::optional<double> decay = rule_->weight_decay(v, options_.weight_decay);
   if (!decay || std::find(not_decaying_.begin(), not_decaying_.end(), v) != not_decaying_.end()) return {};
-  const bool excluded = std::any_of(names_not_decaying_.begin(), names_not_decaying_.end(), [&](const std::string& pattern) {
-    return std::regex_search(v.name(), std::regex(pattern));
-  });
+  const bool excluded =
+      std::any_of(names_not_decaying_.begin(), names_not_decaying_.end(),
+                  [&](const std::string& pattern) { return std::regex_search(v.name(), std::regex(pattern)); });
   return excluded ? std::nullopt : decay;
 }
 
@@ -200,8 +202,8 @@ Updates RuleOptimizer::follow_averages(const Call& call) const {
     const Value m = cast(momentum, v.dtype());
     updates.push_back({average, m * pending(average) + (1.0 - m) * pending(v)});
     if (options_.ema_overwrite_frequency)
-      updates.push_back({v, where(equal(mod(call.calls + 1, *options_.ema_overwrite_frequency), 0), pending(average),
-                                  pending(v))});
+      updates.push_back(
+          {v, where(equal(mod(call.calls + 1, *options_.ema_overwrite_frequency), 0), pending(average), pending(v))});
   }
   return updates;
 }
@@ -246,8 +248,7 @@ Updates RuleOptimizer::apply(const Values& gradients, const Variables& all_varia
 }
 
 void RuleOptimizer::exclude_from_weight_decay(const Variables& variables, const std::vector<std::string>& names) {
-  if (built_)
-    throw Error(describe(), "`exclude_from_weight_decay()` has to be called before the optimizer is built.");
+  if (built_) throw Error(describe(), "`exclude_from_weight_decay()` has to be called before the optimizer is built.");
   not_decaying_.insert(not_decaying_.end(), variables.begin(), variables.end());
   names_not_decaying_.insert(names_not_decaying_.end(), names.begin(), names.end());
 }
@@ -259,8 +260,9 @@ double RuleOptimizer::learning_rate() const {
 
 void RuleOptimizer::set_learning_rate(double rate) {
   if (has_schedule())
-    throw Error(describe(), "was made with a schedule as its learning rate, which cannot be set: give a number to "
-                            "the constructor instead");
+    throw Error(describe(),
+                "was made with a schedule as its learning rate, which cannot be set: give a number to "
+                "the constructor instead");
   learning_rate_.assign(Tensor::scalar(static_cast<float>(rate)));
 }
 

@@ -50,7 +50,7 @@ class RuleOptimizer final : public Implementation {
   CommonOptions options_;
   Variable learning_rate_;  // empty with a schedule
   bool built_ = false;
-  Variables trained_;                // in the order of build
+  Variables trained_;  // in the order of build
   Variables state_in_order_, shared_;
   std::unordered_map<const void*, State> states_;
   Variables not_decaying_;

@@ -67,8 +67,7 @@ SchedulePtr make_schedule(A... arguments) {
 ClassRegistry<SchedulePtr>& registry() {
   const auto entry = [](const char* name, auto factory, auto arguments) {
     return ClassRegistry<SchedulePtr>::Entry{
-        .class_name = name,
-        .make = from_arguments<SchedulePtr>(std::string("schedule ") + name, factory, arguments)};
+        .class_name = name, .make = from_arguments<SchedulePtr>(std::string("schedule ") + name, factory, arguments)};
   };
   using Numbers = std::vector<double>;
   static ClassRegistry<SchedulePtr> all(
@@ -76,7 +75,8 @@ ClassRegistry<SchedulePtr>& registry() {
       {entry("ExponentialDecay", make_schedule<ExponentialDecay, double, double, double, ExponentialDecayOptions>,
              decay_arguments),
        entry("PiecewiseConstantDecay",
-             make_schedule<PiecewiseConstantDecay, Numbers, Numbers, PiecewiseConstantDecayOptions>, piecewise_arguments),
+             make_schedule<PiecewiseConstantDecay, Numbers, Numbers, PiecewiseConstantDecayOptions>,
+             piecewise_arguments),
        entry("PolynomialDecay", make_schedule<PolynomialDecay, double, double, PolynomialDecayOptions>,
              polynomial_arguments),
        entry("InverseTimeDecay", make_schedule<InverseTimeDecay, double, double, double, InverseTimeDecayOptions>,
@@ -122,7 +122,9 @@ Value PiecewiseConstantDecay::operator()(const Value& step) const {
   return rate;
 }
 
-Config PiecewiseConstantDecay::config() const { return write_arguments(piecewise_arguments, boundaries_, values_, options_); }
+Config PiecewiseConstantDecay::config() const {
+  return write_arguments(piecewise_arguments, boundaries_, values_, options_);
+}
 
 PolynomialDecay::PolynomialDecay(double initial_learning_rate, double decay_steps, PolynomialDecayOptions o)
     : initial_(initial_learning_rate), steps_(decay_steps), options_(std::move(o)) {
@@ -202,8 +204,9 @@ Config CosineDecayRestarts::config() const { return write_arguments(restarts_arg
 ConfigValue to_config(const Schedule& s) {
   const std::string class_name = s.class_name();
   if (!registry().find(class_name))
-    throw Error("schedule", "the class '" + class_name + "' cannot be saved, since it is not registered: register_schedule(\"" +
-                                class_name + "\", ...)");
+    throw Error("schedule", "the class '" + class_name +
+                                "' cannot be saved, since it is not registered: register_schedule(\"" + class_name +
+                                "\", ...)");
   return registry().to_config(class_name, s.config());
 }
 

@@ -16,8 +16,8 @@ namespace strata::optimizers {
 
 namespace schedules {
 
-/// A learning rate that depends on the number of updates done. Derive to write one of your own: the formula is graph, so
-/// that it is evaluated on the device, step by step.
+/// A learning rate that depends on the number of updates done. Derive to write one of your own: the formula is graph,
+/// so that it is evaluated on the device, step by step.
 class STRATA_API Schedule {
  public:
   virtual ~Schedule();
@@ -53,7 +53,8 @@ struct PiecewiseConstantDecayOptions {
 /// values[i] for boundaries[i - 1] < step <= boundaries[i]. Error unless there is one value more than boundaries.
 class STRATA_API PiecewiseConstantDecay : public Schedule {
  public:
-  PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values, PiecewiseConstantDecayOptions = {});
+  PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values,
+                         PiecewiseConstantDecayOptions = {});
   Value operator()(const Value& step) const override;
   std::string class_name() const override { return "PiecewiseConstantDecay"; }
   Config config() const override;
@@ -73,7 +74,8 @@ struct PolynomialDecayOptions {
 class STRATA_API PolynomialDecay : public Schedule {
  public:
   PolynomialDecay(double initial_learning_rate, double decay_steps, PolynomialDecayOptions = {});
-  PolynomialDecay(double initial_learning_rate, double decay_steps, double end_learning_rate, PolynomialDecayOptions = {});
+  PolynomialDecay(double initial_learning_rate, double decay_steps, double end_learning_rate,
+                  PolynomialDecayOptions = {});
   Value operator()(const Value& step) const override;
   std::string class_name() const override { return "PolynomialDecay"; }
   Config config() const override;
@@ -143,8 +145,8 @@ using SchedulePtr = std::shared_ptr<const Schedule>;
 /// register it; for an argument that is unknown or does not fit; and to_config for a class that is not registered.
 STRATA_API ConfigValue to_config(const Schedule&);
 STRATA_API void from_config(const ConfigValue&, SchedulePtr&);
-/// Makes a class of one's own known to files, under the name that its class_name() returns. `make` gets what its config()
-/// held. Error when a built-in class has the name.
+/// Makes a class of one's own known to files, under the name that its class_name() returns. `make` gets what its
+/// config() held. Error when a built-in class has the name.
 STRATA_API void register_schedule(const std::string& class_name, std::function<SchedulePtr(const Config&)> make);
 /// Class names, sorted.
 STRATA_API std::vector<std::string> schedule_names();

@@ -34,7 +34,8 @@ class Wrapper : public Implementation {
 void refuse_loss_scale(const std::string& where, const Optimizer& inner) {
   const Config config = inner.config();
   if (config.contains("loss_scale_factor") && !config.at("loss_scale_factor").is_null())
-    throw Error(where, "scales the loss itself: the optimizer '" + inner.name() + "' within it takes no loss_scale_factor");
+    throw Error(where,
+                "scales the loss itself: the optimizer '" + inner.name() + "' within it takes no loss_scale_factor");
 }
 
 constexpr auto loss_scale_arguments = [](auto& field, auto& name, auto& inner, auto& o) {
@@ -124,7 +125,9 @@ class MultiImplementation final : public Wrapper {
     add(map_.default_optimizer);
   }
 
-  Value scale_loss(const Value& loss) const override { return o_.loss_scale_factor ? loss * *o_.loss_scale_factor : loss; }
+  Value scale_loss(const Value& loss) const override {
+    return o_.loss_scale_factor ? loss * *o_.loss_scale_factor : loss;
+  }
 
   Updates apply(const Values& gradients, const Variables& variables) override {
     std::vector<Values> parts(inner_.size());
@@ -180,12 +183,14 @@ class MultiImplementation final : public Wrapper {
 
  private:
   void add(const Optimizer& optimizer) {
-    if (!optimizer) throw Error(describe(), "expected an optimizer for each pattern and a default one; received an empty one");
+    if (!optimizer)
+      throw Error(describe(), "expected an optimizer for each pattern and a default one; received an empty one");
     for (const char* wrapper : {"LossScaleOptimizer", "MultiOptimizer"})
       if (optimizer.class_name() == wrapper)
         throw Error(describe(), std::string(wrapper) + " cannot be used inside a MultiOptimizer.");
     refuse_loss_scale(describe(), optimizer);
-    const auto known = std::find_if(inner_.begin(), inner_.end(), [&](const Optimizer& o) { return same(o, optimizer); });
+    const auto known =
+        std::find_if(inner_.begin(), inner_.end(), [&](const Optimizer& o) { return same(o, optimizer); });
     if (known == inner_.end()) inner_.push_back(optimizer);
   }
   static bool same(const Optimizer& a, const Optimizer& b) { return a.iterations() == b.iterations(); }
@@ -224,7 +229,9 @@ class MultiImplementation final : public Wrapper {
 ConfigValue to_config(const OptimizerMap& map) {
   Config others;
   for (const auto& [pattern, optimizer] : map.optimizer_map) others.set(pattern, to_config(optimizer));
-  return ConfigObject{"keras.optimizers", "OptimizerMap", {},
+  return ConfigObject{"keras.optimizers",
+                      "OptimizerMap",
+                      {},
                       write_arguments(map_arguments, map.default_optimizer, ConfigValue(others))}
       .write();
 }
@@ -251,7 +258,8 @@ bool register_wrappers() {
                        .make = [](const Config& config) -> Optimizer {
                          Optimizer inner;
                          LossScaleOptions o;
-                         const auto arguments = [](ArgumentReader& field, Optimizer& optimizer, LossScaleOptions& options) {
+                         const auto arguments = [](ArgumentReader& field, Optimizer& optimizer,
+                                                   LossScaleOptions& options) {
                            loss_scale_arguments(field, options.name, optimizer, options);
                            field.accepted("dynamic", true);
                          };

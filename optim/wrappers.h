@@ -14,17 +14,17 @@ struct LossScaleOptions {
   std::int64_t dynamic_growth_steps = 2000;
   std::string name = {};
 };
-/// The loss is multiplied by a scale, and the gradients are divided by it, so that those of 16-bit types do not vanish.
-/// Where a gradient is not finite, nothing is updated and the scale is halved; after dynamic_growth_steps updates without
-/// such a thing it doubles. Learning rate and updates are the inner optimizer's. Error when that has a loss_scale_factor
-/// of its own.
+/// The loss is multiplied by a scale, and the gradients are divided by it, so that those of 16-bit types do not
+/// vanish. Where a gradient is not finite, nothing is updated and the scale is halved; after dynamic_growth_steps
+/// updates without such a thing it doubles. Learning rate and updates are the inner optimizer's. Error when that has
+/// a loss_scale_factor of its own.
 class STRATA_API LossScaleOptimizer : public Optimizer {
  public:
   explicit LossScaleOptimizer(const Optimizer& inner, const LossScaleOptions& = {});
 };
 
-/// Which optimizer updates a variable: that of the one regular expression that matches the whole of the variable's path,
-/// or the default. Error when several match.
+/// Which optimizer updates a variable: that of the one regular expression that matches the whole of the variable's
+/// path, or the default. Error when several match.
 struct OptimizerMap {
   Optimizer default_optimizer;
   std::vector<std::pair<std::string, Optimizer>> optimizer_map = {};

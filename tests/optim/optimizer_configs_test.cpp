@@ -33,14 +33,16 @@ TEST(OptimizerConfigs, EveryOptimizerComesBackAndTrainsTheSame) {
   }
 }
 
-// As Keras 3.15.1 writes it, but for the two arguments that are left out while they are not set: Keras 2.15 refuses them.
+// As Keras 3.15.1 writes it, but for the two arguments that are left out while they are not set: Keras 2.15 refuses
+// them.
 TEST(OptimizerConfigs, AreKeras) {
   reset_names();
-  EXPECT_EQ(to_json(to_config(Adam({.learning_rate = 0.01}))),
-            R"({"module": "keras.optimizers", "class_name": "Adam", "config": {"name": "adam", )"
-            R"("learning_rate": 0.009999999776482582, "weight_decay": null, "clipnorm": null, "global_clipnorm": null, )"
-            R"("clipvalue": null, "use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": null, )"
-            R"("beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false}, "registered_name": null})");
+  EXPECT_EQ(
+      to_json(to_config(Adam({.learning_rate = 0.01}))),
+      R"({"module": "keras.optimizers", "class_name": "Adam", "config": {"name": "adam", )"
+      R"("learning_rate": 0.009999999776482582, "weight_decay": null, "clipnorm": null, "global_clipnorm": null, )"
+      R"("clipvalue": null, "use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": null, )"
+      R"("beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false}, "registered_name": null})");
   const ConfigValue accumulating = to_config(SGD({.loss_scale_factor = 2.0, .gradient_accumulation_steps = 3}));
   EXPECT_EQ(accumulating.as_config().at("config").as_config().at("gradient_accumulation_steps").as_int(), 3);
   EXPECT_EQ(accumulating.as_config().at("config").as_config().at("loss_scale_factor").as_double(), 2.0);
@@ -48,7 +50,8 @@ TEST(OptimizerConfigs, AreKeras) {
 
 TEST(OptimizerConfigs, WrappersHoldTheirOptimizers) {
   reset_names();
-  const Optimizer scaled = LossScaleOptimizer(SGD({.learning_rate = 0.5}), {.initial_scale = 512, .dynamic_growth_steps = 2});
+  const Optimizer scaled =
+      LossScaleOptimizer(SGD({.learning_rate = 0.5}), {.initial_scale = 512, .dynamic_growth_steps = 2});
   Optimizer again;
   from_config(to_config(scaled), again);
   EXPECT_EQ(again.config(), scaled.config());
@@ -56,7 +59,14 @@ TEST(OptimizerConfigs, WrappersHoldTheirOptimizers) {
   const Optimizer several = MultiOptimizer({.default_optimizer = "adam", .optimizer_map = {{"dense/.*", "sgd"}}});
   const Config map = several.config().at("optimizer_map").as_config();
   EXPECT_EQ(map.at("class_name").as_string(), "OptimizerMap");
-  EXPECT_EQ(map.at("config").as_config().at("optimizer_map").as_config().at("dense/.*").as_config().at("class_name").as_string(),
+  EXPECT_EQ(map.at("config")
+                .as_config()
+                .at("optimizer_map")
+                .as_config()
+                .at("dense/.*")
+                .as_config()
+                .at("class_name")
+                .as_string(),
             "SGD");
   from_config(to_config(several), again);
   EXPECT_EQ(again.config(), several.config());
@@ -72,7 +82,8 @@ TEST(OptimizerConfigs, OfKeras2) {
   EXPECT_EQ(adam.class_name(), "Adam");
   EXPECT_EQ(adam.name(), "Adam");
   EXPECT_EQ(adam.learning_rate(), static_cast<double>(0.01f));
-  const Optimizer old = read(R"({"class_name": "SGD", "config": {"lr": 0.5, "momentum": 0.25, "decay": 0.0, "nesterov": true}})");
+  const Optimizer old =
+      read(R"({"class_name": "SGD", "config": {"lr": 0.5, "momentum": 0.25, "decay": 0.0, "nesterov": true}})");
   EXPECT_EQ(old.learning_rate(), 0.5);
   EXPECT_EQ(old.config().at("momentum").as_double(), 0.25);
   EXPECT_FALSE(old.has_schedule());
@@ -85,11 +96,11 @@ TEST(OptimizerConfigs, OfKeras2) {
 }
 
 TEST(OptimizerConfigs, RatesMayBeSchedules) {
-  const Optimizer sgd = read(
-      R"({"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": )"
-      R"({"module": "keras.optimizers.schedules", "class_name": "PiecewiseConstantDecay", )"
-      R"("config": {"boundaries": [1, 4], "values": [0.5, 0.25, 0.125], "name": "PiecewiseConstant"}, )"
-      R"("registered_name": null}}, "registered_name": null})");
+  const Optimizer sgd =
+      read(R"({"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": )"
+           R"({"module": "keras.optimizers.schedules", "class_name": "PiecewiseConstantDecay", )"
+           R"("config": {"boundaries": [1, 4], "values": [0.5, 0.25, 0.125], "name": "PiecewiseConstant"}, )"
+           R"("registered_name": null}}, "registered_name": null})");
   EXPECT_TRUE(sgd.has_schedule());
   EXPECT_EQ(sgd.learning_rate(), 0.5);
 }
@@ -133,8 +144,9 @@ TEST(OptimizerConfigs, Errors) {
 }
 
 TEST(OptimizerConfigs, Names) {
-  for (const char* name : {"SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Nadam", "Ftrl", "Lion",
-                           "Lamb", "Muon", "ScheduleFreeAdamW", "LossScaleOptimizer", "MultiOptimizer"}) {
+  for (const char* name :
+       {"SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Nadam", "Ftrl", "Lion",
+        "Lamb", "Muon", "ScheduleFreeAdamW", "LossScaleOptimizer", "MultiOptimizer"}) {
     const std::vector<std::string> all = optimizer_names();
     EXPECT_EQ(std::count(all.begin(), all.end(), name), 1) << name;
   }

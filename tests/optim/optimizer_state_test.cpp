@@ -42,7 +42,8 @@ TEST(OptimizerState, AveragesFollowTheWeights) {
 
 TEST(OptimizerState, AveragesTakeTheWeightsPlace) {
   const Problem problem;
-  const Adam adam({.learning_rate = 0.1, .use_ema = true, .ema_momentum = 0.8, .ema_overwrite_frequency = 2, .name = "adam"});
+  const Adam adam(
+      {.learning_rate = 0.1, .use_ema = true, .ema_momentum = 0.8, .ema_overwrite_frequency = 2, .name = "adam"});
   train(problem, adam);
   expect_near(state(adam, "adam/a_average"), {0.41543731, -0.89409292, 1.8726616, 0.33175981});
   expect_near(state(adam, "adam/b_average"), {0.91436893, -0.38227260});
@@ -68,7 +69,10 @@ TEST(OptimizerState, AverageOfAVariableWithoutGradient) {
 
 TEST(OptimizerState, GradientsAccumulateBetweenUpdates) {
   const Problem problem;
-  const Adam adam({.learning_rate = 0.1, .weight_decay = 0.1, .global_clipnorm = 0.5, .gradient_accumulation_steps = 2,
+  const Adam adam({.learning_rate = 0.1,
+                   .weight_decay = 0.1,
+                   .global_clipnorm = 0.5,
+                   .gradient_accumulation_steps = 2,
                    .name = "adam"});
   const Function step = problem.step_of(adam);
   const Floats before = problem.weights();
@@ -144,8 +148,8 @@ TEST(LossScale, TheRateIsTheInnerOnes) {
 TEST(MultiOptimizers, EachVariableHasItsOwn) {
   reset_names();
   const Problem problem;
-  const MultiOptimizer optimizer({.default_optimizer = SGD({.learning_rate = 0.1}),
-                                  .optimizer_map = {{"b.*", Adam({.learning_rate = 0.1})}}});
+  const MultiOptimizer optimizer(
+      {.default_optimizer = SGD({.learning_rate = 0.1}), .optimizer_map = {{"b.*", Adam({.learning_rate = 0.1})}}});
   train(problem, optimizer);
   expect_near(problem.weights(), {0.51499999, -1.01, 1.84, 0.2, 0.97183901, -0.31135890});
   std::string paths;
@@ -158,7 +162,8 @@ TEST(MultiOptimizers, EachVariableHasItsOwn) {
 
 TEST(MultiOptimizers, ScaleTheLossForAll) {
   const Problem problem, plain;
-  train(problem, MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"a", "adam"}}}, {.loss_scale_factor = 64.0}));
+  train(problem,
+        MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"a", "adam"}}}, {.loss_scale_factor = 64.0}));
   train(plain, MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"a", "adam"}}}));
   const Floats expected = plain.weights();
   expect_near(problem.weights(), {expected.begin(), expected.end()});
@@ -167,15 +172,19 @@ TEST(MultiOptimizers, ScaleTheLossForAll) {
 TEST(OptimizerState, Errors) {
   EXPECT_ERROR(SGD({.gradient_accumulation_steps = 1}), "`gradient_accumulation_steps` must be an integer >= 2");
   EXPECT_ERROR(SGD({.use_ema = true, .ema_momentum = 1.5}), "`ema_momentum` must be in the range [0, 1]");
-  EXPECT_ERROR(SGD({.use_ema = true, .ema_overwrite_frequency = 0}), "`ema_overwrite_frequency` must be an integer >= 1");
+  EXPECT_ERROR(SGD({.use_ema = true, .ema_overwrite_frequency = 0}),
+               "`ema_overwrite_frequency` must be an integer >= 1");
   EXPECT_ERROR(LossScaleOptimizer(SGD({.loss_scale_factor = 2.0})), "takes no loss_scale_factor");
   const Variable w("w", ones({1}));
-  EXPECT_ERROR(MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"w", "adam"}, {"w*", "adam"}, {".", "sgd"}}})
-                   .build({Variable("v", ones({1}))}),
-               "no error");
-  EXPECT_ERROR(MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"v|w", "adam"}, {".", "sgd"}}}).build({w}),
-               "Multiple optimizers assigned to variable w");
-  EXPECT_ERROR(MultiOptimizer({.default_optimizer = LossScaleOptimizer("sgd")}), "cannot be used inside a MultiOptimizer");
+  EXPECT_ERROR(
+      MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"w", "adam"}, {"w*", "adam"}, {".", "sgd"}}})
+          .build({Variable("v", ones({1}))}),
+      "no error");
+  EXPECT_ERROR(
+      MultiOptimizer({.default_optimizer = "sgd", .optimizer_map = {{"v|w", "adam"}, {".", "sgd"}}}).build({w}),
+      "Multiple optimizers assigned to variable w");
+  EXPECT_ERROR(MultiOptimizer({.default_optimizer = LossScaleOptimizer("sgd")}),
+               "cannot be used inside a MultiOptimizer");
   EXPECT_ERROR(MultiOptimizer({.default_optimizer = "sgd"}).learning_rate(), "has not a learning rate of its own");
   EXPECT_ERROR(Optimizer().name(), "is empty");
   EXPECT_ERROR(Ftrl({.learning_rate_power = 0.5}), "`learning_rate_power` needs to be negative or zero");

@@ -30,6 +30,8 @@ class DropoutBase : public Definition {
     if (rate_ > 0) state_ = add_seed_state(seed_);
   }
 
+  bool supports_masking() const override { return true; }
+
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     if (mode != Mode::train || rate_ == 0) return x;
@@ -72,6 +74,8 @@ class SpatialDropoutLayer final : public DropoutBase {
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], spatial_axes + 2); }
 
+  /// Keras's constructors have no `trainable` here.
+  Config common_config() const override { return {{"name", name()}, {"dtype", to_config(dtype_policy())}}; }
   Config config() const override {
     if constexpr (spatial_axes == 1)
       return write_arguments(spatial_1d_arguments, rate_, o_);

@@ -79,7 +79,8 @@ class STRATA_API Definition {
   /// Takes what save_state gave back, after on_train_begin of a run that goes on. What had been announced before (the
   /// beginning of a half-done epoch, too) is not announced again.
   virtual void restore_state(const SavedState& /*state*/) {}
-  /// An earlier run to go on with, nothing to start anew. fit asks first of all; the first callback with an answer decides.
+  /// An earlier run to go on with, nothing to start anew. fit asks first of all; the first callback with an answer
+  /// decides.
   virtual std::optional<SavedState> earlier_run() { return std::nullopt; }
   virtual void on_safe_point(const SafePoint& /*point*/) {}
 
@@ -154,7 +155,8 @@ struct LearningRateSchedulerOptions {
   int verbose = 0;
 };
 /// schedule(epoch, current rate) -> rate, before each epoch.
-STRATA_API Callback LearningRateScheduler(std::function<double(int, double)> schedule, const LearningRateSchedulerOptions& = {});
+STRATA_API Callback LearningRateScheduler(std::function<double(int, double)> schedule,
+                                          const LearningRateSchedulerOptions& = {});
 
 /// How often a callback acts: "epoch", "batch", or every so many batches (counted across epochs).
 class STRATA_API Frequency {
@@ -186,9 +188,9 @@ struct ModelCheckpointOptions {
 };
 /// Saves the model, or its weights, as training goes on. `filepath` ends in `.keras` or `.h5`, or in `.weights.h5` with
 /// save_weights_only (error, Keras's message, otherwise); missing folders are made. It may hold the number of the epoch
-/// (from 1) and any log, with a format: "{epoch:02d}-{val_loss:.2f}.keras"; `{batch}` (from 1) if save_freq counts batches.
-/// With save_best_only it saves only when `monitor` is better than it ever was, initial_value_threshold included; without
-/// that log it saves, and says so on stderr.
+/// (from 1) and any log, with a format: "{epoch:02d}-{val_loss:.2f}.keras"; `{batch}` (from 1) if save_freq counts
+/// batches. With save_best_only it saves only when `monitor` is better than it ever was, initial_value_threshold
+/// included; without that log it saves, and says so on stderr.
 STRATA_API Callback ModelCheckpoint(const std::string& filepath, const ModelCheckpointOptions& = {});
 
 struct BackupAndRestoreOptions {
@@ -196,15 +198,15 @@ struct BackupAndRestoreOptions {
   bool double_checkpoint = false;
   bool delete_checkpoint = true;
 };
-/// A run that is killed at any moment and started again, by the same program with as many threads, ends as if it had not
-/// been: weights, optimizer, random streams, history and the files of the other callbacks are the same, bit for bit
+/// A run that is killed at any moment and started again, by the same program with as many threads, ends as if it had
+/// not been: weights, optimizer, random streams, history and the files of the other callbacks are the same, bit for bit
 /// (TensorBoard's hold some events twice). All that the run consists of is written to `backup_dir`/backup.h5 after each
-/// epoch or each save_freq batches, and when FitOptions::stop ends the run. A fit that finds the file goes on from there
-/// (initial_epoch is not looked at then), and deletes it when it is done, unless delete_checkpoint is false. With
+/// epoch or each save_freq batches, and when FitOptions::stop ends the run. A fit that finds the file goes on from
+/// there (initial_epoch is not looked at then), and deletes it when it is done, unless delete_checkpoint is false. With
 /// double_checkpoint the backup before the last one is kept as well, and is used when the last one cannot be read.
 ///
-/// A folder serves one fit. A backup of another model, optimizer or data is an error that says what differs; so is, before
-/// training starts, a Dataset whose order no other process can repeat (Dataset::why_unrepeatable).
+/// A folder serves one fit. A backup of another model, optimizer or data is an error that says what differs; so is,
+/// before training starts, a Dataset whose order no other process can repeat (Dataset::why_unrepeatable).
 STRATA_API Callback BackupAndRestore(const std::string& backup_dir, const BackupAndRestoreOptions& = {});
 
 struct TensorBoardOptions {

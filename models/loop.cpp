@@ -5,7 +5,8 @@
 
 namespace strata {
 
-Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks, int verbose) {
+Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks,
+                    int verbose) {
   trainer.reset_metrics();
   for (const Callback& c : callbacks) c->on_test_begin();
   const std::int64_t target = steps >= 0 ? steps : source.steps();
@@ -28,8 +29,13 @@ Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, c
   return result;
 }
 
-FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation, const FitOptions& options)
-    : model_(model), trainer_(trainer), training_(training), validation_(validation), options_(options),
+FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation,
+                 const FitOptions& options)
+    : model_(model),
+      trainer_(trainer),
+      training_(training),
+      validation_(validation),
+      options_(options),
       verbose_(options.verbose == verbose_auto ? 1 : options.verbose),
       steps_(options.steps_per_epoch >= 0 ? options.steps_per_epoch : training.steps()),
       continues_(options.steps_per_epoch >= 0) {
@@ -37,7 +43,8 @@ FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSou
 }
 
 bool FitLoop::callback_wants_stop() const {
-  return std::any_of(options_.callbacks.begin(), options_.callbacks.end(), [](const Callback& c) { return c->wants_stop(); });
+  return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
+                     [](const Callback& c) { return c->wants_stop(); });
 }
 
 bool FitLoop::interrupted() { return interrupted_ = interrupted_ || options_.stop.stop_requested(); }
@@ -96,14 +103,18 @@ bool FitLoop::wants_batch() const { return !at_.stopped && (!continues_ || at_.s
 
 void FitLoop::warn_that_data_ran_out() {
   at_.ran_out = true;
-  std::fprintf(stderr, "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
-                       "least `steps_per_epoch * epochs` batches. You may need to use `repeat()` when building your dataset.\n");
+  std::fprintf(
+      stderr,
+      "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
+      "least `steps_per_epoch * epochs` batches. You may need to use `repeat()` when building your dataset.\n");
 }
 
 bool FitLoop::run_epoch() {
   if (at_.step == 0) begin_epoch();
-  Progress progress(steps_, options_.epochs > 1 ? "Epoch " + std::to_string(at_.epoch + 1) + "/" + std::to_string(options_.epochs) : "",
-                    verbose_);
+  Progress progress(
+      steps_,
+      options_.epochs > 1 ? "Epoch " + std::to_string(at_.epoch + 1) + "/" + std::to_string(options_.epochs) : "",
+      verbose_);
   Batch batch;
   while (wants_batch()) {
     if (!next_batch(batch)) {
@@ -130,7 +141,8 @@ bool FitLoop::run_epoch() {
 void FitLoop::end_epoch(Progress& progress) {
   Logs logs(trainer_.logs().items());
   if (validation_ != nullptr && (at_.epoch + 1) % options_.validation_freq == 0)
-    for (const auto& [name, value] : run_evaluation(trainer_, *validation_, options_.validation_steps, options_.callbacks, 0))
+    for (const auto& [name, value] :
+         run_evaluation(trainer_, *validation_, options_.validation_steps, options_.callbacks, 0))
       logs.set("val_" + name, value);
   progress.finish(at_.step, logs);
   each([&](auto& c) { c.add_logs(at_.epoch, logs); });

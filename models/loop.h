@@ -14,8 +14,8 @@ inline constexpr std::int64_t default_batch_size = 32;
 /// All test steps of a source; `steps` < 0 means a whole pass. Returns the logs.
 Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks, int verbose);
 
-/// The training loop of fit over any source of batches. Everything that it must know to go on is in `at_`, `history_` and
-/// `last_logs_`, so that a run can be saved between any two steps (resume.cpp).
+/// The training loop of fit over any source of batches. Everything that it must know to go on is in `at_`, `history_`
+/// and `last_logs_`, so that a run can be saved between any two steps (resume.cpp).
 class FitLoop {
  public:
   FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation, const FitOptions& options);
@@ -23,13 +23,13 @@ class FitLoop {
 
  private:
   struct Position {
-    int epoch = 0;                   ///< the one that runs, or that comes next
-    std::int64_t step = 0;           ///< batches of it that are done
+    int epoch = 0;          ///< the one that runs, or that comes next
+    std::int64_t step = 0;  ///< batches of it that are done
     bool pass_started = false;
-    int pass_epoch = 0;              ///< epoch in which the pass over the data began: fewer than epochs with steps_per_epoch
-    std::int64_t pass_batches = 0;   ///< batches of the pass that are done
-    std::uint64_t first_batch = 0;   ///< fingerprint of the pass's first batch
-    bool stopped = false;            ///< a callback wants no further step
+    int pass_epoch = 0;  ///< epoch in which the pass over the data began: fewer than epochs with steps_per_epoch
+    std::int64_t pass_batches = 0;  ///< batches of the pass that are done
+    std::uint64_t first_batch = 0;  ///< fingerprint of the pass's first batch
+    bool stopped = false;           ///< a callback wants no further step
     bool ran_out = false;
   };
 
@@ -53,8 +53,8 @@ class FitLoop {
   // resume.cpp
   std::optional<callbacks::SavedState> earlier_run() const;
   callbacks::SavedState save_run() const;
-  /// Checks that the run belongs to this model, optimizer and data, then brings everything but the callbacks to where it
-  /// was. Error, with nothing changed but that weights may have been made, if it does not belong.
+  /// Checks that the run belongs to this model, optimizer and data, then brings everything but the callbacks to where
+  /// it was. Error, with nothing changed but that weights may have been made, if it does not belong.
   void resume(const callbacks::SavedState& run);
   void restore_callbacks(const callbacks::SavedState& run);
   void restore_position(const callbacks::SavedState& run);
@@ -70,12 +70,12 @@ class FitLoop {
   BatchSource* validation_;
   const FitOptions& options_;
   int verbose_;
-  std::int64_t steps_;     ///< of an epoch, -1 when unknown
-  bool continues_;         ///< epochs are parts of one pass (steps_per_epoch)
+  std::int64_t steps_;  ///< of an epoch, -1 when unknown
+  bool continues_;      ///< epochs are parts of one pass (steps_per_epoch)
   bool interrupted_ = false;
   Position at_;
   History history_;
-  Logs last_logs_;         ///< of the last epoch
+  Logs last_logs_;  ///< of the last epoch
 };
 
 }  // namespace strata

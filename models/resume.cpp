@@ -29,7 +29,8 @@ void add_random_state(const layers::Base& layer, std::vector<std::pair<std::stri
   for (const Layer& inner : layer.sublayers()) add_random_state(inner.base(), all);
 }
 
-/// A config without its learning rates: those that are numbers are among the optimizer's variables, and may have changed.
+/// A config without its learning rates: those that are numbers are among the optimizer's variables, and may have
+/// changed.
 ConfigValue without_rates(const ConfigValue& value) {
   if (const auto* list = std::get_if<ConfigValue::List>(&value.variant())) {
     ConfigValue::List kept;
@@ -111,7 +112,8 @@ SavedState FitLoop::save_run() const {
   each([&](const callbacks::Definition& c) {
     SavedState state = c.save_state();
     if (state.values.empty() && state.tensors.empty()) return;
-    for (auto& [name, t] : state.tensors) run.tensors.emplace_back("callback " + std::to_string(states.size()) + "/" + name, std::move(t));
+    for (auto& [name, t] : state.tensors)
+      run.tensors.emplace_back("callback " + std::to_string(states.size()) + "/" + name, std::move(t));
     states.emplace_back(Config{{"class_name", layers::class_name_of(typeid(c))}, {"values", std::move(state.values)}});
   });
   run.values.set("callbacks", std::move(states));
@@ -131,7 +133,8 @@ void FitLoop::resume(const SavedState& run) {
     if (i >= run.tensors.size()) fail_foreign(run, "it lacks " + described(name, variable.value()));
     const auto& [saved_name, saved] = run.tensors[i];
     if (saved_name != name || saved.type() != variable.value().type())
-      fail_foreign(run, "it holds " + described(saved_name, saved) + " where this model has " + described(name, variable.value()));
+      fail_foreign(run, "it holds " + described(saved_name, saved) + " where this model has " +
+                            described(name, variable.value()));
   }
   if (run.tensors.size() > variables.size() && !run.tensors[variables.size()].first.starts_with("callback "))
     fail_foreign(run, "it holds '" + run.tensors[variables.size()].first + "', which this model lacks");
@@ -144,8 +147,8 @@ void FitLoop::resume(const SavedState& run) {
 
 void FitLoop::restore_position(const SavedState& run) {
   if (run.values.at("format").as_int() != run_format)
-    fail_foreign(run, "it was written in format " + std::to_string(run.values.at("format").as_int()) + ", and this version reads " +
-                          std::to_string(run_format));
+    fail_foreign(run, "it was written in format " + std::to_string(run.values.at("format").as_int()) +
+                          ", and this version reads " + std::to_string(run_format));
   const Config& position = run.values.at("position").as_config();
   at_.epoch = static_cast<int>(position.at("epoch").as_int());
   at_.step = position.at("step").as_int();
@@ -161,7 +164,8 @@ void FitLoop::check_identity(const SavedState& run) const {
   data.set("steps_per_epoch", options_.steps_per_epoch);
   const std::string other_data = difference(run.values.at("data").as_config(), data);
   if (!other_data.empty()) fail_foreign(run, "the data is passed otherwise: " + other_data);
-  const std::string other_optimizer = difference(run.values.at("optimizer").as_config(), optimizer_identity(trainer_.optimizer()));
+  const std::string other_optimizer =
+      difference(run.values.at("optimizer").as_config(), optimizer_identity(trainer_.optimizer()));
   if (!other_optimizer.empty()) fail_foreign(run, "the optimizer is another one: " + other_optimizer);
 }
 
@@ -170,7 +174,8 @@ Batch FitLoop::replay(const SavedState& run) {
   at_.pass_started = true;
   std::optional<Batch> first = training_.next();
   if (!first || fingerprint(*first) != at_.first_batch)
-    fail_foreign(run, "the data, or its order, is not the same: the first batch of epoch " + std::to_string(at_.pass_epoch + 1) + " differs");
+    fail_foreign(run, "the data, or its order, is not the same: the first batch of epoch " +
+                          std::to_string(at_.pass_epoch + 1) + " differs");
   add_class_weights(*first);
   // A pass that is over need not be walked through.
   const bool goes_on = at_.step > 0 || continues_;
@@ -190,7 +195,8 @@ void FitLoop::restore_history(const Config& values) {
   }
   history_ = History(std::move(epochs), std::move(named));
   Logs::Items items;
-  for (const auto& [name, value] : values.at("last_logs").as_config().items()) items.emplace_back(name, value.as_double());
+  for (const auto& [name, value] : values.at("last_logs").as_config().items())
+    items.emplace_back(name, value.as_double());
   last_logs_ = Logs(std::move(items));
 }
 

@@ -12,9 +12,9 @@ namespace strata::callbacks {
 namespace {
 namespace fs = std::filesystem;
 
-/// An HDF5 file with the tensors of the run as tensors/0, tensors/1, ...; an attribute of the root holds their names and
-/// all other values as JSON. It is not a weights file: what fit must know to go on does not fit Keras's layout,
-/// and ModelCheckpoint saves what others should read.
+/// An HDF5 file with the tensors of the run as tensors/0, tensors/1, ...; an attribute of the root holds their names
+/// and all other values as JSON. It is not a weights file: what fit must know to go on does not fit Keras's layout, and
+/// ModelCheckpoint saves what others should read.
 constexpr const char* attribute = "strata_run";
 
 std::string tensor_name(std::size_t i) { return "tensors/" + std::to_string(i); }
@@ -27,7 +27,8 @@ void write_run(const fs::path& path, const SavedState& run) {
     names.emplace_back(run.tensors[i].first);
     file.write(tensor_name(i), run.tensors[i].second);
   }
-  file.write_text("", attribute, to_json(Config{{"values", run.values}, {"tensors", std::move(names)}}), Hdf5Text::variable_utf8);
+  file.write_text("", attribute, to_json(Config{{"values", run.values}, {"tensors", std::move(names)}}),
+                  Hdf5Text::variable_utf8);
   file.close();
   target.commit();
 }
@@ -44,7 +45,11 @@ SavedState read_run(const fs::path& path) {
 class BackupAndRestoreCallback final : public Definition {
  public:
   BackupAndRestoreCallback(const std::string& folder, const BackupAndRestoreOptions& o)
-      : folder_(folder), latest_(folder_ / "backup.h5"), previous_(folder_ / "backup.previous.h5"), o_(o), every_(o.save_freq) {
+      : folder_(folder),
+        latest_(folder_ / "backup.h5"),
+        previous_(folder_ / "backup.previous.h5"),
+        o_(o),
+        every_(o.save_freq) {
     if (folder.empty()) throw Error("BackupAndRestore", "Empty `backup_dir` argument passed");
   }
 
@@ -54,7 +59,8 @@ class BackupAndRestoreCallback final : public Definition {
       return read_run(latest_);
     } catch (const Error& e) {
       if (!o_.double_checkpoint || !fs::exists(previous_)) throw;
-      std::fprintf(stderr, "BackupAndRestore: %s; going on with the backup before it, '%s'\n", e.what(), previous_.c_str());
+      std::fprintf(stderr, "BackupAndRestore: %s; going on with the backup before it, '%s'\n", e.what(),
+                   previous_.c_str());
       return read_run(previous_);
     }
   }
@@ -62,10 +68,12 @@ class BackupAndRestoreCallback final : public Definition {
   void on_train_begin() override {
     if (!info().why_unrepeatable.empty())
       throw Error("BackupAndRestore '" + folder_.string() + "'",
-                  "expected data that comes in the same order when the program is started again; received " + info().why_unrepeatable);
+                  "expected data that comes in the same order when the program is started again; received " +
+                      info().why_unrepeatable);
     std::error_code error;
     fs::create_directories(folder_, error);
-    if (error) throw Error("BackupAndRestore '" + folder_.string() + "'", "the folder cannot be made: " + error.message());
+    if (error)
+      throw Error("BackupAndRestore '" + folder_.string() + "'", "the folder cannot be made: " + error.message());
     remove_leftovers();
   }
 
@@ -102,7 +110,9 @@ class BackupAndRestoreCallback final : public Definition {
     fs::create_hard_link(latest_, link, error);
     if (error) fs::copy_file(latest_, link, error);  // a file system without hard links
     if (!error) fs::rename(link, previous_, error);
-    if (error) throw Error("BackupAndRestore '" + folder_.string() + "'", "the previous backup cannot be kept: " + error.message());
+    if (error)
+      throw Error("BackupAndRestore '" + folder_.string() + "'",
+                  "the previous backup cannot be kept: " + error.message());
   }
 
   /// Half-written files of runs that were killed.

@@ -24,7 +24,8 @@ class CSVLoggerCallback final : public Definition {
   void on_train_begin() override {
     bool has_lines = false;
     if (o_.append)
-      if (const std::unique_ptr<std::FILE, CloseFile> old{std::fopen(filename_.c_str(), "r")}) has_lines = std::fgetc(old.get()) != EOF;
+      if (const std::unique_ptr<std::FILE, CloseFile> old{std::fopen(filename_.c_str(), "r")})
+        has_lines = std::fgetc(old.get()) != EOF;
     file_.reset(std::fopen(filename_.c_str(), o_.append || info().resumed ? "a" : "w"));
     if (!file_) fail("cannot be opened for writing");
     std::fseek(file_.get(), 0, SEEK_END);
@@ -49,14 +50,17 @@ class CSVLoggerCallback final : public Definition {
 
   SavedState save_state() const override {
     const ConfigValue::List keys(keys_.begin(), keys_.end());
-    return {{{"bytes", static_cast<std::int64_t>(std::ftell(file_.get()))}, {"header_due", header_due_}, {"keys", keys}}, {}};
+    return {
+        {{"bytes", static_cast<std::int64_t>(std::ftell(file_.get()))}, {"header_due", header_due_}, {"keys", keys}},
+        {}};
   }
 
   /// Lines of epochs that will be trained again go.
   void restore_state(const SavedState& state) override {
     const std::int64_t bytes = state.values.at("bytes").as_int();
     if (std::ftell(file_.get()) < bytes)
-      throw Error("CSVLogger '" + filename_ + "'", "expected the " + std::to_string(bytes) + " bytes that the run to go on with had written; received " +
+      throw Error("CSVLogger '" + filename_ + "'", "expected the " + std::to_string(bytes) +
+                                                       " bytes that the run to go on with had written; received " +
                                                        std::to_string(std::ftell(file_.get())));
     if (::ftruncate(::fileno(file_.get()), static_cast<off_t>(bytes)) != 0) fail("cannot be shortened");
     std::fseek(file_.get(), 0, SEEK_END);
@@ -102,6 +106,8 @@ class CSVLoggerCallback final : public Definition {
 };
 }  // namespace
 
-Callback CSVLogger(const std::string& filename, const CSVLoggerOptions& o) { return make<CSVLoggerCallback>(filename, o); }
+Callback CSVLogger(const std::string& filename, const CSVLoggerOptions& o) {
+  return make<CSVLoggerCallback>(filename, o);
+}
 
 }  // namespace strata::callbacks

@@ -23,7 +23,8 @@ class EarlyStoppingCallback final : public Definition {
   void on_epoch_end(int epoch, const Logs& logs) override {
     monitor_.resolve(model());
     if (!logs.contains(o_.monitor)) {
-      std::fprintf(stderr, "Early stopping conditioned on metric `%s` which is not available. Available metrics are: %s\n",
+      std::fprintf(stderr,
+                   "Early stopping conditioned on metric `%s` which is not available. Available metrics are: %s\n",
                    o_.monitor.c_str(), logs.names().c_str());
       return;
     }
@@ -52,8 +53,13 @@ class EarlyStoppingCallback final : public Definition {
   }
 
   SavedState save_state() const override {
-    SavedState state{{{"wait", wait_}, {"stopped_epoch", stopped_epoch_}, {"best_epoch", best_epoch_}, {"best", optional_value(best_)}}, {}};
-    for (std::size_t i = 0; i < best_weights_.size(); ++i) state.tensors.emplace_back(std::to_string(i), best_weights_[i]);
+    SavedState state{{{"wait", wait_},
+                      {"stopped_epoch", stopped_epoch_},
+                      {"best_epoch", best_epoch_},
+                      {"best", optional_value(best_)}},
+                     {}};
+    for (std::size_t i = 0; i < best_weights_.size(); ++i)
+      state.tensors.emplace_back(std::to_string(i), best_weights_[i]);
     return state;
   }
   void restore_state(const SavedState& state) override {

@@ -27,8 +27,10 @@ class ReduceLROnPlateauCallback final : public Definition {
   void on_epoch_end(int epoch, const Logs& logs) override {
     monitor_.resolve(model());
     if (!logs.contains(o_.monitor)) {
-      std::fprintf(stderr, "Learning rate reduction is conditioned on metric `%s` which is not available. Available metrics are: %s.\n",
-                   o_.monitor.c_str(), logs.names().c_str());
+      std::fprintf(
+          stderr,
+          "Learning rate reduction is conditioned on metric `%s` which is not available. Available metrics are: %s.\n",
+          o_.monitor.c_str(), logs.names().c_str());
       return;
     }
     const double current = logs[o_.monitor];
@@ -74,14 +76,17 @@ class ReduceLROnPlateauCallback final : public Definition {
 
 class SchedulerCallback final : public Definition {
  public:
-  SchedulerCallback(std::function<double(int, double)> schedule, int verbose) : schedule_(std::move(schedule)), verbose_(verbose) {}
+  SchedulerCallback(std::function<double(int, double)> schedule, int verbose)
+      : schedule_(std::move(schedule)), verbose_(verbose) {}
   void on_epoch_begin(int epoch) override {
     Optimizer optimizer = model().optimizer();
     const double rate = schedule_(epoch, optimizer.learning_rate());
-    if (!std::isfinite(rate)) fail_expected("LearningRateScheduler", "a finite learning rate from the schedule", std::to_string(rate));
+    if (!std::isfinite(rate))
+      fail_expected("LearningRateScheduler", "a finite learning rate from the schedule", std::to_string(rate));
     optimizer.set_learning_rate(rate);
     if (verbose_ > 0)
-      std::printf("\nEpoch %d: LearningRateScheduler setting learning rate to %s.\n", epoch + 1, float32_text(rate).c_str());
+      std::printf("\nEpoch %d: LearningRateScheduler setting learning rate to %s.\n", epoch + 1,
+                  float32_text(rate).c_str());
   }
   void add_logs(int, Logs& logs) override { logs.set("learning_rate", model().optimizer().learning_rate()); }
 

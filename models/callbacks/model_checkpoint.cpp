@@ -12,17 +12,23 @@ namespace strata::callbacks {
 namespace {
 void check_filepath(const std::string& path, bool weights_only) {
   if (weights_only && !path.ends_with(".weights.h5"))
-    throw Error("ModelCheckpoint", "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
-                                   "`.weights.h5` (Keras weights format). Received: filepath=" + path);
+    throw Error("ModelCheckpoint",
+                "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
+                "`.weights.h5` (Keras weights format). Received: filepath=" +
+                    path);
   if (!weights_only && !path.ends_with(".keras") && !path.ends_with(".h5"))
-    throw Error("ModelCheckpoint", "The filepath provided must end in `.keras` (Keras model format). Received: filepath=" + path);
+    throw Error("ModelCheckpoint",
+                "The filepath provided must end in `.keras` (Keras model format). Received: filepath=" + path);
 }
 
 class ModelCheckpointCallback final : public Definition {
  public:
   ModelCheckpointCallback(std::string filepath, const ModelCheckpointOptions& o)
-      : filepath_(std::move(filepath)), o_(o), monitor_("ModelCheckpoint", o.monitor, direction_from_string(o.mode), 0),
-        every_(o.save_freq), best_(o.initial_value_threshold) {
+      : filepath_(std::move(filepath)),
+        o_(o),
+        monitor_("ModelCheckpoint", o.monitor, direction_from_string(o.mode), 0),
+        every_(o.save_freq),
+        best_(o.initial_value_threshold) {
     check_filepath(filepath_, o_.save_weights_only);
   }
 
@@ -81,8 +87,12 @@ class ModelCheckpointCallback final : public Definition {
     const std::filesystem::path file(path);
     std::error_code error;
     if (std::filesystem::is_directory(file, error))
-      throw Error("ModelCheckpoint", "Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: " + path);
-    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);  // what fails here fails below
+      throw Error(
+          "ModelCheckpoint",
+          "Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: " +
+              path);
+    if (file.has_parent_path())
+      std::filesystem::create_directories(file.parent_path(), error);  // what fails here fails below
     if (o_.save_weights_only)
       model().save_weights(path);
     else

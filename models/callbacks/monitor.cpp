@@ -35,10 +35,11 @@ void Monitor::resolve(const Model& model) {
     larger_ = model.definition().trainer->larger_is_better(name);
   }
   if (!larger_)
-    throw Error(callback_, callback_ + " callback received monitor=" + log_ +
-                               ", but Strata isn't able to automatically determine whether that metric should be maximized or "
-                               "minimized. Pass `mode='max'` in order to monitor based on the highest metric value, or pass "
-                               "`mode='min'` in order to use the lowest value.");
+    throw Error(callback_,
+                callback_ + " callback received monitor=" + log_ +
+                    ", but Strata isn't able to automatically determine whether that metric should be maximized or "
+                    "minimized. Pass `mode='max'` in order to monitor based on the highest metric value, or pass "
+                    "`mode='min'` in order to use the lowest value.");
 }
 
 double Monitor::worst() const {
@@ -56,7 +57,9 @@ Frequency::Frequency(std::string_view when) : batches_(when == "epoch" ? 0 : 1) 
 }
 
 void Frequency::check() const {
-  if (batches_ < 1) fail_expected("callback: frequency", "'epoch', 'batch' or a number of batches of at least 1", std::to_string(batches_));
+  if (batches_ < 1)
+    fail_expected("callback: frequency", "'epoch', 'batch' or a number of batches of at least 1",
+                  std::to_string(batches_));
 }
 
 ConfigValue optional_value(const std::optional<double>& v) { return v ? ConfigValue(*v) : ConfigValue(); }

@@ -27,8 +27,7 @@ std::string formatted(const std::string& path, const std::string& field, const P
   const auto it = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == name; });
   if (it == values.end()) fail(path, "'" + name + "' is not one of " + names(values));
   const std::string spec = colon == std::string::npos ? "" : field.substr(colon + 1);
-  if (spec.empty())
-    return std::visit([](auto v) { return to_json(ConfigValue(v)); }, it->second);
+  if (spec.empty()) return std::visit([](auto v) { return to_json(ConfigValue(v)); }, it->second);
   try {
     return std::visit([&](auto v) { return fmt::format(fmt::runtime("{:" + spec + "}"), v); }, it->second);
   } catch (const fmt::format_error& e) {

@@ -6,6 +6,7 @@
 #include "core/base/json.h"
 #include "core/ops/ops.h"
 #include "models/callbacks/monitor.h"
+#include "models/functional.h"
 #include "models/model.h"
 #include "models/model_config.h"
 #include "models/tensorboard/event_file.h"
@@ -28,19 +29,32 @@ std::optional<Tensor> as_images(const Tensor& weight) {
     if (d != 1) shape.push_back(d);
   const Tensor w = weight.with_shape(shape);
   switch (shape.rank()) {
-    case 1: return w.with_shape({1, shape[0], 1});
-    case 2: return shape[0] > shape[1] ? transpose(w).with_shape({1, shape[1], shape[0]}) : w.with_shape({1, shape[0], shape[1]});
-    case 3: return transpose(w, {2, 0, 1});
-    default: return std::nullopt;
+    case 1:
+      return w.with_shape({1, shape[0], 1});
+    case 2:
+      return shape[0] > shape[1] ? transpose(w).with_shape({1, shape[1], shape[0]})
+                                 : w.with_shape({1, shape[0], shape[1]});
+    case 3:
+      return transpose(w, {2, 0, 1});
+    default:
+      return std::nullopt;
   }
+}
+
+/// Keras builds the layers of a Sequential within the model's name.
+std::string keras_path(const ModelDefinition& model, const Variable& weight) {
+  const std::string scope = model.is_sequential() ? model.name() + "/" : "";
+  return weight.path().starts_with(scope) ? weight.path() : scope + weight.path();
 }
 
 class TensorBoardCallback final : public Definition {
  public:
   TensorBoardCallback(const std::string& folder, const TensorBoardOptions& o) : folder_(folder), o_(o) {
-    if (o.histogram_freq < 0) fail_expected("TensorBoard: histogram_freq", "0 (never) or a number of epochs", std::to_string(o.histogram_freq));
+    if (o.histogram_freq < 0)
+      fail_expected("TensorBoard: histogram_freq", "0 (never) or a number of epochs", std::to_string(o.histogram_freq));
     if (o.write_images && o.histogram_freq == 0)
-      fail_expected("TensorBoard: write_images", "a histogram_freq of 1 or more, which says how often", "histogram_freq 0");
+      fail_expected("TensorBoard: write_images", "a histogram_freq of 1 or more, which says how often",
+                    "histogram_freq 0");
   }
 
   void on_train_begin() override {
@@ -63,13 +77,15 @@ class TensorBoardCallback final : public Definition {
     ++epoch_batches_;
     if (graph_due_) write_graph();
     if (o_.update_freq.every_epoch() || train_batch_ % o_.update_freq.batches() != 0) return;
-    if (o_.write_steps_per_second) train().add_scalar("batch_steps_per_second", per_second(1, batch_start_), train_batch_);
+    if (o_.write_steps_per_second)
+      train().add_scalar("batch_steps_per_second", per_second(1, batch_start_), train_batch_);
     for (const auto& [name, value] : logs) train().add_scalar("batch_" + name, value, train_batch_);
   }
 
   void on_test_end(const Logs& logs) override {
     const std::int64_t step = model().optimizer().iterations().value().item<std::int64_t>();
-    for (const auto& [name, value] : logs) validation().add_scalar("evaluation_" + name + "_vs_iterations", value, step);
+    for (const auto& [name, value] : logs)
+      validation().add_scalar("evaluation_" + name + "_vs_iterations", value, step);
     validation().flush();
   }
 
@@ -81,8 +97,10 @@ class TensorBoardCallback final : public Definition {
         train().add_scalar("epoch_" + name, value, epoch);
     }
     train().add_scalar("epoch_learning_rate", model().optimizer().learning_rate(), epoch);
-    if (o_.write_steps_per_second) train().add_scalar("epoch_steps_per_second", per_second(static_cast<double>(epoch_batches_), epoch_start_), epoch);
-    if (o_.histogram_freq > 0 && epoch % o_.histogram_freq == 0) write_weights(epoch);
+    if (o_.write_steps_per_second)
+      train().add_scalar("epoch_steps_per_second", per_second(static_cast<double>(epoch_batches_), epoch_start_),
+                         epoch);
+    if (o_.histogram_freq > 0 && epoch % o_.histogram_freq == 0) write_weights(model().definition(), epoch);
     train().flush();
     if (validation_) validation_->flush();
   }
@@ -112,22 +130,30 @@ class TensorBoardCallback final : public Definition {
 
   void write_graph() {
     graph_due_ = false;
+    std::string config;
     try {
-      train().add_keras_model("keras", to_json(to_config(model())));
+      config = to_json(to_config(model()));
     } catch (const Error& e) {  // a class without a config is no reason not to train
       std::fprintf(stderr, "TensorBoard: the model's config is left out: %s\n", e.what());
     }
+    if (!config.empty()) train().add_keras_model("keras", config);
     train().add_graph(model());
     train().flush();
   }
 
-  void write_weights(int epoch) {
-    for (const Layer& layer : model().layers())
-      for (const Variable& weight : layer.weights()) {
-        train().add_histogram(weight.path() + "/histogram", weight.value(), epoch);
-        if (!o_.write_images) continue;
-        if (const auto images = as_images(weight.value())) train().add_images(weight.path() + "/image", *images, epoch);
+  void write_weights(const ModelDefinition& model, int epoch) {
+    for (const Layer& layer : model.sublayers()) {
+      if (const auto* nested = dynamic_cast<const ModelDefinition*>(&layer.base())) {
+        write_weights(*nested, epoch);
+        continue;
       }
+      for (const Variable& weight : layer.weights()) {
+        const std::string tag = keras_path(model, weight);
+        train().add_histogram(tag + "/histogram", weight.value(), epoch);
+        if (!o_.write_images) continue;
+        if (const auto images = as_images(weight.value())) train().add_images(tag + "/image", *images, epoch);
+      }
+    }
   }
 
   std::filesystem::path folder_;
@@ -139,6 +165,8 @@ class TensorBoardCallback final : public Definition {
 };
 }  // namespace
 
-Callback TensorBoard(const std::string& log_dir, const TensorBoardOptions& o) { return make<TensorBoardCallback>(log_dir, o); }
+Callback TensorBoard(const std::string& log_dir, const TensorBoardOptions& o) {
+  return make<TensorBoardCallback>(log_dir, o);
+}
 
 }  // namespace strata::callbacks

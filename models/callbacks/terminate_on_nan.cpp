@@ -13,7 +13,8 @@ class TerminateOnNaNCallback final : public Definition {
   void on_train_batch_end(std::int64_t batch, const Logs& logs) override {
     if (!logs.contains("loss") || std::isfinite(logs["loss"])) return;
     const std::string what = "Batch " + std::to_string(batch) + ": Invalid loss, terminating training";
-    if (raise_) throw Error("TerminateOnNaN", what + ". debugging::enable_check_numerics() finds the layer that produced it");
+    if (raise_)
+      throw Error("TerminateOnNaN", what + ". debugging::enable_check_numerics() finds the layer that produced it");
     std::printf("%s\n", what.c_str());
     stop_training();
   }

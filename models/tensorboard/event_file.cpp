@@ -46,7 +46,8 @@ Event event_at(std::int64_t step) {
 }
 
 /// The only value of an event, to be filled.
-messages::Tensor& tensor_of(Event& event, const std::string& tag, const char* plugin, Summary::Metadata::DataClass kind, const char* content = "") {
+messages::Tensor& tensor_of(Event& event, const std::string& tag, const char* plugin, Summary::Metadata::DataClass kind,
+                            const char* content = "") {
   Summary::Value& value = *event.mutable_summary()->add_value();
   value.set_tag(tag);
   value.mutable_metadata()->mutable_plugin_data()->set_plugin_name(plugin);
@@ -60,7 +61,8 @@ std::string file_name() {
   static std::atomic<int> count{0};
   char host[256] = "unknown";
   ::gethostname(host, sizeof host - 1);
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}.v2", static_cast<std::int64_t>(seconds_since_1970()), host, ::getpid(), count++);
+  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}.v2", static_cast<std::int64_t>(seconds_since_1970()), host,
+                     ::getpid(), count++);
 }
 
 std::string little_endian(std::uint64_t v, int bytes) {
@@ -137,7 +139,8 @@ void EventFile::add_histogram(const std::string& tag, const Tensor& values, std:
 }
 
 void EventFile::add_images(const std::string& tag, const Tensor& images, std::int64_t step) {
-  const std::int64_t height = images.shape()[1], width = images.shape()[2], shown = std::min(images.shape()[0], most_images);
+  const std::int64_t height = images.shape()[1], width = images.shape()[2],
+                     shown = std::min(images.shape()[0], most_images);
   Event event = event_at(step);
   messages::Tensor& tensor = tensor_of(event, tag, "images", Summary::Metadata::BLOB_SEQUENCE);
   tensor.set_dtype(messages::STRING);

@@ -14,11 +14,12 @@ namespace {
 class Builder {
  public:
   /// Adds the calls of `model`; `inputs` are what stands for its inputs. Returns what stands for its outputs.
-  std::vector<std::string> add_model(const ModelDefinition& model, const std::string& prefix, const std::vector<std::string>& inputs) {
+  std::vector<std::string> add_model(const ModelDefinition& model, const std::string& prefix,
+                                     const std::vector<std::string>& inputs) {
     std::map<std::pair<const SymbolNode*, int>, std::string> names;
     const auto name_of = [&](const Symbol& s) { return names.at({s.node().get(), s.index()}); };
     for (std::size_t i = 0; i < inputs.size(); ++i) names[{model.inputs()[i].node().get(), 0}] = inputs[i];
-    for (const auto& node : model.operations()) {
+    for (const auto& node : model.calls()) {
       if (!node->callee) continue;
       std::vector<std::string> from;
       for (const Symbol& s : node->inputs) from.push_back(name_of(s));
@@ -30,7 +31,8 @@ class Builder {
     return outputs;
   }
 
-  std::string add_node(const std::string& name, const std::string& op, const std::vector<std::string>& inputs, const Types& types) {
+  std::string add_node(const std::string& name, const std::string& op, const std::vector<std::string>& inputs,
+                       const Types& types) {
     messages::Node& node = *graph_.add_node();
     node.set_name(name);
     node.set_op(op);
@@ -46,13 +48,16 @@ class Builder {
   std::string serialized() const { return graph_.SerializeAsString(); }
 
  private:
-  std::vector<std::string> add_call(const SymbolNode& node, const std::string& prefix, const std::vector<std::string>& inputs) {
+  std::vector<std::string> add_call(const SymbolNode& node, const std::string& prefix,
+                                    const std::vector<std::string>& inputs) {
     std::string name = prefix + node.callee->name();
     if (const int call = ++calls_[name]; call > 1) name += "_call_" + std::to_string(call);
-    if (const auto* nested = dynamic_cast<const ModelDefinition*>(node.callee.get())) return add_model(*nested, name + "/", inputs);
+    if (const auto* nested = dynamic_cast<const ModelDefinition*>(node.callee.get()))
+      return add_model(*nested, name + "/", inputs);
     add_node(name, node.callee->class_name(), inputs, node.types);
     std::vector<std::string> outputs;
-    for (std::size_t i = 0; i < node.types.size(); ++i) outputs.push_back(i == 0 ? name : name + ":" + std::to_string(i));
+    for (std::size_t i = 0; i < node.types.size(); ++i)
+      outputs.push_back(i == 0 ? name : name + ":" + std::to_string(i));
     return outputs;
   }
 
@@ -65,7 +70,8 @@ std::string layer_graph(const Model& model) {
   const ModelDefinition& definition = model.definition();
   Builder builder;
   std::vector<std::string> inputs;
-  for (const Symbol& s : definition.inputs()) inputs.push_back(builder.add_node(s.node()->input_name, "InputLayer", {}, s.node()->types));
+  for (const Symbol& s : definition.inputs())
+    inputs.push_back(builder.add_node(s.node()->input_name, "InputLayer", {}, s.node()->types));
   builder.add_model(definition, "", inputs);
   return builder.serialized();
 }

@@ -16,7 +16,8 @@ void append_chunk(std::string& out, const std::string& kind, const std::string& 
   append_number(out, static_cast<std::uint32_t>(data.size()));
   const std::string body = kind + data;
   out += body;
-  append_number(out, static_cast<std::uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()))));
+  append_number(out, static_cast<std::uint32_t>(
+                         ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()))));
 }
 }  // namespace
 
@@ -29,7 +30,8 @@ std::string grey_png(std::span<const std::uint8_t> pixels, std::int64_t height, 
   }
   uLongf size = ::compressBound(static_cast<uLong>(rows.size()));
   std::string data(size, '\0');
-  if (::compress(reinterpret_cast<Bytef*>(data.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), static_cast<uLong>(rows.size())) != Z_OK)
+  if (::compress(reinterpret_cast<Bytef*>(data.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+                 static_cast<uLong>(rows.size())) != Z_OK)
     throw Error("PNG", "zlib could not compress an image");
   data.resize(size);
   std::string header;

@@ -55,14 +55,20 @@ class TensorBoardTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "strata-tensorboard-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
-    model_ = Sequential({layers::Input({3}), layers::Dense(4, {.activation = "relu", .name = "hidden"}), layers::Dense(1, {.name = "out"})});
+    model_ = Sequential({layers::Input({3}), layers::Dense(4, {.activation = "relu", .name = "hidden"}),
+                         layers::Dense(1, {.name = "out"})},
+                        "net");
     model_.compile({.optimizer = "sgd", .loss = "mse", .metrics = {"mae"}});
   }
   void TearDown() override { fs::remove_all(folder_); }
   void fit(const callbacks::TensorBoardOptions& options) {
     const Tensor x = random::normal({20, 3}), y = sum(x, {-1}, {.keepdims = true});
-    model_.fit(x, y, {.batch_size = 5, .epochs = 3, .verbose = 0, .callbacks = {callbacks::TensorBoard(folder_.string(), options)},
-                      .validation_data = ValidationData(x, y)});
+    model_.fit(x, y,
+               {.batch_size = 5,
+                .epochs = 3,
+                .verbose = 0,
+                .callbacks = {callbacks::TensorBoard(folder_.string(), options)},
+                .validation_data = ValidationData(x, y)});
   }
   fs::path folder_;
   Sequential model_;
@@ -77,8 +83,10 @@ TEST(Checksum, IsCrc32c) {
 
 TEST_F(TensorBoardTest, EpochsHaveKerasTags) {
   fit({});
-  for (const char* tag : {"epoch_loss", "epoch_mae", "epoch_learning_rate"}) EXPECT_EQ(count(folder_ / "train", tag), 3) << tag;
-  for (const char* tag : {"epoch_loss", "epoch_mae", "evaluation_loss_vs_iterations"}) EXPECT_EQ(count(folder_ / "validation", tag), 3) << tag;
+  for (const char* tag : {"epoch_loss", "epoch_mae", "epoch_learning_rate"})
+    EXPECT_EQ(count(folder_ / "train", tag), 3) << tag;
+  for (const char* tag : {"epoch_loss", "epoch_mae", "evaluation_loss_vs_iterations"})
+    EXPECT_EQ(count(folder_ / "validation", tag), 3) << tag;
   EXPECT_EQ(count(folder_ / "train", "keras"), 1);
   EXPECT_EQ(count(folder_ / "train", "hidden"), 1);  // the graph
   EXPECT_EQ(count(folder_ / "train", "batch_loss"), 0);
@@ -97,14 +105,15 @@ TEST_F(TensorBoardTest, BatchesAndTimingsOnDemand) {
 
 TEST_F(TensorBoardTest, HistogramsAndImagesEveryFewEpochs) {
   fit({.histogram_freq = 2, .write_images = true});
-  EXPECT_EQ(count(folder_ / "train", "hidden/kernel/histogram"), 2);
-  EXPECT_EQ(count(folder_ / "train", "hidden/kernel/image"), 2);
-  EXPECT_EQ(count(folder_ / "train", "out/bias/histogram"), 2);
+  EXPECT_EQ(count(folder_ / "train", "net/hidden/kernel/histogram"), 2);
+  EXPECT_EQ(count(folder_ / "train", "net/hidden/kernel/image"), 2);
+  EXPECT_EQ(count(folder_ / "train", "net/out/bias/histogram"), 2);
 }
 
 TEST_F(TensorBoardTest, MistakesAreNamed) {
   EXPECT_ERROR(callbacks::TensorBoard("logs", {.write_images = true}), "a histogram_freq of 1 or more");
-  EXPECT_ERROR(callbacks::TensorBoard("logs", {.update_freq = "step"}), "'epoch', 'batch' or a number of batches; received 'step'");
+  EXPECT_ERROR(callbacks::TensorBoard("logs", {.update_freq = "step"}),
+               "'epoch', 'batch' or a number of batches; received 'step'");
   EXPECT_ERROR(callbacks::TensorBoard("logs", {.update_freq = 0}), "at least 1; received 0");
   std::ofstream(folder_ / "file") << "in the way";
   folder_ /= "file";

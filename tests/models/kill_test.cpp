@@ -1,5 +1,5 @@
-// Training that is killed at random moments, and a disk that fills up while it saves. A child process runs the program, this
-// one kills it and starts it again. STRATA_KILLS sets the number of kills, STRATA_KILL_SEED repeats a run.
+// Training that is killed at random moments, and a disk that fills up while it saves. A child process runs the program,
+// this one kills it and starts it again. STRATA_KILLS sets the number of kills, STRATA_KILL_SEED repeats a run.
 #include <gtest/gtest.h>
 #include <strata/strata.h>
 #include <sys/mount.h>
@@ -31,12 +31,14 @@ fs::path folder_of_child() {
 
 /// Trains in its folder and leaves all that came out of it in `result.*`.
 void train() {
-  testing::TrainingProgram program{.folder = folder_of_child(), .epochs = 12, .save_freq = 3};
-  program.extra = {callbacks::ModelCheckpoint((program.folder / "latest.weights.h5").string(), {.save_weights_only = true, .save_freq = 2})};
+  testing::TrainingProgram program{.folder = folder_of_child(), .epochs = 8, .save_freq = 3};
+  program.extra = {callbacks::ModelCheckpoint((program.folder / "latest.weights.h5").string(),
+                                              {.save_weights_only = true, .save_freq = 4})};
   const auto result = program.run();
   std::ofstream out(program.folder / "result.partial", std::ios::binary);
   for (const Tensors* tensors : {&result.weights, &result.optimizer})
-    for (const Tensor& t : *tensors) out.write(reinterpret_cast<const char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
+    for (const Tensor& t : *tensors)
+      out.write(reinterpret_cast<const char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
   out.precision(17);
   for (const auto& [name, series] : result.history)
     for (const double v : series) out << name << ' ' << v << '\n';
@@ -78,7 +80,8 @@ class Kill : public ::testing::Test {
     const pid_t child = fork();
     if (child != 0) return child;
     setenv("STRATA_KILL_FOLDER", where.c_str(), 1);
-    execl(self.c_str(), self.c_str(), "--gtest_also_run_disabled_tests", "--gtest_filter=KilledProgram.DISABLED_Child", "--gtest_brief=1", nullptr);
+    execl(self.c_str(), self.c_str(), "--gtest_also_run_disabled_tests", "--gtest_filter=KilledProgram.DISABLED_Child",
+          "--gtest_brief=1", nullptr);
     std::_Exit(127);
   }
   static int wait(pid_t child) {
@@ -106,7 +109,8 @@ class Kill : public ::testing::Test {
   static void fill(const fs::path& folder, std::uintmax_t left) {
     const std::string ballast(4096, 'x');
     std::ofstream out(folder / "ballast", std::ios::binary);
-    while (fs::space(folder).available > left + ballast.size() && out.write(ballast.data(), static_cast<std::streamsize>(ballast.size())).flush()) {
+    while (fs::space(folder).available > left + ballast.size() &&
+           out.write(ballast.data(), static_cast<std::streamsize>(ballast.size())).flush()) {
     }
   }
 
@@ -114,8 +118,8 @@ class Kill : public ::testing::Test {
   static void expect_whole_files(const fs::path& folder) {
     for (const char* file : {"best.weights.h5", "latest.weights.h5"}) {
       if (!fs::exists(folder / file)) continue;
-      Sequential model({layers::Input({5}), layers::Dense(16, {.activation = "relu"}), layers::BatchNormalization(), layers::Dropout(0.3),
-                        layers::Dense(2, {.activation = "softmax"})});
+      Sequential model({layers::Input({5}), layers::Dense(16, {.activation = "relu"}), layers::BatchNormalization(),
+                        layers::Dropout(0.3), layers::Dense(2, {.activation = "softmax"})});
       EXPECT_NO_THROW(model.load_weights((folder / file).string())) << file;
     }
   }
@@ -163,7 +167,8 @@ TEST_F(Kill, AFullDiskCostsNothing) {
   train_whole();
   const fs::path folder = folder_ / "small";
   fs::create_directories(folder);
-  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=512k") != 0) GTEST_SKIP() << "no right to mount a small file system";
+  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=512k") != 0)
+    GTEST_SKIP() << "no right to mount a small file system";
   int full = 0, through = 0;
   while (full < 10 && through < 30 && !HasFailure()) {
     fill(folder, static_cast<std::uintmax_t>(uniform() * 60e3));

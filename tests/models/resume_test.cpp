@@ -82,7 +82,9 @@ TEST_F(Resume, FromTheMiddleOfAnEpoch) { expect_same_result({.save_freq = 3}, 4)
 
 TEST_F(Resume, FromTheLastBatchOfAnEpoch) { expect_same_result({.save_freq = 7}, 8); }
 
-TEST_F(Resume, EpochsThatArePartsOfOnePass) { expect_same_result({.epochs = 3, .save_freq = 1, .steps_per_epoch = 2}, 2); }
+TEST_F(Resume, EpochsThatArePartsOfOnePass) {
+  expect_same_result({.epochs = 3, .save_freq = 1, .steps_per_epoch = 2}, 2);
+}
 
 TEST_F(Resume, ADataset) { expect_same_result({.save_freq = 2, .dataset = true}, 5); }
 
@@ -90,7 +92,20 @@ TEST_F(Resume, ARepeatedDatasetInParts) {
   expect_same_result({.save_freq = 2, .dataset = true, .steps_per_epoch = 5}, 4);
 }
 
-TEST_F(Resume, EarlyStoppingStopsWhereItWouldHave) { expect_same_result({.epochs = 30, .save_freq = 2, .patience = 2}, 9); }
+TEST_F(Resume, EarlyStoppingStopsWhereItWouldHave) {
+  expect_same_result({.epochs = 30, .save_freq = 2, .patience = 2}, 9);
+}
+
+TEST_F(Resume, WithAveragedWeights) {
+  expect_same_result({.save_freq = 3, .use_ema = true}, 5);
+  // The kept backup of a run that is over holds the weights before they became their averages.
+  TrainingProgram program{.folder = made("kept"), .epochs = 2, .delete_checkpoint = false, .use_ema = true};
+  program.run();
+  program.epochs = 4;
+  const auto longer = program.run();
+  program.folder = made("at once");
+  expect_same(program.run().weights, longer.weights);
+}
 
 TEST_F(Resume, AfterAStopRequest) {
   TrainingProgram program{.folder = made("whole")};

@@ -1,4 +1,5 @@
-// Trains with the TensorBoard callback and prints, as JSON, what the event files should hold; tensorboard_test.py reads them.
+// Trains with the TensorBoard callback and prints, as JSON, what the event files should hold; tensorboard_test.py reads
+// them.
 #include <strata/strata.h>
 
 #include <cstdio>
@@ -26,16 +27,24 @@ int main(int argc, char** argv) {
     for (const auto& [name, value] : logs) items.set(name, value);
     batches.push_back(items);
   }});
-  const History history = model.fit(
-      x, y,
-      {.batch_size = 5, .epochs = 3, .verbose = 0,
-       .callbacks = {callbacks::TensorBoard(argv[1], {.histogram_freq = 2, .write_images = true, .write_steps_per_second = true, .update_freq = "batch"}), watch},
-       .validation_data = ValidationData(x, y)});
+  const History history = model.fit(x, y,
+                                    {.batch_size = 5,
+                                     .epochs = 3,
+                                     .verbose = 0,
+                                     .callbacks = {callbacks::TensorBoard(argv[1], {.histogram_freq = 2,
+                                                                                    .write_images = true,
+                                                                                    .write_steps_per_second = true,
+                                                                                    .update_freq = "batch"}),
+                                                   watch},
+                                     .validation_data = ValidationData(x, y)});
   Config series;
   for (const auto& [name, values] : history) series.set(name, ConfigValue::List(values.begin(), values.end()));
   ConfigValue::List kernel;
   const Tensor weights = model.get_layer("conv").get_weights()[0];
   for (std::int64_t i = 0; i < weights.size(); ++i) kernel.emplace_back(weights.at<double>(i));
-  std::printf("%s\n", to_json(Config{{"history", series}, {"batches", ConfigValue::List(batches.begin(), batches.end())}, {"kernel", kernel}}).c_str());
+  std::printf("%s\n", to_json(Config{{"history", series},
+                                     {"batches", ConfigValue::List(batches.begin(), batches.end())},
+                                     {"kernel", kernel}})
+                          .c_str());
   return 0;
 }

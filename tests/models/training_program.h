@@ -1,5 +1,6 @@
-// One small training program with everything that a run consists of: weights, moving statistics, dropout, an optimizer with
-// state, shuffled data, validation, callbacks that remember. The tests of resuming run it, break it off, and run it again.
+// One small training program with everything that a run consists of: weights, moving statistics, dropout, an optimizer
+// with state, shuffled data, validation, callbacks that remember. The tests of resuming run it, break it off, and run
+// it again.
 #pragma once
 
 #include <strata/strata.h>
@@ -13,9 +14,9 @@ struct TrainingProgram {
   std::filesystem::path folder = {};
   int epochs = 4;
   callbacks::Frequency save_freq = "epoch";
-  bool dataset = false;                ///< a data::Dataset instead of tensors
+  bool dataset = false;  ///< a data::Dataset instead of tensors
   std::int64_t steps_per_epoch = -1;
-  int patience = 100;                  ///< of EarlyStopping
+  int patience = 100;  ///< of EarlyStopping
   Callbacks extra = {};
   std::stop_token stop = {};
   bool delete_checkpoint = true, double_checkpoint = false;
@@ -23,6 +24,7 @@ struct TrainingProgram {
   std::int64_t units = 16, batch_size = 16;
   double beta_1 = 0.9;
   std::uint64_t data_seed = 77;
+  bool use_ema = false;
 
   struct Result {
     Tensors weights, optimizer;
@@ -39,19 +41,26 @@ struct TrainingProgram {
     utils::set_random_seed(3);
     Sequential model({layers::Input({5}), layers::Dense(units, {.activation = "relu"}), layers::BatchNormalization(),
                       layers::Dropout(0.3), layers::Dense(2, {.activation = "softmax"})});
-    model.compile({.optimizer = optimizers::Adam({.learning_rate = 0.02, .beta_1 = beta_1}),
+    model.compile({.optimizer = optimizers::Adam(
+                       {.learning_rate = 0.02, .beta_1 = beta_1, .use_ema = use_ema, .ema_momentum = 0.9}),
                    .loss = "sparse_categorical_crossentropy",
                    .metrics = {"accuracy"}});
-    Callbacks all = {callbacks::BackupAndRestore((folder / "backup").string(), {.save_freq = save_freq,
-                                                                               .double_checkpoint = double_checkpoint,
-                                                                               .delete_checkpoint = delete_checkpoint}),
-                     callbacks::EarlyStopping({.patience = patience, .restore_best_weights = true}),
-                     callbacks::ReduceLROnPlateau({.factor = 0.5, .patience = 1, .min_delta = 0.05}),
-                     callbacks::CSVLogger((folder / "log.csv").string()),
-                     callbacks::ModelCheckpoint((folder / "best.weights.h5").string(), {.save_best_only = true, .save_weights_only = true})};
+    Callbacks all = {
+        callbacks::BackupAndRestore(
+            (folder / "backup").string(),
+            {.save_freq = save_freq, .double_checkpoint = double_checkpoint, .delete_checkpoint = delete_checkpoint}),
+        callbacks::EarlyStopping({.patience = patience, .restore_best_weights = true}),
+        callbacks::ReduceLROnPlateau({.factor = 0.5, .patience = 1, .min_delta = 0.05}),
+        callbacks::CSVLogger((folder / "log.csv").string()),
+        callbacks::ModelCheckpoint((folder / "best.weights.h5").string(),
+                                   {.save_best_only = true, .save_weights_only = true})};
     all.insert(all.end(), extra.begin(), extra.end());
-    FitOptions options{.epochs = epochs, .verbose = 0, .callbacks = all, .validation_data = ValidationData(x, y),
-                       .steps_per_epoch = steps_per_epoch, .stop = stop};
+    FitOptions options{.epochs = epochs,
+                       .verbose = 0,
+                       .callbacks = all,
+                       .validation_data = ValidationData(x, y),
+                       .steps_per_epoch = steps_per_epoch,
+                       .stop = stop};
     Result result;
     if (dataset) {
       const data::Dataset rows = data::Dataset::from_tensors({x}, {y}).shuffle(64, {.seed = 5});

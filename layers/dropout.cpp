@@ -3,6 +3,7 @@
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
+#include "layers/without_trainable.h"
 
 namespace strata::layers {
 namespace {
@@ -53,9 +54,7 @@ class DropoutLayer final : public DropoutBase {
  public:
   DropoutLayer(double rate, DropoutOptions options) : DropoutBase(rate, options.seed), o_(std::move(options)) {}
 
-  void check_inputs(const Shapes& inputs) const override {
-    require_noise_shape(describe(), noise_shape(), inputs[0]);
-  }
+  void check_inputs(const Shapes& inputs) const override { require_noise_shape(describe(), noise_shape(), inputs[0]); }
 
   Config config() const override { return write_arguments(arguments, rate_, o_); }
 
@@ -74,8 +73,7 @@ class SpatialDropoutLayer final : public DropoutBase {
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], spatial_axes + 2); }
 
-  /// Keras's constructors have no `trainable` here.
-  Config common_config() const override { return {{"name", name()}, {"dtype", to_config(dtype_policy())}}; }
+  Config common_config() const override { return without_trainable(DropoutBase::common_config()); }
   Config config() const override {
     if constexpr (spatial_axes == 1)
       return write_arguments(spatial_1d_arguments, rate_, o_);

@@ -61,15 +61,22 @@ ConfigValue written(const MetricSpec& metrics, Spelling spelling) {
   return named;
 }
 
+/// Keras 2.15 takes a plain class name for its optimizers of before 2.11, and those of today by their registered names.
+/// Keras 3 does not know these and makes the optimizer that the config's `name` says, with default arguments, which
+/// must therefore be a class name too; it drops the state and wants a new compile anyway.
 ConfigValue written_optimizer(const Optimizer& optimizer, Spelling spelling) {
   const ConfigValue config = to_config(optimizer);
   if (spelling == Spelling::keras3) return config;
+  static const Names in_keras2{"Adadelta", "Adafactor", "Adagrad", "Adam",    "AdamW", "Adamax",
+                               "Ftrl",     "Lion",      "Nadam",   "RMSprop", "SGD"};
+  const std::string name = optimizer.class_name();
+  if (std::find(in_keras2.begin(), in_keras2.end(), name) == in_keras2.end()) return in_legacy_form(config, {});
   // Keras 2 has neither, and both are None unless somebody asked for them.
-  Names absent;
-  const Config& own = config.as_config().at("config").as_config();
-  for (const char* key : {"loss_scale_factor", "gradient_accumulation_steps"})
-    if (own.contains(key) && own.at(key).is_null()) absent.push_back(key);
-  return in_legacy_form(config, absent);
+  Config own;
+  for (const auto& [key, value] : config.as_config().at("config").as_config().items())
+    if ((key != "loss_scale_factor" && key != "gradient_accumulation_steps") || !value.is_null()) own.set(key, value);
+  own.set("name", name);
+  return Config{{"class_name", "Custom>" + name}, {"config", own}};
 }
 
 // ---- Reading

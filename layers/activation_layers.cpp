@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ops/repeat.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
 
@@ -30,6 +31,7 @@ class ActivationLayer final : public Definition {
  public:
   explicit ActivationLayer(strata::Activation activation) : activation_(std::move(activation)) {}
   Value call(Value x, Mode) override { return activation_(to_compute(x)); }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(activation_arguments, activation_); }
 
  private:
@@ -40,6 +42,7 @@ class ReLULayer final : public Definition {
  public:
   explicit ReLULayer(activations::ReluOptions options) : o_(options) {}
   Value call(Value x, Mode) override { return activations::relu(to_compute(x), o_); }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(relu_arguments, o_); }
 
  private:
@@ -50,6 +53,7 @@ class LeakyReLULayer final : public Definition {
  public:
   explicit LeakyReLULayer(activations::SlopeOptions options) : o_(options) {}
   Value call(Value x, Mode) override { return activations::leaky_relu(to_compute(x), o_); }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(leaky_relu_arguments, o_); }
 
  private:
@@ -85,6 +89,7 @@ class PReLULayer final : public Definition {
     return relu(x) - alpha_ * relu(-x);
   }
 
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(prelu_arguments, o_); }
 
  private:
@@ -98,6 +103,7 @@ class ELULayer final : public Definition {
  public:
   explicit ELULayer(activations::AlphaOptions options) : o_(options) {}
   Value call(Value x, Mode) override { return activations::elu(to_compute(x), o_); }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(elu_arguments, o_); }
 
  private:
@@ -114,13 +120,22 @@ class SoftmaxLayer final : public Definition {
 
   Value call(Value x, Mode) override {
     x = to_compute(x);
+    const Value mask = current_mask();
+    if (!mask) return probabilities(x);
+    const Value counts = broadcast_to(mask, x.shape());  // lined up at the last axes, as in Keras
+    const double large = x.dtype() == DType::f16 ? 3e4 : 1e9;
+    return where(counts, probabilities(where(counts, x, -large)), 0.0);
+  }
+
+  bool supports_masking() const override { return true; }
+  Config config() const override { return write_arguments(softmax_arguments, o_); }
+
+ private:
+  Value probabilities(const Value& x) const {
     if (o_.axis.axes.size() == 1) return softmax(x, o_.axis.axes[0]);
     return exp(x - logsumexp(x, o_.axis.axes, {.keepdims = true}));
   }
 
-  Config config() const override { return write_arguments(softmax_arguments, o_); }
-
- private:
   SoftmaxOptions o_;
 };
 

@@ -18,6 +18,7 @@ class ActivityRegularizationLayer final : public Definition {
     set_activity_regularizer(regularizers::L1L2(o_.l1, o_.l2));
   }
   Value call(Value x, Mode) override { return identity(to_compute(x)); }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(arguments, o_); }
 
  private:

@@ -8,6 +8,7 @@
 #include "layers/preprocessing.h"
 #include "layers/quantiles.h"
 #include "layers/registration.h"
+#include "layers/without_trainable.h"
 
 namespace strata::layers {
 namespace {
@@ -69,7 +70,8 @@ class CategoryEncodingLayer final : public Definition {
       : num_tokens_(num_tokens), o_(std::move(options)) {}
   void check_inputs(const Shapes& inputs) const override { require_sets(describe(), o_.output_mode, inputs[0]); }
   Value call(Value x, Mode) override {
-    return encoded(is_floating(x.dtype()) || x.dtype() == DType::boolean ? cast(x, DType::i32) : x, num_tokens_, o_.output_mode);
+    return encoded(is_floating(x.dtype()) || x.dtype() == DType::boolean ? cast(x, DType::i32) : x, num_tokens_,
+                   o_.output_mode);
   }
   Config config() const override { return write_arguments(encoding_arguments, num_tokens_, o_); }
 
@@ -86,8 +88,9 @@ class DiscretizationLayer final : public Adaptable {
 
   Value call(Value x, Mode) override {
     if (o_.bin_boundaries.empty())
-      throw Error(describe(), "You need to either pass the `bin_boundaries` argument at construction time or call "
-                              "`adapt` before you can start using the `Discretization` layer.");
+      throw Error(describe(),
+                  "You need to either pass the `bin_boundaries` argument at construction time or call "
+                  "`adapt` before you can start using the `Discretization` layer.");
     const auto count = static_cast<std::int64_t>(o_.bin_boundaries.size());
     x = cast(x, DType::f32);
     const Value boundaries = cast(constant(Tensor::from({count}, o_.bin_boundaries)), DType::f32);
@@ -97,8 +100,9 @@ class DiscretizationLayer final : public Adaptable {
 
   void adapt(const Tensors& batches) override {
     if (!o_.num_bins)
-      throw Error(describe(), "Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
-                              "`num_bins` instead.");
+      throw Error(describe(),
+                  "Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
+                  "`num_bins` instead.");
     Quantiles quantiles(o_.epsilon);
     for (const Tensor& batch : batches) {
       const Tensor values = cast(batch, DType::f64);
@@ -107,6 +111,7 @@ class DiscretizationLayer final : public Adaptable {
     o_.bin_boundaries = quantiles.boundaries(*o_.num_bins);
   }
 
+  Config common_config() const override { return without_trainable(Adaptable::common_config()); }
   Config config() const override { return write_arguments(discretization_arguments, o_); }
 
  private:

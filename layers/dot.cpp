@@ -66,6 +66,8 @@ class DotLayer final : public Base {
     return {reshape(matmul(as_matrix(x, a, true), as_matrix(y, b, false)), shape)};
   }
 
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values&, const Values&) const override { return {}; }
   Config config() const override { return write_arguments(arguments, axes_, o_); }
 
  private:

@@ -3,6 +3,7 @@
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
+#include "layers/without_trainable.h"
 
 namespace strata::layers {
 namespace {
@@ -30,6 +31,8 @@ class DropoutBase : public Definition {
     if (rate_ > 0) state_ = add_seed_state(seed_);
   }
 
+  bool supports_masking() const override { return true; }
+
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     if (mode != Mode::train || rate_ == 0) return x;
@@ -51,9 +54,7 @@ class DropoutLayer final : public DropoutBase {
  public:
   DropoutLayer(double rate, DropoutOptions options) : DropoutBase(rate, options.seed), o_(std::move(options)) {}
 
-  void check_inputs(const Shapes& inputs) const override {
-    require_noise_shape(describe(), noise_shape(), inputs[0]);
-  }
+  void check_inputs(const Shapes& inputs) const override { require_noise_shape(describe(), noise_shape(), inputs[0]); }
 
   Config config() const override { return write_arguments(arguments, rate_, o_); }
 
@@ -72,6 +73,7 @@ class SpatialDropoutLayer final : public DropoutBase {
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], spatial_axes + 2); }
 
+  Config common_config() const override { return without_trainable(DropoutBase::common_config()); }
   Config config() const override {
     if constexpr (spatial_axes == 1)
       return write_arguments(spatial_1d_arguments, rate_, o_);

@@ -13,7 +13,8 @@ bool has(const std::string& letters, char c) { return letters.find(c) != std::st
 
 void require_letters(std::string_view where, const std::string& text, const std::string& letters) {
   const std::set<char> distinct(letters.begin(), letters.end());
-  const bool alphabetic = std::all_of(letters.begin(), letters.end(), [](unsigned char c) { return std::isalpha(c) != 0; });
+  const bool alphabetic =
+      std::all_of(letters.begin(), letters.end(), [](unsigned char c) { return std::isalpha(c) != 0; });
   if (letters.empty() || !alphabetic)
     throw Error(where, "Invalid einsum equation '" + text +
                            "'. Equations must be in the form [X],[Y]->[Z], ...[X],[Y]->...[Z], or [X]...,[Y]->[Z]....");
@@ -32,11 +33,13 @@ void require_matches(std::string_view where, const EinsumEquation& e) {
   for (const char c : e.output)
     if (!has(e.input, c) && !has(e.weight, c))
       throw Error(where, std::string("Dimension '") + c + "' was specified in the output '" + e.output +
-                             "' but has no corresponding dim in the input spec '" + e.input + "' or weight spec '" + e.weight + "'");
+                             "' but has no corresponding dim in the input spec '" + e.input + "' or weight spec '" +
+                             e.weight + "'");
   for (const char c : e.weight)
     if (!has(e.input, c) && !has(e.output, c))
-      throw Error(where, std::string("Weight dimension '") + c + "' did not have a match in either the input spec '" + e.input +
-                             "' or the output spec '" + e.output + "'. For this layer, the weight must be fully specified.");
+      throw Error(where, std::string("Weight dimension '") + c + "' did not have a match in either the input spec '" +
+                             e.input + "' or the output spec '" + e.output +
+                             "'. For this layer, the weight must be fully specified.");
 }
 
 /// An array whose axes are named by letters.
@@ -123,8 +126,10 @@ EinsumEquation EinsumEquation::parse(std::string_view where, const std::string& 
 int EinsumEquation::elided(std::string_view where, int input_rank) const {
   const int letters = static_cast<int>(input.size());
   if (input_rank < letters || (input_rank > letters && !dots_left && !dots_right))
-    fail_expected(where, std::string(dots_left || dots_right ? "at least " : "") + std::to_string(letters) +
-                             " axes, as the equation's '" + input + "' says", "an input of rank " + std::to_string(input_rank));
+    fail_expected(where,
+                  std::string(dots_left || dots_right ? "at least " : "") + std::to_string(letters) +
+                      " axes, as the equation's '" + input + "' says",
+                  "an input of rank " + std::to_string(input_rank));
   return input_rank - letters;
 }
 

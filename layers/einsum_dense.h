@@ -26,7 +26,8 @@ struct EinsumDenseOptions {
 /// kernel and the result; sums run over those that the result lacks. "...x,xy->...y" and "ab...,bc->ac..." leave other
 /// axes of the input as they are. `output_shape` has the sizes of the result without the batch (with dots on the left,
 /// of the named axes only); -1 where the input says it.
-/// Weights: kernel, with the axes of the equation's second part; bias, from the first axis of bias_axes on, 1 elsewhere.
+/// Weights: kernel, with the axes of the equation's second part; bias, from the first axis of bias_axes on, 1
+/// elsewhere.
 STRATA_API Layer EinsumDense(const std::string& equation, const Sizes& output_shape, const EinsumDenseOptions& = {});
 
 }  // namespace strata::layers

@@ -4,6 +4,7 @@
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
+#include "layers/reversed_call.h"
 
 namespace strata::layers {
 namespace {
@@ -15,7 +16,7 @@ constexpr auto arguments = [](auto& field, auto& input_dim, auto& output_dim, au
   field("embeddings_regularizer", o.embeddings_regularizer);
   field("activity_regularizer", o.activity_regularizer);
   field("embeddings_constraint", o.embeddings_constraint);
-  field.fixed("mask_zero", false);
+  field("mask_zero", o.mask_zero);
   field.ignored("input_length");  // Keras 2: the input says it itself
 };
 constexpr auto reversible_arguments = [](auto& field, auto& input_dim, auto& output_dim, auto& o) {
@@ -40,8 +41,10 @@ class EmbeddingBase : public Definition {
 
   Value call(Value x, Mode) override {
     if (is_floating(x.dtype()) || x.dtype() == DType::boolean) x = cast(x, DType::i32);
-    return gather(embeddings_, x, 0);
+    const Value rows = gather(embeddings_, x, 0);
+    return o_.mask_zero ? with_mask(rows, not_equal(x, 0)) : rows;
   }
+  bool supports_masking() const override { return o_.mask_zero; }
 
  protected:
   std::int64_t input_dim_, output_dim_;
@@ -95,6 +98,7 @@ class ReverseCall final : public Callable {
       : layer_(std::move(layer)), name_(unique_name(layer_->name() + "_reverse")) {}
   std::string name() const override { return name_; }
   std::string class_name() const override { return layer_->class_name(); }
+  const std::shared_ptr<ReversibleEmbeddingLayer>& layer() const { return layer_; }
   void ensure_built(const Shapes&) override {}
   Values call_on(const Values& inputs, Mode mode) override { return {layer_->call_reversed(inputs.at(0), mode)}; }
 
@@ -123,6 +127,11 @@ Layer ReversibleEmbedding(std::int64_t input_dim, std::int64_t output_dim, const
 }
 
 Value reverse(const Layer& layer, const Value& x, Mode mode) { return reversible(layer)->call_reversed(x, mode); }
+
+Layer reversed_by(const Callable& step) {
+  const auto* back = dynamic_cast<const ReverseCall*>(&step);
+  return back == nullptr ? Layer() : Layer(back->layer());
+}
 
 Symbol reverse(const Layer& layer, const Symbol& x) {
   return call_symbols(std::make_shared<ReverseCall>(reversible(layer)), {x})[0];

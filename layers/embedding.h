@@ -12,6 +12,7 @@ struct EmbeddingOptions {
   Regularizer embeddings_regularizer = {};
   Regularizer activity_regularizer = {};
   Constraint embeddings_constraint = {};
+  bool mask_zero = false;  ///< whether index 0 stands for no step: the mask hides it
   std::string name = {};
   bool trainable = true;
 };
@@ -26,6 +27,7 @@ struct ReversibleEmbeddingOptions {
   Regularizer embeddings_regularizer = {};
   Regularizer activity_regularizer = {};
   Constraint embeddings_constraint = {};
+  bool mask_zero = false;  ///< as Embedding's
   std::optional<double> logit_soft_cap = {};  ///< c: the way back gives c tanh(logits / c)
   std::string name = {};
   bool trainable = true;

@@ -87,6 +87,7 @@ class NormalizationLayer final : public Adaptable {
     variance_.assign(cast(Tensor::from(sizes_, variances), variance_.dtype()));
   }
 
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(arguments, o_); }
 
  private:

@@ -15,11 +15,16 @@ namespace {
 
 double radius_of(Interpolation kind) {
   switch (kind) {
-    case Interpolation::nearest: return 0;
-    case Interpolation::bilinear: return 1;
-    case Interpolation::bicubic: return 2;
-    case Interpolation::lanczos3: return 3;
-    case Interpolation::lanczos5: return 5;
+    case Interpolation::nearest:
+      return 0;
+    case Interpolation::bilinear:
+      return 1;
+    case Interpolation::bicubic:
+      return 2;
+    case Interpolation::lanczos3:
+      return 3;
+    case Interpolation::lanczos5:
+      return 5;
   }
   return 0;
 }
@@ -35,8 +40,7 @@ double kernel(Interpolation kind, double distance) {
   const double x = std::abs(distance), radius = radius_of(kind);
   if (x >= radius) return 0;
   if (kind == Interpolation::bilinear) return 1 - x;
-  if (kind == Interpolation::bicubic)
-    return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : ((-0.5 * x + 2.5) * x - 4) * x + 2;
+  if (kind == Interpolation::bicubic) return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : ((-0.5 * x + 2.5) * x - 4) * x + 2;
   return lanczos(x, radius);
 }
 
@@ -98,15 +102,15 @@ Value resize_axis(const Value& x, std::int64_t axis, std::int64_t size, Interpol
 }  // namespace
 
 Interpolation interpolation_named(std::string_view where, const std::string& name) {
-  constexpr std::array<std::pair<std::string_view, Interpolation>, 5> known{
-      {{"nearest", Interpolation::nearest},
-       {"bilinear", Interpolation::bilinear},
-       {"bicubic", Interpolation::bicubic},
-       {"lanczos3", Interpolation::lanczos3},
-       {"lanczos5", Interpolation::lanczos5}}};
+  constexpr std::array<std::pair<std::string_view, Interpolation>, 5> known{{{"nearest", Interpolation::nearest},
+                                                                             {"bilinear", Interpolation::bilinear},
+                                                                             {"bicubic", Interpolation::bicubic},
+                                                                             {"lanczos3", Interpolation::lanczos3},
+                                                                             {"lanczos5", Interpolation::lanczos5}}};
   for (const auto& [known_name, kind] : known)
     if (name == known_name) return kind;
-  fail_expected(where, "interpolation \"nearest\", \"bilinear\", \"bicubic\", \"lanczos3\" or \"lanczos5\"", "\"" + name + "\"");
+  fail_expected(where, "interpolation \"nearest\", \"bilinear\", \"bicubic\", \"lanczos3\" or \"lanczos5\"",
+                "\"" + name + "\"");
 }
 
 Value resize_images(const Value& images, std::int64_t height, std::int64_t width, Interpolation kind, bool antialias) {

@@ -133,6 +133,10 @@ Tversky::Tversky(const TverskyOptions& o)
 Circle::Circle(const CircleOptions& o)
     : Loss(of_labels("Circle", "circle", circle_arguments, o,
                      [o](const std::string& where, const Value& y, const Value& p) { return circle(where, y, p, o); })) {}
+CTC::CTC(const ReductionOptions& o)
+    : Loss(of_labels("CTC", "ctc", no_arguments, o, [](const std::string& where, const Value& y, const Value& p) {
+        return PerSample{ctc(where, y, p)};
+      })) {}
 
 namespace {
 template <class Made>
@@ -149,7 +153,7 @@ bool add_simple(const char* class_name, std::vector<std::string> aliases = {}) {
     add_simple<LogCosh>("LogCosh", {"logcosh"}) && add_simple<Hinge>("Hinge") &&
     add_simple<SquaredHinge>("SquaredHinge") && add_simple<CategoricalHinge>("CategoricalHinge") &&
     add_simple<KLDivergence>("KLDivergence", {"kld", "KLD", "kullback_leibler_divergence"}) &&
-    add_simple<Poisson>("Poisson") && register_built_in<Huber, HuberOptions>("Huber", huber_arguments) &&
+    add_simple<Poisson>("Poisson") && add_simple<CTC>("CTC") && register_built_in<Huber, HuberOptions>("Huber", huber_arguments) &&
     register_built_in<CosineSimilarity, CosineSimilarityOptions>("CosineSimilarity", cosine_arguments) &&
     register_built_in<BinaryCrossentropy, BinaryCrossentropyOptions>("BinaryCrossentropy", crossentropy_arguments,
                                                                      {"bce", "BCE"}) &&

@@ -45,6 +45,7 @@ Value categorical_generalized_cross_entropy(const std::string& who, const Value&
 
 Value dice(const Value& y, const Value& p, const Axes& axes);
 Value tversky(const Value& y, const Value& p, double alpha, double beta, const Axes& axes);
+Value ctc(const std::string& who, const Value& labels, const Value& logits);
 PerSample circle(const std::string& who, const Value& labels, const Value& p, const CircleOptions&);
 
 Value pearson_correlation(const Value& y, const Value& p, std::int64_t axis);

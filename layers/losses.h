@@ -267,6 +267,14 @@ class STRATA_API Tversky : public Loss {
   explicit Tversky(const TverskyOptions& = {});
 };
 
+/// Connectionist temporal classification: y_pred are logits (batch, times, classes), y_true labels (batch, length), where
+/// 0 fills up and stands for the blank; minus the logarithm of the probability of the labels, infinite where there are more
+/// than the times can hold. The graph grows with the number of times. Graves and others, 2006.
+class STRATA_API CTC : public Loss {
+ public:
+  explicit CTC(const ReductionOptions& = {});
+};
+
 struct CircleOptions {
   double gamma = 80.0;
   double margin = 0.4;

@@ -4,6 +4,7 @@
 
 #include "core/ops/ops.h"
 #include "layers/checks.h"
+#include "layers/masking.h"
 #include "layers/registration.h"
 
 namespace strata::layers {
@@ -60,6 +61,9 @@ class MergeLayer final : public Base {
     }
   }
 
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values&, const Values& masks) const override { return {merged_mask(masks)}; }
+
   Values call_inputs(const Values& inputs, Mode) override {
     Shapes shapes;
     for (const Value& v : inputs) shapes.push_back(v.shape());
@@ -86,15 +90,43 @@ Value merge_add(const Values& v) {
   return fold(v, [](const Value& a, const Value& b) { return a + b; });
 }
 Value merge_subtract(const Values& v) { return v[0] - v[1]; }
-Value merge_multiply(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return a * b; });
+
+/// The mask of input i for every element of it; empty without a mask.
+Value counts_in(const Value& x, std::size_t i) {
+  const Value mask = current_mask(i);
+  return mask && mask.shape().rank() < x.shape().rank() ? broadcast_to(mask_in_rank_of(mask, x), x.shape()) : Value();
 }
+
+/// What is masked does not change the product; where everything is, it is 0.
+Value merge_multiply(const Values& v) {
+  Value product, counted = counts_in(v[0], 0);
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    const Value counts = counts_in(v[i], i), x = counts ? where(counts, v[i], 1.0) : v[i];
+    product = product ? product * x : x;
+    counted = counted && counts ? logical_or(counted, counts) : Value();
+  }
+  return counted ? where(counted, product, 0.0) : product;
+}
+
+/// Where one of two is masked, the other one is taken.
+template <class F>
+Value merge_extreme(const Values& v, F&& choose) {
+  Value result = v[0], counted = counts_in(v[0], 0);
+  for (std::size_t i = 1; i < v.size(); ++i) {
+    const Value counts = counts_in(v[i], i), x = counts ? where(counts, v[i], result) : v[i];
+    if (counted) result = where(counted, result, x);
+    counted = counted && counts ? logical_or(counted, counts) : Value();
+    result = choose(result, x);
+  }
+  return result;
+}
+
 Value merge_average(const Values& v) { return merge_add(v) / static_cast<double>(v.size()); }
 Value merge_maximum(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return maximum(a, b); });
+  return merge_extreme(v, [](const Value& a, const Value& b) { return maximum(a, b); });
 }
 Value merge_minimum(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return minimum(a, b); });
+  return merge_extreme(v, [](const Value& a, const Value& b) { return minimum(a, b); });
 }
 
 class ConcatenateLayer final : public Base {
@@ -127,6 +159,10 @@ class ConcatenateLayer final : public Base {
     return {concatenate(same_type, o_.axis)};
   }
 
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values& inputs, const Values& masks) const override {
+    return {concatenated_mask(inputs, masks, o_.axis)};
+  }
   Config config() const override { return write_arguments(concatenate_arguments, o_); }
 
  private:

@@ -32,6 +32,8 @@ class NoiseBase : public Definition {
     if (amount_ > 0) state_ = add_seed_state(o_.seed);
   }
 
+  bool supports_masking() const override { return true; }
+
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     if (mode != Mode::train || amount_ == 0) return x;

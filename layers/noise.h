@@ -25,9 +25,9 @@ struct AlphaDropoutOptions {
   std::string name = {};
   bool trainable = true;
 };
-/// Dropout that keeps the mean and variance of SELU's outputs (Klambauer and others, "Self-normalizing neural networks",
-/// 2017): with probability `rate` a number becomes SELU's lower limit, and an affine function corrects both moments.
-/// Error in training when the rate is 1.
+/// Dropout that keeps the mean and variance of SELU's outputs (Klambauer and others, "Self-normalizing neural
+/// networks", 2017): with probability `rate` a number becomes SELU's lower limit, and an affine function corrects both
+/// moments. Error in training when the rate is 1.
 STRATA_API Layer AlphaDropout(double rate, const AlphaDropoutOptions& = {});
 
 }  // namespace strata::layers

@@ -96,23 +96,49 @@ class BatchNormalizationLayer final : public Definition {
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     const int rank = x.shape().rank(), axis = normalize_axis(o_.axis, rank, describe());
-    if (axis == rank - 1) return normalized(x, mode);
+    const Value counts = mode == Mode::train ? what_counts(x) : Value();
+    if (axis == rank - 1) return normalized(x, counts, mode);
     const Axes order = axis_last(rank, axis);
-    return transpose(normalized(transpose(x, order), mode), inverse(order));
+    return transpose(normalized(transpose(x, order), counts ? transpose(counts, order) : counts, mode), inverse(order));
   }
 
+  bool supports_masking() const override { return true; }
+  bool computes_wide() const override { return true; }
   Config config() const override { return write_arguments(batch_arguments, o_); }
 
  private:
-  Value normalized(const Value& x, Mode mode) {
-    const Value gamma = o_.scale ? Value(gamma_) : constant(ones(moving_mean_.shape()));
-    const Value beta = o_.center ? Value(beta_) : constant(zeros(moving_mean_.shape()));
+  /// The mask for every element; empty without a mask.
+  Value what_counts(const Value& x) const {
+    const Value mask = current_mask();
+    if (!mask) return {};
+    if (mask.shape().rank() != x.shape().rank() - 1)
+      throw Error(describe(), "The mask provided should be one dimension less than the inputs. Received: mask.shape=" +
+                                  to_keras_string(mask.shape()) + ", inputs.shape=" + to_keras_string(x.shape()));
+    return broadcast_to(expand_dims(mask, -1), x.shape());
+  }
+
+  Value normalized(const Value& x, const Value& counts, Mode mode) {
+    const Value gamma = o_.scale ? Value(gamma_) : constant(ones(moving_mean_.shape(), x.dtype()));
+    const Value beta = o_.center ? Value(beta_) : constant(zeros(moving_mean_.shape(), x.dtype()));
+    if (counts && current_trainable()) return normalized_where(counts, x, gamma, beta);
     if (mode != Mode::train || !current_trainable())
       return batch_norm_inference(x, gamma, beta, moving_mean_, moving_variance_, o_.epsilon);
     const BatchNormResult y = batch_norm(x, gamma, beta, o_.epsilon);
     follow(moving_mean_, y.mean);
     follow(moving_variance_, y.variance);
     return y.output;
+  }
+
+  /// With the statistics of what counts alone, as Keras computes them.
+  Value normalized_where(const Value& counts, const Value& x, const Value& gamma, const Value& beta) {
+    Axes axes(static_cast<std::size_t>(x.shape().rank()) - 1);
+    std::iota(axes.begin(), axes.end(), 0);
+    const Value count = sum(cast(counts, x.dtype()), axes) + 1e-7;
+    const Value average = sum(where(counts, x, 0.0), axes) / count;
+    const Value spread = sum(where(counts, square(x - average), 0.0), axes) / count;
+    follow(moving_mean_, average);
+    follow(moving_variance_, spread);
+    return (x - average) * (rsqrt(spread + o_.epsilon) * gamma) + beta;
   }
 
   void follow(const Variable& moving, const Value& batch) const {
@@ -161,12 +187,14 @@ class LayerNormalizationLayer final : public Definition {
     const Shape shape = x.shape();
     const std::int64_t size = sizes_.elements();
     if (axes.size() > 1) x = reshape(x, {size == 0 ? 0 : shape.elements() / size, size});
-    Value y = layer_norm(x, flat(o_.scale ? Value(gamma_) : constant(ones(sizes_)), size),
-                         flat(o_.center ? Value(beta_) : constant(zeros(sizes_)), size), o_.epsilon);
+    Value y = layer_norm(x, flat(o_.scale ? Value(gamma_) : constant(ones(sizes_, x.dtype())), size),
+                         flat(o_.center ? Value(beta_) : constant(zeros(sizes_, x.dtype())), size), o_.epsilon);
     if (axes.size() > 1) y = reshape(y, shape);
     return in_order ? y : transpose(y, inverse(order));
   }
 
+  bool supports_masking() const override { return true; }
+  bool computes_wide() const override { return true; }
   Config config() const override { return write_arguments(layer_arguments, o_); }
 
  private:

@@ -45,7 +45,8 @@ void from_config(const ConfigValue& c, Numbers& numbers) {
     return;
   }
   Shape shape;
-  for (const ConfigValue* at = &c; const auto* list = std::get_if<ConfigValue::List>(&at->variant()); at = &list->front()) {
+  for (const ConfigValue* at = &c; const auto* list = std::get_if<ConfigValue::List>(&at->variant());
+       at = &list->front()) {
     if (list->empty()) fail_expected("config", "a number or lists of numbers", to_json(c));
     shape.push_back(static_cast<std::int64_t>(list->size()));
   }

@@ -85,7 +85,8 @@ class CroppingLayer final : public MarginLayer<Margins, Options> {
 
   Value call(Value x, Mode) override {
     std::vector<std::int64_t> end = this->amounts(&Margin::after);
-    for (std::size_t axis = 0; axis < end.size(); ++axis) end[axis] = x.shape()[static_cast<std::int64_t>(axis)] - end[axis];
+    for (std::size_t axis = 0; axis < end.size(); ++axis)
+      end[axis] = x.shape()[static_cast<std::int64_t>(axis)] - end[axis];
     return slice(x, this->amounts(&Margin::before), end);
   }
 

@@ -11,7 +11,8 @@ class Quantiles {
   /// Keeps about 1 / epsilon numbers, evenly spaced by rank.
   explicit Quantiles(double epsilon) : epsilon_(epsilon) {}
   void add(std::vector<double> values);
-  /// The borders between `bins` bins of equal weight: bins - 1 of them, in ascending order; fewer when few numbers came.
+  /// The borders between `bins` bins of equal weight: bins - 1 of them, in ascending order; fewer when few numbers
+  /// came.
   std::vector<double> boundaries(std::int64_t bins) const;
 
  private:

@@ -20,6 +20,7 @@ class RescalingLayer final : public Definition {
     const Value y = to_compute(x) * scale_;
     return o_.offset == 0.0 ? y : y + o_.offset;
   }
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(rescaling_arguments, scale_, o_); }
 
  private:
@@ -30,6 +31,7 @@ class RescalingLayer final : public Definition {
 class IdentityLayer final : public Definition {
  public:
   Value call(Value x, Mode) override { return identity(x); }
+  bool supports_masking() const override { return true; }
 };
 }  // namespace
 

@@ -58,7 +58,10 @@ Value padded_to_ratio(const Value& images, std::int64_t height, std::int64_t wid
 class ResizingLayer final : public Definition {
  public:
   ResizingLayer(std::int64_t height, std::int64_t width, ResizingOptions options)
-      : height_(height), width_(width), o_(std::move(options)), interpolation_(interpolation_named(place("Resizing", o_.name), o_.interpolation)) {}
+      : height_(height),
+        width_(width),
+        o_(std::move(options)),
+        interpolation_(interpolation_named(place("Resizing", o_.name), o_.interpolation)) {}
 
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
 

@@ -79,6 +79,8 @@ class GroupNormalizationLayer final : public Definition {
     return o_.center ? y + along_axes(beta_, {axis}, shape.rank()) : y;
   }
 
+  bool supports_masking() const override { return true; }
+  bool computes_wide() const override { return true; }
   Config config() const override { return write_arguments(group_arguments, o_); }
 
  private:
@@ -123,6 +125,7 @@ class RMSNormalizationLayer final : public Definition {
     return x * inverse * along_axes(scale_, axes, x.shape().rank());
   }
 
+  bool computes_wide() const override { return true; }
   Config config() const override { return write_arguments(rms_arguments, o_); }
 
  private:
@@ -146,6 +149,7 @@ class UnitNormalizationLayer final : public Definition {
     return x * minimum(rsqrt(length_squared), 1e12);
   }
 
+  bool supports_masking() const override { return true; }
   Config config() const override { return write_arguments(unit_arguments, o_); }
 
  private:

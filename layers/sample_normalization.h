@@ -23,9 +23,9 @@ struct GroupNormalizationOptions {
   std::string name = {};
   bool trainable = true;
 };
-/// gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each group of neighbouring channels over
-/// all positions of a sample (Wu and He, "Group normalization", 2018). Error unless the groups divide the channels.
-/// Weights: gamma (if scale), beta (if center), [channels].
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each group of neighbouring channels
+/// over all positions of a sample (Wu and He, "Group normalization", 2018). Error unless the groups divide the
+/// channels. Weights: gamma (if scale), beta (if center), [channels].
 STRATA_API Layer GroupNormalization(const GroupNormalizationOptions& = {});
 
 struct RMSNormalizationOptions {

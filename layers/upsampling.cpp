@@ -35,7 +35,9 @@ class UpSampling1DLayer final : public Definition {
 class UpSampling2DLayer final : public Definition {
  public:
   UpSampling2DLayer(const Size2& size, UpSampling2DOptions options)
-      : size_(size), o_(std::move(options)), interpolation_(interpolation_named(place("UpSampling2D", o_.name), o_.interpolation)) {}
+      : size_(size),
+        o_(std::move(options)),
+        interpolation_(interpolation_named(place("UpSampling2D", o_.name), o_.interpolation)) {}
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
   Value call(Value x, Mode) override {
     if (interpolation_ == Interpolation::nearest) return repeated(repeated(x, size_.height, 1), size_.width, 2);

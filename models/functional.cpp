@@ -173,13 +173,17 @@ void ModelDefinition::set_graph(const Symbols& inputs, const Symbols& outputs) {
   operations_ = order.operations();
   if (!sequential_) {
     layers_.clear();
+    std::unordered_set<const SymbolNode*> given;  // what makes these is outside of the model
+    for (const Symbol& s : inputs_) given.insert(s.node().get());
     for (const NodeRef& node : operations_)
-      if (auto layer = std::dynamic_pointer_cast<layers::Base>(node->callee)) layers_.emplace_back(std::move(layer));
+      if (auto layer = std::dynamic_pointer_cast<layers::Base>(node->callee); layer && !given.contains(node.get()))
+        layers_.emplace_back(std::move(layer));
   }
   check_names();
 }
 
 void ModelDefinition::append(const Layer& layer) {
+  if (layer.name().empty()) layer.base().set_name(unique_name(snake_case(layer.class_name())));
   layers_.push_back(layer);
   try {
     check_names();

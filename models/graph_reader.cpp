@@ -4,7 +4,7 @@
 
 #include "core/base/json.h"
 #include "core/graph/class_registry.h"
-#include "layers/registration.h"
+#include "layers/embedding.h"
 #include "models/model_reading.h"
 #include "models/op_nodes.h"
 
@@ -188,6 +188,7 @@ class GraphReader {
     if (inputs.empty()) throw Error(where_, entry.label() + " is called on nothing");
     for (const NodeArgument& m : call.masks)
       masks.push_back(m.kind == NodeArgument::Kind::tensor ? symbol_of(m.tensor, entry.label()) : Symbol());
+    if (call.reverse) return {layers::reverse(entry.layer, inputs[0])};
     if (masks.size() > inputs.size()) fail_expected(entry.label(), "a mask for each input", std::to_string(masks.size()));
     return entry.layer.call_symbols(inputs, masks);
   }

@@ -3,7 +3,6 @@
 #include <map>
 
 #include "core/graph/class_registry.h"
-#include "layers/registry.h"
 #include "models/model_reading.h"
 
 namespace strata {
@@ -11,16 +10,8 @@ namespace strata {
 namespace {
 const Config* as_object(const ConfigValue& v) { return std::get_if<Config>(&v.variant()); }
 
-bool is_layer(const ConfigValue& value) {
-  const Config* object = as_object(value);
-  if (object == nullptr || !object->contains("class_name") || !object->contains("config")) return false;
-  const ConfigObject read = ConfigObject::read(value, "layer");
-  if (read.module == "keras.layers" || read.module == "keras.src.models.functional") return true;
-  const bool model_or_own = read.module == "keras" || read.module.empty();
-  return model_or_own && (is_layer_name(read.class_name) || is_layer_name(read.registered_name));
-}
-
 ConfigValue legacy_value(const ConfigValue& value);
+ConfigValue legacy_layer(const Config& entry);
 
 Config legacy_values(const Config& config) {
   Config out;
@@ -69,8 +60,12 @@ class CallLists {
     if (!read.masks.empty())
       throw Error("layer '" + name + "'", "gets its mask as an argument of its call, which .h5 files cannot say: save the model as .keras");
     ConfigValue::List tensors;
-    for (const TensorRef* ref : tensors_of(read))
-      tensors.push_back(ConfigValue::List{ref->layer, number(ref->layer, ref->call), ref->tensor, Config{}});
+    Config keywords;
+    if (read.reverse) keywords.set("reverse", true);
+    for (const TensorRef* ref : tensors_of(read)) {
+      tensors.push_back(ConfigValue::List{ref->layer, number(ref->layer, ref->call), ref->tensor, keywords});
+      keywords = {};  // those of a call stand beside its first tensor
+    }
     return tensors;
   }
 
@@ -85,7 +80,7 @@ Config legacy_functional(const Config& config) {
     if (is_operation(entry.as_config()))
       throw Error("operation '" + name_of_entry(entry.as_config()) + "'",
                   "a plain operation between layers is nothing that Keras reads from .h5 files: save the model as .keras, or use a layer (Add, Rescaling, ...)");
-    Config layer = legacy_value(entry).as_config();
+    Config layer = legacy_layer(entry.as_config()).as_config();
     layer.set("name", entry.as_config().at("name"));
     layer.set("inbound_nodes", calls.nodes(entry.as_config()));
     layers.emplace_back(std::move(layer));
@@ -103,6 +98,11 @@ ConfigValue legacy_layer(const Config& entry) {
   const std::string& class_name = object.module.empty() && !object.registered_name.empty() ? object.registered_name : object.class_name;
   if (object.class_name == "Functional") return Config{{"class_name", class_name}, {"config", legacy_functional(object.arguments())}};
   Config config = legacy_values(object.arguments());
+  if (object.class_name == "Sequential") {
+    ConfigValue::List layers;
+    for (const ConfigValue& inner : object.arguments().at("layers").as_list()) layers.push_back(legacy_layer(inner.as_config()));
+    config.set("layers", layers);
+  }
   if (object.class_name == "InputLayer") {
     Config renamed{{"batch_input_shape", config.at("batch_shape")}};
     for (const auto& [key, value] : config.items())
@@ -122,8 +122,7 @@ ConfigValue legacy_value(const ConfigValue& value) {
   if (object == nullptr) return value;
   if (object->contains("class_name") && object->at("class_name") == ConfigValue("DTypePolicy"))
     return object->at("config").as_config().at("name");
-  if (is_layer(value)) return legacy_layer(*object);
-  return legacy_values(*object);
+  return legacy_values(*object);  // layers that others wrap keep Keras 3's form, which both read there
 }
 }  // namespace
 

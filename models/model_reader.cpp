@@ -105,6 +105,11 @@ std::shared_ptr<ModelDefinition> with_name(std::shared_ptr<ModelDefinition> mode
     from_config(config->at("trainable"), trainable);
   model->set_name(name.empty() ? unique_name(snake_case(model->class_name())) : name);
   model->restore_trainable(trainable);
+  if (config != nullptr && model->is_sequential() && config->contains("dtype")) {
+    DTypePolicy policy = model->dtype_policy();
+    from_config(config->at("dtype"), policy);
+    model->set_dtype_policy(policy);
+  }
   return model;
 }
 

@@ -49,6 +49,7 @@ struct NodeArgument {
 struct NodeCall {
   std::vector<NodeArgument> arguments;
   std::vector<NodeArgument> masks;  ///< the keyword argument `mask`; none if there was none
+  bool reverse = false;             ///< the keyword argument of ReversibleEmbedding
 };
 /// One entry of `inbound_nodes`. Error naming `where` for anything that is not a call.
 NodeCall read_node(const ConfigValue& node, const std::string& where);

@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "layers/registry.h"
+#include "layers/reversed_call.h"
 #include "models/functional.h"
 #include "models/op_nodes.h"
 
@@ -35,13 +36,19 @@ Config input_layer(const SymbolNode& node, const std::string& name) {
           {"registered_name", nullptr}};
 }
 
+/// Whom a node calls: for the way back of a ReversibleEmbedding, that layer.
+const Callable* called_by(const SymbolNode& node) {
+  const Layer reversed = layers::reversed_by(*node.callee);
+  return reversed.defined() ? &reversed.base() : node.callee.get();
+}
+
 /// The config of a graph of layers, as Keras 3 writes it.
 class GraphWriter {
  public:
   explicit GraphWriter(const ModelDefinition& model) : model_(model) {
     for (const NodeRef& node : model.calls()) {
       if (is_input(*node)) continue;
-      std::vector<NodeRef>& calls = calls_[node->callee.get()];
+      std::vector<NodeRef>& calls = calls_[called_by(*node)];
       number_[node.get()] = static_cast<std::int64_t>(calls.size());
       calls.push_back(node);
     }
@@ -49,7 +56,8 @@ class GraphWriter {
 
   ConfigValue layers() const {
     ConfigValue::List entries;
-    for (const NodeRef& node : model_.operations()) entries.emplace_back(entry(*node));
+    for (const NodeRef& node : model_.operations())
+      if (is_input(*node) || called_by(*node) == node->callee.get()) entries.emplace_back(entry(*node));
     return entries;
   }
 
@@ -68,7 +76,10 @@ class GraphWriter {
   bool is_input(const SymbolNode& node) const {
     return std::ranges::any_of(model_.inputs(), [&](const Symbol& s) { return s.node().get() == &node; });
   }
-  static std::string name_of(const SymbolNode& node) { return node.callee ? node.callee->name() : node.input_name; }
+  std::string name_of(const SymbolNode& node) const {
+    if (!node.callee) return node.input_name;
+    return is_input(node) ? node.callee->name() : called_by(node)->name();
+  }
   std::int64_t number_of(const Symbol& s) const {
     const auto found = number_.find(s.node().get());
     return found == number_.end() ? 0 : found->second;
@@ -140,6 +151,7 @@ class GraphWriter {
     Config keywords;
     if (masks.size() == 1) keywords.set("mask", masks[0]);
     if (masks.size() > 1) keywords.set("mask", masks);
+    if (called_by(call) != call.callee.get()) keywords.set("reverse", true);
     if (inputs.size() > 1) inputs = {ConfigValue(std::move(inputs))};
     return node_config(std::move(inputs), std::move(keywords));
   }

@@ -47,6 +47,7 @@ NodeArgument read_argument(const ConfigValue& v, const std::string& where) {
 void read_keyword(NodeCall& call, const std::string& key, const ConfigValue& value, const std::string& where) {
   // What a layer was told about training holds for the call that made the file's graph; every call of the model says it anew.
   if (value.is_null() || key == "training") return;
+  if (key == "reverse") return from_config(value, call.reverse);
   if (key != "mask") throw Error(where, "the call argument `" + key + "` is not supported; received " + to_json(value));
   const NodeArgument mask = is_triple(value) ? NodeArgument{.kind = NodeArgument::Kind::tensor, .tensor = read_triple(value, where)}
                                              : read_argument(value, where);

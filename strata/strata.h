@@ -86,6 +86,7 @@
 #include "layers/layer.h"
 #include "layers/losses.h"
 #include "layers/masking.h"
+#include "layers/merge_functions.h"
 #include "layers/merging.h"
 #include "layers/metrics.h"
 #include "layers/noise.h"

@@ -111,7 +111,7 @@ TEST(LossConfigs, Names) {
        {"MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "CosineSimilarity",
         "Huber", "LogCosh", "Hinge", "SquaredHinge", "CategoricalHinge", "KLDivergence", "Poisson", "BinaryCrossentropy",
         "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "SparseCategoricalCrossentropy",
-        "Dice", "Tversky", "Circle", "CategoricalGeneralizedCrossEntropy"}) {
+        "Dice", "Tversky", "Circle", "CategoricalGeneralizedCrossEntropy", "CTC"}) {
     EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
   }
   for (const char* alias : {"mse", "mae", "mape", "msle", "bce", "kld", "MSE", "MAE", "MAPE", "MSLE", "BCE", "KLD", "ce"})

@@ -94,6 +94,49 @@ TEST(Masking, MergedMasks) {
   expect_values(values(layers::concatenated_mask({x, y}, {b, Value()}, 1)), {1, 1});
 }
 
+// The numbers of the next three tests are Keras 3.15.1's.
+TEST(Masking, MergingLayersLeaveMaskedStepsOut) {
+  const Tensor a = Tensor::from({1, 3, 1}, {1.0f, 0.0f, 3.0f}), b = Tensor::from({1, 3, 1}, {4.0f, 5.0f, 0.0f}),
+               z = Tensor::from({1, 3, 1}, {9.0f, 8.0f, 7.0f});
+  const auto merged = [](const Layer& layer, const Tensor& left, const Tensor& right, bool both) {
+    const Value l = placeholder(left.shape()), r = placeholder(right.shape());
+    const Value y = layer(Values{layers::Masking()(l), both ? layers::Masking()(r) : r})[0];
+    EXPECT_EQ(static_cast<bool>(mask_of(y)), both) << layer.class_name();
+    return Function({l, r}, {y})({left, right})[0];
+  };
+  expect_values(merged(layers::Add(), a, b, true), {5, 5, 3});
+  expect_values(merged(layers::Multiply(), a, b, true), {4, 5, 3});
+  expect_values(merged(layers::Multiply(), a, z, false), {9, 8, 21});
+  expect_values(merged(layers::Maximum(), a, z, false), {9, 8, 7});
+  expect_values(merged(layers::Minimum(), a, b, true), {1, 5, 3});
+  expect_values(merged(layers::Minimum(), a, z, false), {1, 8, 3});
+  expect_values(merged(layers::Average(), a, b, true), {2.5, 2.5, 1.5});
+}
+
+TEST(Masking, BatchNormalizationTakesStatisticsOfWhatCounts) {
+  const Layer bn = layers::BatchNormalization({.momentum = 0.5});
+  const Value x = placeholder({2, 3, 2});
+  const Value y = bn(layers::Masking()(x), Mode::train);
+  expect_values(Function({x}, {y}, {})({steps()})[0],
+                {-1.341507f, -0.632424f, -0.447169f, -1.264848f, -1.788675f, -1.264848f, -1.788675f, -1.264848f, 0.447169f, 0.632424f, 1.341507f,
+                 1.264848f}, 2e-6f);
+  expect_values(bn.weights()[2].value(), {2, 2});
+  expect_values(bn.weights()[3].value(), {3, 5.5});
+}
+
+TEST(Masking, SoftmaxGivesMaskedPlacesNothing) {
+  const Value x = placeholder({1, 3});
+  const Value mask = constant(Tensor::from<bool>({1, 3}, {true, false, true}));
+  expect_values(Function({x}, {layers::Softmax()(with_mask(x, mask))})({Tensor::from({1, 3}, {1.0f, 2.0f, 3.0f})})[0],
+                {0.119203f, 0.0f, 0.880797f});
+}
+
+TEST(Masking, AnEmbeddingHidesIndexZeroWhenAsked) {
+  const Tensor indices = Tensor::from<std::int32_t>({1, 3}, {2, 0, 1});
+  expect_values(mask_after({layers::Embedding(3, 2, {.mask_zero = true})}, indices), {1, 0, 1});
+  EXPECT_FALSE(mask_after({layers::Embedding(3, 2)}, indices).defined());
+}
+
 TEST(Masking, IsGivenAsAnArgumentInFiles) {
   register_layer<Seen>("Seen");
   const Symbol x = layers::Input({3, 2}, {.name = "x"});

@@ -22,7 +22,7 @@ Metric read(const std::string& json) {
 TEST(MetricConfigs, EveryMetricComesBack) {
   const std::vector<Metric> all{
       metrics::Mean(), metrics::Sum(), Accuracy(), BinaryAccuracy({.threshold = 0.25}), CategoricalAccuracy(),
-      SparseCategoricalAccuracy(), TopKCategoricalAccuracy({.k = 3}), SparseTopKCategoricalAccuracy({.name = "top", .k = 2}),
+      SparseCategoricalAccuracy(), TopKCategoricalAccuracy({.k = 3}), SparseTopKCategoricalAccuracy({.k = 2, .name = "top"}),
       MeanSquaredError(), RootMeanSquaredError(), MeanAbsoluteError(), MeanAbsolutePercentageError(),
       MeanSquaredLogarithmicError(), LogCoshError(), Hinge(), SquaredHinge(), CategoricalHinge(), KLDivergence(), Poisson(),
       CosineSimilarity({.axis = 1}), BinaryCrossentropy({.from_logits = true, .label_smoothing = 0.5}),

@@ -200,7 +200,7 @@ TEST(Metrics, AgreeWithKeras) {
 // From Keras 3.15.1, too.
 TEST(Metrics, OverlapsOfLabels) {
   const auto overlap = [](const Metric& metric, const Tensor& y, const Tensor& p, const Tensor& w = {}) {
-    Function({}, {}, metric.update(constant(y), constant(p), w.size() > 0 ? constant(w) : Value()))({});
+    Function({}, {}, metric.update(constant(y), constant(p), w.defined() ? constant(w) : Value()))({});
     return result_of(metric).item<float>();
   };
   const Tensor y = Tensor::from<std::int32_t>({6}, {0, 1, 2, 2, 1, 0}), p = Tensor::from<std::int32_t>({6}, {0, 2, 2, 2, 1, 1});

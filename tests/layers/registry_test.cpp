@@ -64,10 +64,20 @@ Layer made_of(const ConfigValue& config) {
   return layer;
 }
 
-/// The built-in classes that are no models: those known before any test registers one of its own.
-const std::vector<std::string> known_at_start = layer_names();
+/// The classes that are known before any test registers one of its own.
+class KnownAtStart : public ::testing::Environment {
+ public:
+  void SetUp() override { names() = layer_names(); }
+  static std::vector<std::string>& names() {
+    static std::vector<std::string> known;
+    return known;
+  }
+};
+const ::testing::Environment* const known_at_start = ::testing::AddGlobalTestEnvironment(new KnownAtStart);
+
+/// The built-in classes that are no models.
 std::vector<std::string> class_names() {
-  std::vector<std::string> names = known_at_start;
+  std::vector<std::string> names = KnownAtStart::names();
   std::erase_if(names, [](const std::string& name) { return name == "Functional" || name == "Sequential" || name == "Model"; });
   return names;
 }
@@ -110,6 +120,14 @@ TEST(LayerRegistry, EveryArgumentRefusesAnotherType) {
         wrong.set(key, "no such value");
       expect_error([&] { made_of(object_of(name, wrong)); }, "[" + name + " 'it'] argument `" + key + "`");
     }
+  }
+}
+
+// Constructors of Keras that would refuse it.
+TEST(LayerRegistry, AFewClassesDoNotWriteTrainable) {
+  for (const std::string& name : class_names()) {
+    const bool lacks = name.starts_with("SpatialDropout") || name == "Discretization";
+    EXPECT_EQ(written_by_default(name).at("config").as_config().contains("trainable"), !lacks) << name;
   }
 }
 

@@ -96,6 +96,7 @@ TEST(ModelConfig, ASequentialRoundTripsBuiltOrNot) {
   const Sequential unbuilt({layers::Dense(4), layers::Dense(1)}, "u");
   Model same = model_from_json(unbuilt.to_json());
   EXPECT_EQ(same.to_json(), unbuilt.to_json());
+  EXPECT_EQ(unbuilt.to_json().find(R"("name": "")"), std::string::npos);
   EXPECT_EQ(Tensor(same.predict(zeros({2, 5}))).shape(), Shape({2, 1}));
   EXPECT_EQ(model_from_json(Sequential({}, "empty").to_json()).layers().size(), 0u);
 }
@@ -130,6 +131,14 @@ TEST(ModelConfig, TheBatchSizeOfAnInputIsKeptAndBindsNobody) {
   Model model = model_from_json(text);
   EXPECT_EQ(Tensor(model.predict(zeros({5, 3}))).shape(), Shape({5, 2}));
   EXPECT_NE(model.to_json().find(R"("batch_shape": [8, 3])"), std::string::npos);
+}
+
+TEST(ModelConfig, AModelMayStartInsideAnother) {
+  const Symbol in = layers::Input({3}), hidden = layers::Dense(4, {.name = "hidden"})(in);
+  const Model tail({hidden}, {layers::Dense(2, {.name = "last"})(hidden)}, "tail");
+  EXPECT_EQ(tail.layers().size(), 1u);
+  EXPECT_EQ(tail.count_params(), 10);
+  expect_same_function(tail, clone_model(tail));
 }
 
 TEST(ModelConfig, FlatEndsAndDictsAreRead) {

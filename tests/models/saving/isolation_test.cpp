@@ -75,7 +75,7 @@ TEST_F(Isolation, TheDeathOfTheReaderIsAnErrorThatNamesTheFile) {
 
 TEST_F(Isolation, AnswersThatAreNoneAreRefused) {
   network().save(file("a.h5"));
-  use_reader("head -c 100 /dev/zero | tr '\\0' '\\377' >&0");  // standard input is the socket
+  use_reader("exec 3>&0; head -c 100 /dev/zero | tr '\\0' '\\377' >&3");  // standard input is the socket
   EXPECT_ERROR(load_model(file("a.h5"), {.isolated = true}), "malformed");
 }
 

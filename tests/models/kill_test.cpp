@@ -33,7 +33,8 @@ fs::path folder_of_child() {
 void train() {
   testing::TrainingProgram program{.folder = folder_of_child(), .epochs = 8, .save_freq = 3};
   program.extra = {callbacks::ModelCheckpoint((program.folder / "latest.weights.h5").string(),
-                                              {.save_weights_only = true, .save_freq = 4})};
+                                              {.save_weights_only = true, .save_freq = 4}),
+                   callbacks::ModelCheckpoint((program.folder / "whole.keras").string(), {.save_freq = 5})};
   const auto result = program.run();
   std::ofstream out(program.folder / "result.partial", std::ios::binary);
   for (const Tensors* tensors : {&result.weights, &result.optimizer})
@@ -116,6 +117,10 @@ class Kill : public ::testing::Test {
 
   /// Whatever stands under a final name is whole.
   static void expect_whole_files(const fs::path& folder) {
+    const fs::path model_file = folder / "whole.keras";
+    if (fs::exists(model_file)) {
+      EXPECT_NO_THROW(load_model(model_file.string()));
+    }
     for (const char* file : {"best.weights.h5", "latest.weights.h5"}) {
       if (!fs::exists(folder / file)) continue;
       Sequential model({layers::Input({5}), layers::Dense(16, {.activation = "relu"}), layers::BatchNormalization(),

@@ -100,7 +100,7 @@ ConfigValue legacy_layer(const Config& entry) {
   Config config = legacy_values(object.arguments());
   if (object.class_name == "Sequential") {
     ConfigValue::List layers;
-    const Config arguments = object.arguments();
+    const Config arguments = object.arguments();  // lives while its list is read
     for (const ConfigValue& inner : arguments.at("layers").as_list()) layers.push_back(legacy_layer(inner.as_config()));
     config.set("layers", layers);
   }

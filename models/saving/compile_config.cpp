@@ -25,12 +25,24 @@ ConfigValue in_legacy_form(const ConfigValue& object, const Names& unknown_keys)
   return Config{{"class_name", is_custom ? whole.at("registered_name") : whole.at("class_name")}, {"config", kept}};
 }
 
+/// Whether Keras 2 knows a metric by its name alone, as it does those that are means of a function: others have
+/// arguments.
+bool is_name_in_keras2(const Loss&, const ConfigValue&) { return true; }
+bool is_name_in_keras2(const Metric&, const ConfigValue& config) {
+  const auto* object = std::get_if<Config>(&config.variant());
+  if (!object) return true;
+  const Config& own = object->at("config").as_config();
+  return std::all_of(own.items().begin(), own.items().end(),
+                     [](const auto& item) { return item.first == "name" || item.first == "dtype"; });
+}
+
 /// A loss or a metric: by its name where the name stands for the same, as users write it.
 template <class T>
 ConfigValue written(const T& object, Spelling spelling) {
   const ConfigValue config = to_config(object);
   try {
-    if (to_config(T(object.name())) == config) return object.name();
+    const bool has_name = spelling == Spelling::keras3 || is_name_in_keras2(object, config);
+    if (has_name && to_config(T(object.name())) == config) return object.name();
   } catch (const Error&) {  // not a name of Keras's
   }
   return spelling == Spelling::legacy ? in_legacy_form(config, {"dtype"}) : config;

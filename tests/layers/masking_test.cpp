@@ -100,7 +100,7 @@ TEST(Masking, MergingLayersLeaveMaskedStepsOut) {
                z = Tensor::from({1, 3, 1}, {9.0f, 8.0f, 7.0f});
   const auto merged = [](const Layer& layer, const Tensor& left, const Tensor& right, bool both) {
     const Value l = placeholder(left.shape()), r = placeholder(right.shape());
-    const Value y = layer(Values{layers::Masking()(l), both ? layers::Masking()(r) : r});
+    const Value y = layer(Values{layers::Masking()(l), both ? layers::Masking()(r) : r})[0];
     EXPECT_EQ(static_cast<bool>(mask_of(y)), both) << layer.class_name();
     return Function({l, r}, {y})({left, right})[0];
   };

@@ -97,10 +97,10 @@ ConfigValue legacy_layer(const Config& entry) {
   // Classes of one's own go by their registered name, as in Keras.
   const std::string& class_name = object.module.empty() && !object.registered_name.empty() ? object.registered_name : object.class_name;
   if (object.class_name == "Functional") return Config{{"class_name", class_name}, {"config", legacy_functional(object.arguments())}};
-  Config config = legacy_values(object.arguments());
+  const Config arguments = object.arguments();
+  Config config = legacy_values(arguments);
   if (object.class_name == "Sequential") {
     ConfigValue::List layers;
-    const Config arguments = object.arguments();  // lives while its list is read
     for (const ConfigValue& inner : arguments.at("layers").as_list()) layers.push_back(legacy_layer(inner.as_config()));
     config.set("layers", layers);
   }

@@ -25,6 +25,7 @@ foreach(level IN LISTS STRATA_LEVELS_USED)
     install(TARGETS strata EXPORT strataTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   endif()
 endforeach()
+install(TARGETS strata_read RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/strata)
 install(FILES ${STRATA_ONEDNN_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 install(EXPORT strataTargets NAMESPACE strata:: DESTINATION ${package_folder})

@@ -37,6 +37,32 @@ function(strata_internal_headers folder)
   set_property(GLOBAL APPEND PROPERTY STRATA_INTERNAL_HEADERS ${ARGN})
 endfunction()
 
+# strata_messages(<file.proto> <variable>): the C++ source that protoc makes of the file. It and its header lie outside
+# our include folders; strata_use_messages(<folder>), after strata_sources, lets that folder include the header
+# as <file.pb.h>, as a system header: it is not ours to warn about.
+function(strata_messages file result)
+  get_filename_component(name ${file} NAME_WE)
+  set(folder ${PROJECT_BINARY_DIR}/messages)
+  file(MAKE_DIRECTORY ${folder})
+  get_filename_component(source_folder ${CMAKE_CURRENT_SOURCE_DIR}/${file} DIRECTORY)
+  add_custom_command(
+    OUTPUT ${folder}/${name}.pb.cc ${folder}/${name}.pb.h
+    COMMAND ${STRATA_PROTOC} --cpp_out=${folder} --proto_path=${source_folder} ${name}.proto
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file}
+    COMMENT "Generating ${name}.pb.cc" VERBATIM)
+  set_source_files_properties(${folder}/${name}.pb.cc PROPERTIES COMPILE_OPTIONS -w)
+  add_custom_target(${name}_messages DEPENDS ${folder}/${name}.pb.h)
+  set(${result} ${folder}/${name}.pb.cc PARENT_SCOPE)
+endfunction()
+function(strata_use_messages folder)
+  string(REPLACE "/" "_" name ${folder})
+  foreach(level IN LISTS STRATA_LEVELS_USED)
+    strata_level_suffix(${level} suffix)
+    target_include_directories(${name}${suffix} SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/messages)
+    add_dependencies(${name}${suffix} events_messages)
+  endforeach()
+endfunction()
+
 # strata_add_library(): libstrata of every level out of the folders' objects, and strata::strata.
 function(strata_add_library)
   get_property(libraries GLOBAL PROPERTY STRATA_PRIVATE_LIBRARIES)
@@ -71,6 +97,17 @@ function(strata_add_library)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/strata>)
   target_compile_features(strata INTERFACE cxx_std_20)
   add_library(strata::strata ALIAS strata)
+endfunction()
+
+# strata_add_reader(): the program strata-read, which the library starts to read files in a process of its own. It lies in
+# strata/ beside the library, where the library looks for it.
+function(strata_add_reader)
+  add_executable(strata_read ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp)
+  target_link_libraries(strata_read PRIVATE strata::strata strata_common)
+  set_target_properties(strata_read PROPERTIES
+    OUTPUT_NAME strata-read
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata
+    INSTALL_RPATH "$ORIGIN/..")
 endfunction()
 
 # strata_program(<name> <file>... [LINK <target>...]): an example, a tool or a benchmark, in bin/.

@@ -43,6 +43,7 @@ class TensorRows final : public Dataset::Node {
       }
   }
   std::int64_t cardinality() const override { return rows_; }
+  std::string why_unrepeatable() const override { return {}; }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t) const override;
 
   Sample row(std::int64_t i) const {
@@ -83,9 +84,12 @@ std::unique_ptr<DatasetIterator> TensorRows::iterate(std::int64_t) const {
 
 class Generated final : public Dataset::Node {
  public:
-  Generated(Dataset::Generator generate, std::int64_t cardinality)
-      : generate_(std::move(generate)), cardinality_(cardinality) {}
+  Generated(Dataset::Generator generate, std::int64_t cardinality, bool takes_index)
+      : generate_(std::move(generate)), cardinality_(cardinality), takes_index_(takes_index) {}
   std::int64_t cardinality() const override { return cardinality_; }
+  std::string why_unrepeatable() const override {
+    return takes_index_ ? "" : "Dataset.from_generator: the generator keeps its own state; let it take the index of the element";
+  }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t) const override;
 
   std::optional<Sample> generate(std::int64_t index) const {
@@ -103,6 +107,7 @@ class Generated final : public Dataset::Node {
  private:
   Dataset::Generator generate_;
   std::int64_t cardinality_;
+  bool takes_index_;
   mutable std::mutex mutex_;
 };
 
@@ -137,6 +142,7 @@ class Filter final : public Dataset::Node {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
   }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<Pass>(source_->iterate(epoch), keep_);
   }
@@ -167,6 +173,7 @@ class Window final : public Dataset::Node {
     if (n == infinite_cardinality) return last_ < 0 ? n : last_;
     return last_ < 0 ? std::max<std::int64_t>(n - first_, 0) : std::min(n, last_);
   }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<Pass>(source_->iterate(epoch), first_, last_);
   }
@@ -201,6 +208,7 @@ class Repeat final : public Dataset::Node {
     if (times_ < 0) return infinite_cardinality;
     return n < 0 ? n : n * times_;
   }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<Pass>(source_, times_, epoch);
   }
@@ -251,11 +259,11 @@ Dataset Dataset::from_tensors(const Tensors& x, const Tensors& y, const Tensors&
   return Dataset(std::make_shared<TensorRows>(x, y, w));
 }
 
-Dataset Dataset::make_generator(Generator generate, const GeneratorOptions& options) {
+Dataset Dataset::make_generator(Generator generate, const GeneratorOptions& options, bool takes_index) {
   if (options.cardinality < unknown_cardinality)
     fail_expected("Dataset.from_generator", "a cardinality of 0 or more, infinite_cardinality or unknown_cardinality",
                   std::to_string(options.cardinality));
-  return Dataset(std::make_shared<Generated>(std::move(generate), options.cardinality));
+  return Dataset(std::make_shared<Generated>(std::move(generate), options.cardinality, takes_index));
 }
 
 Dataset Dataset::make_map(MapFunction f, const MapOptions& options) const {
@@ -295,6 +303,7 @@ Dataset Dataset::skip(std::int64_t n) const {
 Dataset Dataset::cache() const { return Dataset(make_cache(node_)); }
 Dataset Dataset::prefetch(int n) const { return Dataset(make_prefetch(node_, n)); }
 std::int64_t Dataset::cardinality() const { return node_->cardinality(); }
+std::string Dataset::why_unrepeatable() const { return node_->why_unrepeatable(); }
 std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch) const { return node_->iterate(epoch); }
 
 }  // namespace strata::data

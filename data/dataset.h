@@ -6,6 +6,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "core/base/export.h"
@@ -106,6 +107,9 @@ class STRATA_API Dataset {
 
   /// Elements of a pass, infinite_cardinality or unknown_cardinality.
   std::int64_t cardinality() const;
+  /// Empty if the same program, started again, gets the same elements from any pass; otherwise which step of the recipe
+  /// stands against it, and what to do.
+  std::string why_unrepeatable() const;
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch = 0) const;
   /// `for (data::Sample s : dataset)`: a pass over epoch 0.
   RangeIterator begin() const;
@@ -113,7 +117,7 @@ class STRATA_API Dataset {
 
  private:
   explicit Dataset(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
-  static Dataset make_generator(Generator, const GeneratorOptions&);
+  static Dataset make_generator(Generator, const GeneratorOptions&, bool takes_index);
   Dataset make_map(MapFunction, const MapOptions&) const;
   std::shared_ptr<const Node> node_;
 };
@@ -142,9 +146,9 @@ template <class G>
   requires std::invocable<G&, std::int64_t> || std::invocable<G&>
 Dataset Dataset::from_generator(G generate, const GeneratorOptions& options) {
   if constexpr (std::invocable<G&, std::int64_t>)
-    return make_generator(std::move(generate), options);
+    return make_generator(std::move(generate), options, true);
   else
-    return make_generator([g = std::move(generate)](std::int64_t) mutable { return g(); }, options);
+    return make_generator([g = std::move(generate)](std::int64_t) mutable { return g(); }, options, false);
 }
 
 template <class F>

@@ -12,6 +12,8 @@ class Dataset::Node : public std::enable_shared_from_this<Dataset::Node> {
   virtual ~Node() = default;
   virtual std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const = 0;
   virtual std::int64_t cardinality() const = 0;
+  /// What Dataset::why_unrepeatable says; most steps pass on what their source says.
+  virtual std::string why_unrepeatable() const = 0;
 };
 
 using NodePtr = std::shared_ptr<const Dataset::Node>;

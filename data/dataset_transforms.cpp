@@ -14,11 +14,20 @@ namespace {
 
 // ---- shuffle
 
+std::uint64_t drawn_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
 class Shuffle final : public Dataset::Node {
  public:
-  Shuffle(NodePtr source, std::size_t buffer_size, std::uint64_t seed, bool reshuffle)
-      : source_(std::move(source)), buffer_size_(buffer_size), seed_(seed), reshuffle_(reshuffle) {}
+  Shuffle(NodePtr source, std::size_t buffer_size, const ShuffleOptions& options)
+      : source_(std::move(source)), buffer_size_(buffer_size), seeded_(options.seed.has_value()),
+        seed_(options.seed ? *options.seed : drawn_seed()), reshuffle_(options.reshuffle_each_iteration) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
+  std::string why_unrepeatable() const override {
+    return seeded_ ? source_->why_unrepeatable() : "Dataset.shuffle: the order has no seed; give it one";
+  }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     const std::uint64_t seed = combine(seed_, reshuffle_ ? static_cast<std::uint64_t>(epoch) : 0);
     return std::make_unique<Pass>(source_->iterate(epoch), buffer_size_, seed);
@@ -49,6 +58,7 @@ class Shuffle final : public Dataset::Node {
   };
   NodePtr source_;
   std::size_t buffer_size_;
+  bool seeded_;
   std::uint64_t seed_;
   bool reshuffle_;
 };
@@ -94,6 +104,7 @@ class Batch final : public Dataset::Node {
     if (count < 0) return count;
     return count / n + (!drop_ && count % n != 0 ? 1 : 0);
   }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<Pass>(source_->iterate(epoch), n_, drop_);
   }
@@ -134,6 +145,7 @@ class Unbatch final : public Dataset::Node {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
   }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<Pass>(source_->iterate(epoch));
   }
@@ -161,6 +173,7 @@ class Cache final : public Dataset::Node {
  public:
   explicit Cache(NodePtr source) : source_(std::move(source)), store_(std::make_shared<Store>()) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     std::shared_ptr<const std::vector<Sample>> samples = store_->get();
     if (samples) return std::make_unique<Replay>(std::move(samples));
@@ -221,15 +234,7 @@ class Cache final : public Dataset::Node {
 NodePtr make_shuffle(NodePtr source, std::int64_t buffer_size, const ShuffleOptions& options) {
   if (buffer_size < 1)
     fail_expected("Dataset.shuffle", "a buffer_size of 1 or more", std::to_string(buffer_size));
-  std::uint64_t seed = 0;
-  if (options.seed) {
-    seed = *options.seed;
-  } else {
-    std::random_device device;
-    seed = (static_cast<std::uint64_t>(device()) << 32) | device();
-  }
-  return std::make_shared<Shuffle>(std::move(source), static_cast<std::size_t>(buffer_size), seed,
-                                   options.reshuffle_each_iteration);
+  return std::make_shared<Shuffle>(std::move(source), static_cast<std::size_t>(buffer_size), options);
 }
 
 NodePtr make_batch(NodePtr source, std::int64_t n, const BatchOptions& options) {

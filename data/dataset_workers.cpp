@@ -160,6 +160,7 @@ class Map final : public Dataset::Node {
         f_(std::make_shared<const Dataset::MapFunction>(std::move(f))),
         options_(options) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     const std::uint64_t seed = combine(options_.seed, static_cast<std::uint64_t>(epoch));
     std::unique_ptr<DatasetIterator> elements = source_->iterate(epoch);
@@ -179,6 +180,7 @@ class Prefetch final : public Dataset::Node {
  public:
   Prefetch(NodePtr source, std::size_t n) : source_(std::move(source)), n_(n) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
+  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
     return std::make_unique<WorkerMap>(source_->iterate(epoch), nullptr, 0, 1, n_);
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "layers/activations.h"
+#include "layers/arguments.h"
 #include "layers/layer.h"
 
 /// Activation functions as layers. They compute in f32.
@@ -26,13 +27,35 @@ struct LeakyReLUOptions {
   std::string name = {};
   bool trainable = true;
 };
+/// x where x > 0, negative_slope * x elsewhere. The slope is not negative.
 STRATA_API Layer LeakyReLU(const LeakyReLUOptions& = {});
 
-struct SoftmaxOptions {
-  std::int64_t axis = -1;
+struct PReLUOptions {
+  Initializer alpha_initializer = "zeros";
+  Regularizer alpha_regularizer = {};
+  Constraint alpha_constraint = {};
+  OptionalSizes shared_axes = {};  ///< axes along which one slope serves; counted from 1, the batch is axis 0
   std::string name = {};
   bool trainable = true;
 };
+/// x where x > 0, alpha * x elsewhere, with a slope learned for each position in a sample (He and others, "Delving deep
+/// into rectifiers", 2015). Weight: alpha, in the shape of a sample with 1 on the shared axes.
+STRATA_API Layer PReLU(const PReLUOptions& = {});
+
+struct ELUOptions {
+  double alpha = 1.0;
+  std::string name = {};
+  bool trainable = true;
+};
+/// As activations::elu.
+STRATA_API Layer ELU(const ELUOptions& = {});
+
+struct SoftmaxOptions {
+  AxisArgument axis = -1;
+  std::string name = {};
+  bool trainable = true;
+};
+/// Along one axis, or over several together.
 STRATA_API Layer Softmax(const SoftmaxOptions& = {});
 
 }  // namespace strata::layers

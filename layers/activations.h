@@ -4,7 +4,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/base/config.h"
 #include "core/ops/binary.h"
 #include "core/ops/concatenate.h"
 #include "core/ops/reduce.h"
@@ -36,6 +38,14 @@ class STRATA_API Activation {
   std::string name_ = "linear";
   Function function_;
 };
+
+/// The name; a user's function that was not registered is an error. From a name, from Keras 3's object of a registered
+/// function or of an activation layer without arguments, or from null.
+STRATA_API ConfigValue to_config(const Activation&);
+STRATA_API void from_config(const ConfigValue&, Activation&);
+/// Makes a function of one's own known to files and to identifiers.
+STRATA_API void register_activation(const std::string& name, Activation::Function function);
+STRATA_API std::vector<std::string> activation_names();
 
 /// Keras's activation functions, on tensors, values and symbols, out of the functions of core/ops.
 namespace activations {

@@ -1,5 +1,6 @@
 #include "layers/checks.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -13,8 +14,10 @@ std::string place(std::string_view class_name, std::string_view name) {
   return where;
 }
 
-std::string to_keras_string(const Size2& s) {
-  return "(" + std::to_string(s.height) + ", " + std::to_string(s.width) + ")";
+std::string to_keras_string(std::span<const std::int64_t> sizes) {
+  std::string text = "(";
+  for (const std::int64_t size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + (sizes.size() == 1 ? ",)" : ")");
 }
 
 std::string to_python(double x) {
@@ -37,11 +40,33 @@ void require_strictly_positive(std::string_view where, std::string_view argument
                          std::to_string(value) + ".");
 }
 
-void require_positive(std::string_view where, std::string_view argument, const Size2& size) {
-  if (size.height > 0 && size.width > 0) return;
+void require_positive(std::string_view where, std::string_view argument, std::span<const std::int64_t> sizes) {
+  if (std::ranges::min(sizes) > 0) return;
   const std::string a(argument);
-  throw Error(where, "The `" + a + "` argument must be a tuple of 2 positive integers. Received " + a + "=" +
-                         to_keras_string(size));
+  throw Error(where, "The `" + a + "` argument must be a tuple of " + std::to_string(sizes.size()) +
+                         " positive integers. Received " + a + "=" + to_keras_string(sizes));
+}
+
+void require_fraction(std::string_view where, std::string_view argument, double value) {
+  if (value >= 0 && value <= 1) return;
+  const std::string a(argument);
+  throw Error(where, "Invalid value received for argument `" + a + "`. Expected a float value between 0 and 1. Received: " +
+                         a + "=" + to_python(value));
+}
+
+void require_noise_sizes(std::string_view where, const Shape& noise) {
+  for (const std::int64_t size : noise)
+    if (size < 1 && size != open_dim)
+      fail_expected(where, "a noise_shape of positive sizes or -1", to_string(noise));
+}
+
+void require_noise_shape(std::string_view where, const Shape& noise, const Shape& input) {
+  if (noise.empty()) return;
+  bool fits = noise.rank() == input.rank();
+  for (int i = 0; fits && i < noise.rank(); ++i)
+    fits = noise[i] == open_dim || noise[i] == 1 || noise[i] == input[i] || input[i] == open_dim;
+  if (!fits)
+    fail_expected(where, "a noise_shape that broadcasts to the input's shape " + to_string(input), to_string(noise));
 }
 
 void require_channels_last(std::string_view where, const std::string& data_format) {
@@ -49,9 +74,10 @@ void require_channels_last(std::string_view where, const std::string& data_forma
     fail_expected(where, "data_format 'channels_last', the only one there is", "'" + data_format + "'");
 }
 
-void require_padding(std::string_view where, const std::string& padding) {
-  if (padding != "valid" && padding != "same")
-    throw Error(where, "The `padding` argument must be one of {'same', 'valid'}. Received: " + padding);
+void require_padding(std::string_view where, const std::string& padding, bool causal) {
+  if (padding == "valid" || padding == "same" || (causal && padding == "causal")) return;
+  throw Error(where, "The `padding` argument must be one of {" + std::string(causal ? "'causal', " : "") +
+                         "'same', 'valid'}. Received: " + padding);
 }
 
 namespace {

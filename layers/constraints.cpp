@@ -1,38 +1,32 @@
 #include "layers/constraints.h"
 
-#include <map>
-
-#include "core/graph/names.h"
+#include "core/graph/class_registry.h"
 #include "core/ops/ops.h"
-#include "layers/config_values.h"
 
 namespace strata {
-
-Constraint::Constraint(const char* identifier) : Constraint(std::string(identifier)) {}
-
-Constraint::Constraint(const std::string& identifier) {
-  using namespace constraints;
-  using Make = Constraint (*)();
-  static const std::map<std::string, Make, std::less<>> known{
-      {"max_norm", [] { return MaxNorm(); }},
-      {"non_neg", [] { return NonNeg(); }},
-      {"unit_norm", [] { return UnitNorm(); }},
-      {"min_max_norm", [] { return MinMaxNorm(); }},
-  };
-  const auto found = known.find(snake_case(identifier));
-  if (found == known.end()) throw Error("constraint", "Could not interpret constraint identifier: " + identifier);
-  *this = found->second();
-}
 
 namespace constraints {
 namespace {
 constexpr double epsilon = 1e-7;
 
+constexpr auto no_arguments = [](auto&) {};
+constexpr auto unit_norm_arguments = [](auto& field, auto& o) { field("axis", o.axis); };
+constexpr auto max_norm_arguments = [](auto& field, auto& o) {
+  field("max_value", o.max_value);
+  field("axis", o.axis);
+};
+constexpr auto min_max_norm_arguments = [](auto& field, auto& o) {
+  field("min_value", o.min_value);
+  field("max_value", o.max_value);
+  field("rate", o.rate);
+  field("axis", o.axis);
+};
+
 Value norm(const Value& w, const Axes& axes) { return sqrt(sum(square(w), axes, {.keepdims = true})); }
 }  // namespace
 
 Constraint MaxNorm(const MaxNormOptions& o) {
-  return Constraint("MaxNorm", {{"max_value", o.max_value}, {"axis", layers::to_config(o.axis)}}, [o](Value w) {
+  return Constraint("MaxNorm", write_arguments(max_norm_arguments, o), [o](Value w) {
     const Value length = norm(w, o.axis.axes);
     return w * (clip(length, 0.0, o.max_value) / (epsilon + length));
   });
@@ -43,14 +37,12 @@ Constraint NonNeg() {
 }
 
 Constraint UnitNorm(const UnitNormOptions& o) {
-  return Constraint("UnitNorm", {{"axis", layers::to_config(o.axis)}},
+  return Constraint("UnitNorm", write_arguments(unit_norm_arguments, o),
                     [o](Value w) { return w / (epsilon + norm(w, o.axis.axes)); });
 }
 
 Constraint MinMaxNorm(const MinMaxNormOptions& o) {
-  const Config config{
-      {"min_value", o.min_value}, {"max_value", o.max_value}, {"rate", o.rate}, {"axis", layers::to_config(o.axis)}};
-  return Constraint("MinMaxNorm", config, [o](Value w) {
+  return Constraint("MinMaxNorm", write_arguments(min_max_norm_arguments, o), [o](Value w) {
     const Value length = norm(w, o.axis.axes);
     const Value desired = o.rate * clip(length, o.min_value, o.max_value) + (1.0 - o.rate) * length;
     return w * (desired / (epsilon + length));
@@ -58,4 +50,33 @@ Constraint MinMaxNorm(const MinMaxNormOptions& o) {
 }
 
 }  // namespace constraints
+
+namespace {
+ClassRegistry<Constraint>& registry() {
+  namespace make = constraints;
+  const auto entry = [](const char* name, auto factory, auto arguments) {
+    return ClassRegistry<Constraint>::Entry{
+        .class_name = name, .make = from_arguments<Constraint>(std::string("constraint ") + name, factory, arguments)};
+  };
+  static ClassRegistry<Constraint> all("constraint", "register_constraint(\"Name\", ...)", "keras.constraints",
+                                       {entry("MaxNorm", make::MaxNorm, make::max_norm_arguments),
+                                        entry("NonNeg", make::NonNeg, make::no_arguments),
+                                        entry("UnitNorm", make::UnitNorm, make::unit_norm_arguments),
+                                        entry("MinMaxNorm", make::MinMaxNorm, make::min_max_norm_arguments)});
+  return all;
+}
+}  // namespace
+
+Constraint::Constraint(const char* identifier) : Constraint(std::string(identifier)) {}
+Constraint::Constraint(const std::string& identifier) : Constraint(registry().from_identifier(identifier)) {}
+
+ConfigValue to_config(const Constraint& c) {
+  return c ? registry().to_config(c.class_name(), c.config()) : ConfigValue(nullptr);
+}
+void from_config(const ConfigValue& v, Constraint& c) { c = v.is_null() ? Constraint() : registry().from_config(v); }
+void register_constraint(const std::string& class_name, std::function<Constraint(const Config&)> make) {
+  registry().add({.class_name = class_name, .make = std::move(make), .registered_name = "Custom>" + class_name});
+}
+std::vector<std::string> constraint_names() { return registry().class_names(); }
+
 }  // namespace strata

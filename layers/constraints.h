@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/base/config.h"
 #include "core/graph/node.h"
@@ -30,6 +31,13 @@ class STRATA_API Constraint {
   Config config_;
   Projection projection_;
 };
+
+/// As an object in Keras 3's spelling, null for none; from any of Keras's spellings, or an error.
+STRATA_API ConfigValue to_config(const Constraint&);
+STRATA_API void from_config(const ConfigValue&, Constraint&);
+/// Makes a class of one's own known to files and to identifiers. `make` gets what Constraint::config() held.
+STRATA_API void register_constraint(const std::string& class_name, std::function<Constraint(const Config&)> make);
+STRATA_API std::vector<std::string> constraint_names();
 
 /// Keras's constraints. Norms are taken along `axis`: 0 for the inputs of a dense kernel, {0, 1, 2} for a
 /// convolution's.

@@ -3,10 +3,23 @@
 #include "core/ops/matmul.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
-#include "layers/config_values.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
+
+constexpr auto arguments = [](auto& field, auto& units, auto& o) {
+  field.required("units", units);
+  field("activation", o.activation);
+  field("use_bias", o.use_bias);
+  field("kernel_initializer", o.kernel_initializer);
+  field("bias_initializer", o.bias_initializer);
+  field("kernel_regularizer", o.kernel_regularizer);
+  field("bias_regularizer", o.bias_regularizer);
+  field("activity_regularizer", o.activity_regularizer);
+  field("kernel_constraint", o.kernel_constraint);
+  field("bias_constraint", o.bias_constraint);
+};
 
 class DenseLayer final : public Definition {
  public:
@@ -33,18 +46,8 @@ class DenseLayer final : public Definition {
     return o_.activation(y);
   }
 
-  Config config() const override {
-    return {{"units", units_},
-            {"activation", to_config(o_.activation)},
-            {"use_bias", o_.use_bias},
-            {"kernel_initializer", to_config(o_.kernel_initializer)},
-            {"bias_initializer", to_config(o_.bias_initializer)},
-            {"kernel_regularizer", to_config(o_.kernel_regularizer)},
-            {"bias_regularizer", to_config(o_.bias_regularizer)},
-            {"activity_regularizer", to_config(o_.activity_regularizer)},
-            {"kernel_constraint", to_config(o_.kernel_constraint)},
-            {"bias_constraint", to_config(o_.bias_constraint)}};
-  }
+  bool supports_masking() const override { return true; }
+  Config config() const override { return write_arguments(arguments, units_, o_); }
 
  private:
   std::int64_t units_;
@@ -56,6 +59,10 @@ class DenseLayer final : public Definition {
 Layer Dense(std::int64_t units, const DenseOptions& o) {
   require_positive(place("Dense", o.name), "units", units);
   return make_named<DenseLayer>("Dense", o.name, o.trainable, units, o);
+}
+
+namespace {
+const bool registered = register_built_in("Dense", Dense, arguments);
 }
 
 }  // namespace strata::layers

@@ -2,96 +2,130 @@
 
 #include "core/ops/ops.h"
 #include "layers/checks.h"
-#include "layers/config_values.h"
+#include "layers/registration.h"
+#include "layers/without_trainable.h"
 
 namespace strata::layers {
 namespace {
 
-/// Dropout with a mask of its own shape; an empty one is the input's.
-class DropoutLayer : public Definition {
- public:
-  DropoutLayer(double rate, std::int64_t seed, std::vector<std::int64_t> noise_shape)
-      : rate_(rate), seed_(seed), noise_shape_(std::move(noise_shape)) {}
+constexpr auto arguments = [](auto& field, auto& rate, auto& o) {
+  field.required("rate", rate);
+  field.seed("seed", o.seed);
+  field("noise_shape", o.noise_shape);
+};
+constexpr auto spatial_1d_arguments = [](auto& field, auto& rate, auto& o) {
+  field.required("rate", rate);
+  field.seed("seed", o.seed);
+};
+constexpr auto spatial_arguments = [](auto& field, auto& rate, auto& o) {
+  spatial_1d_arguments(field, rate, o);
+  field("data_format", o.data_format);
+};
 
-  void check_inputs(const Shapes& inputs) const override {
-    const Shape& input = inputs[0];
-    if (noise_shape_.empty()) return;
-    const Shape noise(noise_shape_);
-    bool fits = noise.rank() == input.rank();
-    for (int i = 0; fits && i < noise.rank(); ++i)
-      fits = noise[i] == open_dim || noise[i] == 1 || noise[i] == input[i] || input[i] == open_dim;
-    if (!fits)
-      fail_expected(describe(), "a noise_shape that broadcasts to the input's shape " + to_string(input),
-                    to_string(noise));
-  }
+/// Drops with a mask of its own shape; an empty one is the input's.
+class DropoutBase : public Definition {
+ public:
+  DropoutBase(double rate, std::int64_t seed) : rate_(rate), seed_(seed) {}
 
   void build(const Shape&) override {
     if (rate_ > 0) state_ = add_seed_state(seed_);
   }
 
+  bool supports_masking() const override { return true; }
+
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     if (mode != Mode::train || rate_ == 0) return x;
-    const std::uint32_t stream = static_cast<std::uint32_t>(next_call_index(this));
+    const auto stream = static_cast<std::uint32_t>(next_call_index(this));
     advance_seed(state_);
-    return dropout(x, state_, rate_, stream, Shape(noise_shape_));
-  }
-
-  Config config() const override {
-    ConfigValue noise = nullptr;
-    if (!noise_shape_.empty()) {
-      ConfigValue::List sizes;
-      for (const std::int64_t size : noise_shape_)
-        if (size == open_dim)
-          sizes.emplace_back(nullptr);
-        else
-          sizes.emplace_back(size);
-      noise = std::move(sizes);
-    }
-    return {{"rate", rate_}, {"seed", seed_to_config(seed_)}, {"noise_shape", noise}};
+    return dropout(x, state_, rate_, stream, noise_shape());
   }
 
  protected:
+  virtual Shape noise_shape() const = 0;
   double rate_;
-  std::int64_t seed_;
 
  private:
-  std::vector<std::int64_t> noise_shape_;
+  std::int64_t seed_;
   Variable state_;
 };
 
-class SpatialDropout2DLayer final : public DropoutLayer {
+class DropoutLayer final : public DropoutBase {
  public:
-  SpatialDropout2DLayer(double rate, std::int64_t seed) : DropoutLayer(rate, seed, {open_dim, 1, 1, open_dim}) {}
-  void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
-  Config config() const override {
-    return {{"rate", rate_}, {"seed", seed_to_config(seed_)}, {"data_format", "channels_last"}};
-  }
+  DropoutLayer(double rate, DropoutOptions options) : DropoutBase(rate, options.seed), o_(std::move(options)) {}
+
+  void check_inputs(const Shapes& inputs) const override { require_noise_shape(describe(), noise_shape(), inputs[0]); }
+
+  Config config() const override { return write_arguments(arguments, rate_, o_); }
+
+ protected:
+  Shape noise_shape() const override { return Shape(o_.noise_shape); }
+
+ private:
+  DropoutOptions o_;
 };
 
-void require_rate(std::string_view where, double rate) {
-  if (rate >= 0 && rate <= 1) return;
-  const std::string text = to_python(rate);
-  throw Error(
-      where,
-      "Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: rate=" + text);
-}
+/// One fate for each sample and channel. `Options` is that of the layer, with as many axes between the two.
+template <class Options, int spatial_axes>
+class SpatialDropoutLayer final : public DropoutBase {
+ public:
+  SpatialDropoutLayer(double rate, Options options) : DropoutBase(rate, options.seed), o_(std::move(options)) {}
+
+  void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], spatial_axes + 2); }
+
+  Config common_config() const override { return without_trainable(DropoutBase::common_config()); }
+  Config config() const override {
+    if constexpr (spatial_axes == 1)
+      return write_arguments(spatial_1d_arguments, rate_, o_);
+    else
+      return write_arguments(spatial_arguments, rate_, o_);
+  }
+
+ protected:
+  Shape noise_shape() const override {
+    Shape shape(std::vector<std::int64_t>(spatial_axes + 2, 1));
+    shape[0] = shape[-1] = open_dim;
+    return shape;
+  }
+
+ private:
+  Options o_;
+};
 }  // namespace
 
 Layer Dropout(double rate, const DropoutOptions& o) {
   const std::string where = place("Dropout", o.name);
-  require_rate(where, rate);
-  for (const std::int64_t size : o.noise_shape)
-    if (size < 1 && size != open_dim)
-      fail_expected(where, "a noise_shape of positive sizes or -1", to_string(Shape(o.noise_shape)));
-  return make_named<DropoutLayer>("Dropout", o.name, o.trainable, rate, o.seed, o.noise_shape);
+  require_fraction(where, "rate", rate);
+  require_noise_sizes(where, Shape(o.noise_shape));
+  return make_named<DropoutLayer>("Dropout", o.name, o.trainable, rate, o);
+}
+
+Layer SpatialDropout1D(double rate, const SpatialDropout1DOptions& o) {
+  require_fraction(place("SpatialDropout1D", o.name), "rate", rate);
+  return make_named<SpatialDropoutLayer<SpatialDropout1DOptions, 1>>("SpatialDropout1D", o.name, o.trainable, rate, o);
 }
 
 Layer SpatialDropout2D(double rate, const SpatialDropout2DOptions& o) {
   const std::string where = place("SpatialDropout2D", o.name);
-  require_rate(where, rate);
+  require_fraction(where, "rate", rate);
   require_channels_last(where, o.data_format);
-  return make_named<SpatialDropout2DLayer>("SpatialDropout2D", o.name, o.trainable, rate, o.seed);
+  return make_named<SpatialDropoutLayer<SpatialDropout2DOptions, 2>>("SpatialDropout2D", o.name, o.trainable, rate, o);
+}
+
+Layer SpatialDropout3D(double rate, const SpatialDropout3DOptions& o) {
+  const std::string where = place("SpatialDropout3D", o.name);
+  require_fraction(where, "rate", rate);
+  require_channels_last(where, o.data_format);
+  return make_named<SpatialDropoutLayer<SpatialDropout3DOptions, 3>>("SpatialDropout3D", o.name, o.trainable, rate, o);
+}
+
+namespace {
+const bool registered[] = {
+    register_built_in("Dropout", Dropout, arguments),
+    register_built_in("SpatialDropout1D", SpatialDropout1D, spatial_1d_arguments),
+    register_built_in("SpatialDropout2D", SpatialDropout2D, spatial_arguments),
+    register_built_in("SpatialDropout3D", SpatialDropout3D, spatial_arguments),
+};
 }
 
 }  // namespace strata::layers

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <vector>
 
 #include "core/device/seed.h"
-#include "core/graph/names.h"
+#include "core/graph/class_registry.h"
 #include "core/ops/binary.h"
 #include "core/ops/fill.h"
 #include "core/ops/random.h"
@@ -20,54 +19,14 @@ Initializer::Initializer(std::string class_name, Config config, Fill fill, std::
 
 Initializer::Initializer(const char* identifier) : Initializer(std::string(identifier)) {}
 
-Initializer::Initializer(const std::string& identifier) {
-  namespace make = initializers;
-  using Make = Initializer (*)();
-  static const std::map<std::string, Make, std::less<>> known{
-      {"zeros", [] { return make::Zeros(); }},
-      {"zero", [] { return make::Zeros(); }},
-      {"ones", [] { return make::Ones(); }},
-      {"one", [] { return make::Ones(); }},
-      {"constant", [] { return make::Constant(); }},
-      {"random_normal", [] { return make::RandomNormal(); }},
-      {"normal", [] { return make::RandomNormal(); }},
-      {"random_uniform", [] { return make::RandomUniform(); }},
-      {"uniform", [] { return make::RandomUniform(); }},
-      {"truncated_normal", [] { return make::TruncatedNormal(); }},
-      {"variance_scaling", [] { return make::VarianceScaling(); }},
-      {"glorot_uniform", [] { return make::GlorotUniform(); }},
-      {"glorot_normal", [] { return make::GlorotNormal(); }},
-      {"lecun_uniform", [] { return make::LecunUniform(); }},
-      {"lecun_normal", [] { return make::LecunNormal(); }},
-      {"he_uniform", [] { return make::HeUniform(); }},
-      {"he_normal", [] { return make::HeNormal(); }},
-      {"orthogonal", [] { return make::Orthogonal(); }},
-      {"orthogonal_initializer", [] { return make::Orthogonal(); }},
-      {"identity", [] { return make::Identity(); }},
-      {"identity_initializer", [] { return make::Identity(); }},
-  };
-  const auto found = known.find(snake_case(identifier));
-  if (found == known.end()) throw Error("initializer", "Could not interpret initializer identifier: " + identifier);
-  *this = found->second();
-}
-
 Tensor Initializer::operator()(const Shape& shape, DType dtype) const {
   if (!fill_) throw Error("initializer", "is empty: it stands for no initializer");
   return fill_(shape, dtype, seed_ >= 0 ? static_cast<std::uint64_t>(seed_) : random::next_process_seed());
 }
 
 namespace initializers {
-namespace {
 
-ConfigValue seed_config(std::int64_t seed) { return seed < 0 ? ConfigValue(nullptr) : ConfigValue(seed); }
-
-Tensor draw(const Op& op, std::uint64_t seed) { return apply_all(op, Tensors{random_state(seed)})[0]; }
-
-struct Fans {
-  double in = 1, out = 1;
-};
-
-Fans fans_of(const Shape& shape) {
+Fans compute_fans(const Shape& shape) {
   if (shape.rank() == 0) return {};
   const auto last = static_cast<double>(shape.back());
   if (shape.rank() == 1) return {last, last};
@@ -75,8 +34,50 @@ Fans fans_of(const Shape& shape) {
   return {static_cast<double>(shape[-2]) * receptive, last * receptive};
 }
 
+namespace {
+
+// Each class's arguments, as its config holds them.
+constexpr auto no_arguments = [](auto& field, auto&...) { field.ignored("dtype"); };
+constexpr auto seed_argument = [](auto& field, auto& o) {
+  field.seed("seed", o.seed);
+  field.ignored("dtype");
+  field.accepted("input_axes", nullptr);
+  field.accepted("output_axes", nullptr);
+};
+constexpr auto constant_arguments = [](auto& field, auto& value) {
+  field("value", value);
+  field.ignored("dtype");
+};
+constexpr auto normal_arguments = [](auto& field, auto& o) {
+  field("mean", o.mean);
+  field("stddev", o.stddev);
+  seed_argument(field, o);
+};
+constexpr auto uniform_arguments = [](auto& field, auto& o) {
+  field("minval", o.minval);
+  field("maxval", o.maxval);
+  seed_argument(field, o);
+};
+constexpr auto scaling_arguments = [](auto& field, auto& o) {
+  field("scale", o.scale);
+  field("mode", o.mode);
+  field("distribution", o.distribution);
+  seed_argument(field, o);
+};
+constexpr auto gain_argument = [](auto& field, auto& o) {
+  field("gain", o.gain);
+  field.ignored("dtype");
+};
+constexpr auto orthogonal_arguments = [](auto& field, auto& o) {
+  field("gain", o.gain);
+  field.seed("seed", o.seed);
+  field.ignored("dtype");
+};
+
+Tensor draw(const Op& op, std::uint64_t seed) { return apply_all(op, Tensors{random_state(seed)})[0]; }
+
 double variance_of(const VarianceScalingOptions& o, const Shape& shape) {
-  const Fans fans = fans_of(shape);
+  const Fans fans = compute_fans(shape);
   const double fan = o.mode == "fan_in" ? fans.in : o.mode == "fan_out" ? fans.out : (fans.in + fans.out) / 2;
   return o.scale / std::max(1.0, fan);
 }
@@ -107,7 +108,7 @@ Initializer scaled(std::string class_name, Config config, const VarianceScalingO
 
 Initializer scaled(std::string class_name, double scale, const char* mode, const char* distribution,
                    const SeedOptions& o) {
-  return scaled(std::move(class_name), Config{{"seed", seed_config(o.seed)}}, {scale, mode, distribution, o.seed});
+  return scaled(std::move(class_name), write_arguments(seed_argument, o), {scale, mode, distribution, o.seed});
 }
 
 /// Makes the columns of a row-major matrix orthonormal, rows >= columns, by modified Gram-Schmidt: the Q of the QR
@@ -151,37 +152,32 @@ Initializer Ones() {
 
 Initializer Constant(double value) {
   return Initializer(
-      "Constant", {{"value", value}}, [value](const Shape& s, DType d, std::uint64_t) { return full(s, value, d); }, 0);
+      "Constant", write_arguments(constant_arguments, value), [value](const Shape& s, DType d, std::uint64_t) { return full(s, value, d); }, 0);
 }
 
 Initializer RandomNormal(const NormalOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
     return draw(strata::RandomNormal{shape, o.mean, o.stddev, 0, dtype}, seed);
   };
-  return Initializer("RandomNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill,
-                     o.seed);
+  return Initializer("RandomNormal", write_arguments(normal_arguments, o), fill, o.seed);
 }
 
 Initializer RandomUniform(const UniformOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
     return draw(strata::RandomUniform{shape, o.minval, o.maxval, 0, dtype}, seed);
   };
-  return Initializer("RandomUniform", {{"seed", seed_config(o.seed)}, {"minval", o.minval}, {"maxval", o.maxval}}, fill,
-                     o.seed);
+  return Initializer("RandomUniform", write_arguments(uniform_arguments, o), fill, o.seed);
 }
 
 Initializer TruncatedNormal(const NormalOptions& o) {
   const auto fill = [o](const Shape& shape, DType dtype, std::uint64_t seed) {
     return draw(strata::TruncatedNormal{shape, o.mean, o.stddev, 0, dtype}, seed);
   };
-  return Initializer("TruncatedNormal", {{"seed", seed_config(o.seed)}, {"mean", o.mean}, {"stddev", o.stddev}}, fill,
-                     o.seed);
+  return Initializer("TruncatedNormal", write_arguments(normal_arguments, o), fill, o.seed);
 }
 
 Initializer VarianceScaling(const VarianceScalingOptions& o) {
-  return scaled("VarianceScaling",
-                {{"seed", seed_config(o.seed)}, {"scale", o.scale}, {"mode", o.mode}, {"distribution", o.distribution}},
-                o);
+  return scaled("VarianceScaling", write_arguments(scaling_arguments, o), o);
 }
 
 Initializer GlorotUniform(const SeedOptions& o) { return scaled("GlorotUniform", 1, "fan_avg", "uniform", o); }
@@ -197,7 +193,7 @@ Initializer Orthogonal(const OrthogonalOptions& o) {
       fail_expected("initializer Orthogonal", "a shape of at least two dimensions", to_string(shape));
     return cast(orthogonal(shape, seed, gain), dtype);
   };
-  return Initializer("Orthogonal", {{"seed", seed_config(o.seed)}, {"gain", o.gain}}, fill, o.seed);
+  return Initializer("Orthogonal", write_arguments(orthogonal_arguments, o), fill, o.seed);
 }
 
 Initializer Identity(const GainOptions& o) {
@@ -205,8 +201,48 @@ Initializer Identity(const GainOptions& o) {
     if (shape.rank() != 2) fail_expected("initializer Identity", "a shape of two dimensions", to_string(shape));
     return cast(eye(shape[0], shape[1], DType::f64) * gain, dtype);
   };
-  return Initializer("Identity", {{"gain", o.gain}}, fill, 0);
+  return Initializer("Identity", write_arguments(gain_argument, o), fill, 0);
 }
 
 }  // namespace initializers
+
+namespace {
+ClassRegistry<Initializer>& registry() {
+  namespace make = initializers;
+  const auto entry = [](const char* name, auto factory, auto arguments, std::vector<std::string> aliases = {}) {
+    return ClassRegistry<Initializer>::Entry{
+        .class_name = name,
+        .make = from_arguments<Initializer>(std::string("initializer ") + name, factory, arguments),
+        .aliases = std::move(aliases)};
+  };
+  static ClassRegistry<Initializer> all(
+      "initializer", "register_initializer(\"Name\", ...)", "keras.initializers",
+      {entry("Zeros", make::Zeros, make::no_arguments, {"zero"}), entry("Ones", make::Ones, make::no_arguments, {"one"}),
+       entry("Constant", make::Constant, make::constant_arguments),
+       entry("RandomNormal", make::RandomNormal, make::normal_arguments, {"normal"}),
+       entry("RandomUniform", make::RandomUniform, make::uniform_arguments, {"uniform"}),
+       entry("TruncatedNormal", make::TruncatedNormal, make::normal_arguments),
+       entry("VarianceScaling", make::VarianceScaling, make::scaling_arguments),
+       entry("GlorotUniform", make::GlorotUniform, make::seed_argument),
+       entry("GlorotNormal", make::GlorotNormal, make::seed_argument),
+       entry("LecunUniform", make::LecunUniform, make::seed_argument),
+       entry("LecunNormal", make::LecunNormal, make::seed_argument),
+       entry("HeUniform", make::HeUniform, make::seed_argument),
+       entry("HeNormal", make::HeNormal, make::seed_argument),
+       entry("Orthogonal", make::Orthogonal, make::orthogonal_arguments,
+             {"OrthogonalInitializer", "orthogonal_initializer"}),
+       entry("Identity", make::Identity, make::gain_argument, {"IdentityInitializer", "identity_initializer"})});
+  return all;
+}
+}  // namespace
+
+Initializer::Initializer(const std::string& identifier) : Initializer(registry().from_identifier(identifier)) {}
+
+ConfigValue to_config(const Initializer& i) { return registry().to_config(i.class_name(), i.config()); }
+void from_config(const ConfigValue& c, Initializer& i) { i = registry().from_config(c); }
+void register_initializer(const std::string& class_name, std::function<Initializer(const Config&)> make) {
+  registry().add({.class_name = class_name, .make = std::move(make), .registered_name = "Custom>" + class_name});
+}
+std::vector<std::string> initializer_names() { return registry().class_names(); }
+
 }  // namespace strata

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/config.h"
 #include "core/device/tensor.h"
@@ -34,9 +35,24 @@ class STRATA_API Initializer {
   std::int64_t seed_ = -1;
 };
 
+/// As an object in Keras 3's spelling; from any of Keras's spellings, or an error.
+STRATA_API ConfigValue to_config(const Initializer&);
+STRATA_API void from_config(const ConfigValue&, Initializer&);
+/// Makes a class of one's own known to files and to identifiers. `make` gets what Initializer::config() held.
+STRATA_API void register_initializer(const std::string& class_name, std::function<Initializer(const Config&)> make);
+/// The class names that identifiers and files may use, sorted.
+STRATA_API std::vector<std::string> initializer_names();
+
 /// Keras's initializers. `seed` < 0 stands for Keras's None: each call draws from the process seed. Random ones fill
 /// floating types, the constants any. Equal seeds and shapes give equal values (core/ops/random.h).
 namespace initializers {
+
+/// How many inputs and outputs a weight of this shape connects, as scaled initializers count them: the last two axes, times
+/// the sizes before them (a convolution's window). keras/src/initializers/random_initializers.py, compute_fans.
+struct Fans {
+  double in = 1, out = 1;
+};
+STRATA_API Fans compute_fans(const Shape& shape);
 
 struct SeedOptions {
   std::int64_t seed = -1;

@@ -1,6 +1,8 @@
 #include "layers/layer.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "core/graph/names.h"
 #include "core/ops/ops.h"
@@ -15,6 +17,18 @@ Config Base::config() const { return {}; }
 Layers Base::sublayers() const { return {}; }
 void Base::check_input_count(std::size_t) const {}
 void Base::check_inputs(const Shapes&) const {}
+Values Base::compute_mask(const Values&, const Values& masks) const { return {masks[0]}; }
+
+Config Base::common_config() const {
+  return {{"name", name_}, {"trainable", trainable_}, {"dtype", to_config(dtype_policy_)}};
+}
+
+void Base::set_dtype_policy(const DTypePolicy& policy) {
+  if (built_ && !(policy == dtype_policy_))
+    throw Error(describe(), "has weights of the dtype policy '" + dtype_policy_.name() + "' already; set '" +
+                                policy.name() + "' before the first call");
+  dtype_policy_ = policy;
+}
 
 std::string Base::describe() const {
   const std::string path = current_layer_path();
@@ -78,7 +92,7 @@ Variable Base::add_weight(const std::string& name, const Shape& shape, const Ini
                           const WeightOptions& options) {
   if (shape.has_open_dim())
     fail_expected(describe() + " weight '" + name + "'", "a known size in every dimension", to_string(shape));
-  Variable v(name, initializer(shape, options.dtype), options.trainable);
+  Variable v(name, initializer(shape, options.dtype.value_or(dtype_policy_.variable_dtype())), options.trainable);
   v.set_path(name_ + "/" + name);
   if (options.constraint) v.set_constraint(options.constraint.projection());
   weights_.push_back(v);
@@ -114,20 +128,63 @@ void Base::ensure_built(const Shapes& inputs) {
   built_ = true;
 }
 
+std::optional<DType> Base::compute_dtype() const {
+  const DType policy = dtype_policy_.compute_dtype();
+  if (!casts_inputs() || !is_floating(policy)) return std::nullopt;
+  return computes_wide() ? promote(policy, DType::f32) : policy;
+}
+
 Values Base::call_on(const Values& inputs, Mode mode) {
   require_name();
   check_input_count(inputs.size());
   Shapes shapes;
   for (const Value& v : inputs) shapes.push_back(v.shape());
   ensure_built(shapes);
-  CallScope scope(name_, mode, trainable_);
-  Values outputs = call_inputs(inputs, mode);
+  const std::optional<DType> compute = compute_dtype();
+  CallScope scope(name_, mode, trainable_, compute);
+  Values bare, masks;
+  for (const Value& v : inputs) {
+    masks.push_back(mask_of(v));
+    bare.push_back(without_mask(v));
+    if (compute && is_floating(v.dtype())) bare.back() = cast(bare.back(), *compute);
+  }
+  scope.set_masks(masks);
+  return finish_call(call_inputs(bare, mode), bare, masks, scope);
+}
+
+Values Base::finish_call(Values outputs, const Values& inputs, const Values& masks, CallScope& scope) {
+  const Values output_masks = masks_after(outputs, inputs, masks);
+  for (Value& y : outputs) {
+    y = without_mask(y);
+    if (computes_wide() && is_floating(y.dtype())) y = cast(y, dtype_policy_.compute_dtype());
+  }
   for (std::size_t i = 0; i < weights_.size(); ++i)
-    if (regularizers_[i]) add_loss(regularizers_[i](weights_[i]), weights_[i].id());
+    if (regularizers_[i]) add_loss(regularizers_[i](stored(weights_[i])), weights_[i].id());
   if (activity_regularizer_)
     for (const Value& y : outputs)
       add_loss(activity_regularizer_(y) / static_cast<double>(y.shape().rank() == 0 ? 1 : y.shape()[0]));
-  return scope.attach(std::move(outputs));
+  outputs = scope.attach(std::move(outputs));
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (output_masks[i]) outputs[i] = with_mask(outputs[i], output_masks[i]);
+  return outputs;
+}
+
+Values Base::masks_after(const Values& outputs, const Values& inputs, const Values& masks) {
+  Values after;
+  for (const Value& y : outputs) after.push_back(mask_of(y));
+  const auto given = [](const Value& mask) { return static_cast<bool>(mask); };
+  const bool all_said = std::all_of(after.begin(), after.end(), given);
+  if (all_said || std::none_of(masks.begin(), masks.end(), given)) return after;
+  if (supports_masking()) {
+    const Values computed = compute_mask(inputs, masks);
+    for (std::size_t i = 0; i < std::min(after.size(), computed.size()); ++i)
+      if (!after[i]) after[i] = computed[i];
+  } else if (!std::exchange(warned_of_mask_, true)) {
+    std::fprintf(stderr, "strata: warning: Layer '%s' (of type %s) was passed an input with a mask attached to it. However, this layer "
+                 "does not support masking and will therefore destroy the mask information. Downstream layers will not see the mask.\n",
+                 name_.c_str(), class_name_.c_str());
+  }
+  return after;
 }
 
 void Definition::build(const Shape&) {}
@@ -143,9 +200,14 @@ layers::Base& Layer::base() const {
   return *base_;
 }
 
-Symbols Layer::call_symbols(const Symbols& xs) const {
+const Layer& Layer::with_dtype(const DTypePolicy& policy) const {
+  base().set_dtype_policy(policy);
+  return *this;
+}
+
+Symbols Layer::call_symbols(const Symbols& xs, const Symbols& masks) const {
   layers::Base& layer = base();
-  const Symbols out = strata::call_symbols(base_, xs);
+  const Symbols out = strata::call_symbols(base_, xs, masks);
   if (layer.first_call_.expired() && !out.empty()) layer.first_call_ = out[0].node();
   return out;
 }
@@ -182,15 +244,17 @@ Tensors Layer::get_weights() const {
 
 void Layer::set_weights(const Tensors& values) const {
   const Variables all = weights();
+  const std::string where = class_name() + " '" + name() + "'";
   if (all.size() != values.size())
-    throw Error(class_name() + " '" + name() + "'",
-                "You called `set_weights(weights)` with a weight list of length " + std::to_string(values.size()) +
-                    ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all[i].shape() != values[i].shape() || all[i].dtype() != values[i].dtype())
-      fail_expected("set_weights of '" + all[i].path() + "'", to_string(all[i].value().type()),
-                    to_string(values[i].type()));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(values[i]);
+    throw Error(where, "You called `set_weights(weights)` on layer '" + name() + "' with a weight list of length " +
+                           std::to_string(values.size()) + ", but the layer was expecting " + std::to_string(all.size()) + " weights.");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!values[i].defined()) throw Error(where, "the weight for '" + all[i].path() + "' is an empty tensor");
+    if (all[i].shape() != values[i].shape())
+      throw Error(where, "Layer " + name() + " weight shape " + to_keras_string(all[i].shape()) + " of '" + all[i].path() +
+                             "' is not compatible with provided weight shape " + to_keras_string(values[i].shape()) + ".");
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(cast(values[i], all[i].dtype()));
 }
 
 }  // namespace strata

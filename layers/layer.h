@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -9,6 +10,7 @@
 #include "core/base/config.h"
 #include "core/graph/symbol.h"
 #include "layers/constraints.h"
+#include "layers/dtype_policy.h"
 #include "layers/initializers.h"
 #include "layers/regularizers.h"
 
@@ -24,7 +26,7 @@ struct WeightOptions {
   bool trainable = true;
   Regularizer regularizer = {};
   Constraint constraint = {};
-  DType dtype = DType::f32;
+  std::optional<DType> dtype = {};  ///< none: what the layer's dtype policy says
 };
 
 /// What a layer is: weights made once the input shapes are known, a call that emits graph, and a config that remakes
@@ -47,6 +49,19 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   /// Whether the layer may be called on these shapes (open dimensions are open_dim), asked before it is built (ranks)
   /// and at each call after that (sizes that the weights fix, too); error naming the layer if not.
   virtual void check_inputs(const Shapes& inputs) const;
+  /// What becomes of masks. A layer that supports them passes the first input's mask on to its first output; one that
+  /// does not drops them with a warning. In its call it reads them with current_mask() and may hang one of its own onto
+  /// an output, using with_mask(); that one stays, whatever else is said here.
+  virtual bool supports_masking() const { return false; }
+  /// Masks of the outputs, for layers that support masking and do not just pass one on: one for each output or fewer,
+  /// empty ones where there is none. `masks` are those of the inputs, at least one of them not empty.
+  virtual Values compute_mask(const Values& inputs, const Values& masks) const;
+  /// Whether the layer computes in f32 at least, even where its policy has 16 bits: statistics need it.
+  virtual bool computes_wide() const { return false; }
+  /// Whether inputs of floating types are cast to the type that the layer computes in.
+  virtual bool casts_inputs() const { return true; }
+  /// What a file says of every layer: name, trainable, dtype.
+  virtual Config common_config() const;
 
   std::string name() const override { return name_; }
   void set_name(std::string name);
@@ -57,6 +72,9 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   bool trainable() const { return trainable_; }
   /// Reaches the layers inside, too.
   void set_trainable(bool trainable);
+  /// The global one when the layer was made, unless it was set. Error when set after the weights were made.
+  const DTypePolicy& dtype_policy() const { return dtype_policy_; }
+  void set_dtype_policy(const DTypePolicy&);
   /// Own weights in the order they were made, whether frozen or not.
   const Variables& own_weights() const { return weights_; }
   /// Variables that are not weights (random state): not saved, not counted.
@@ -83,12 +101,19 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   void set_activity_regularizer(Regularizer r) { activity_regularizer_ = std::move(r); }
   /// "Dense 'head/dense'", for errors.
   std::string describe() const;
+  /// Of this layer alone, for models read from files, where each layer inside says so itself.
+  void set_own_trainable(bool trainable) { trainable_ = trainable; }
 
  private:
   friend class strata::Layer;
   void require_name();
+  std::optional<DType> compute_dtype() const;
+  /// Outputs with their losses, effects and masks hung on.
+  Values finish_call(Values outputs, const Values& inputs, const Values& masks, CallScope& scope);
+  Values masks_after(const Values& outputs, const Values& inputs, const Values& masks);
   std::string name_, class_name_ = "Layer";
-  bool built_ = false, trainable_ = true;
+  bool built_ = false, trainable_ = true, warned_of_mask_ = false;
+  DTypePolicy dtype_policy_ = mixed_precision::global_policy();
   Variables weights_, state_;
   std::vector<Regularizer> regularizers_;  // one for each weight
   Regularizer activity_regularizer_;
@@ -130,7 +155,9 @@ class STRATA_API Layer {
   Value operator()(const Value& x, Mode mode = Mode::infer) const;
   Values operator()(const Values& xs, Mode mode = Mode::infer) const;
   /// All outputs of a layer that has several.
-  Symbols call_symbols(const Symbols& xs) const;
+  Symbols call_symbols(const Symbols& xs) const { return call_symbols(xs, {}); }
+  /// The same with a mask of bools for each input, in the place of the ones that come with the inputs.
+  Symbols call_symbols(const Symbols& xs, const Symbols& masks) const;
 
   bool defined() const { return base_ != nullptr; }
   std::string name() const { return base().name(); }
@@ -142,7 +169,11 @@ class STRATA_API Layer {
   Variables non_trainable_weights() const { return base().non_trainable_weights(); }
   std::int64_t count_params() const { return base().count_params(); }
   Config config() const { return base().config(); }
-  /// Copies, in the order of weights(); set_weights checks number and shapes before it changes anything.
+  /// Returns the layer, so that a policy can be given where it is made: `Dense(10).with_dtype("float32")`.
+  const Layer& with_dtype(const DTypePolicy& policy) const;
+  const DTypePolicy& dtype_policy() const { return base().dtype_policy(); }
+  /// Copies, in the order of weights(); set_weights checks number and shapes before it changes anything, and converts
+  /// element types.
   Tensors get_weights() const;
   void set_weights(const Tensors&) const;
   /// Output of the layer's first call on symbols. Error when it was never called.

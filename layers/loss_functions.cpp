@@ -1,5 +1,6 @@
 #include "layers/loss_functions.h"
 
+#include <limits>
 #include <numbers>
 
 #include "core/graph/context.h"
@@ -12,7 +13,8 @@ constexpr double epsilon = 1e-7;
 
 /// The node that computes the numbers of `v`.
 Value behind_identities(Value v) {
-  while (v.node()->op().as<WithEffects>() || v.node()->op().as<Identity>()) v = v.node()->input(0);
+  const auto is_identity = [](const Op& op) { return op.as<WithEffects>() || op.as<WithMask>() || op.as<Identity>(); };
+  while (is_identity(v.node()->op())) v = v.node()->input(0);
   return v;
 }
 
@@ -58,7 +60,9 @@ std::pair<Value, Value> same_rank(const Value& a, const Value& b, bool expand_ra
   return {a, b};
 }
 
-Value divide_no_nan(const Value& a, const Value& b) { return where(equal(b, 0.0), 0.0, a / where(equal(b, 0.0), 1.0, b)); }
+Value divide_no_nan(const Value& a, const Value& b) {
+  return where(equal(b, 0.0), 0.0, a / where(equal(b, 0.0), 1.0, b));
+}
 
 Value unit_length(const Value& x, std::int64_t axis) {
   return x * rsqrt(maximum(sum(square(x), {axis}, {.keepdims = true}), epsilon * epsilon));
@@ -116,24 +120,54 @@ Value cosine_similarity(const Value& y, const Value& p, std::int64_t axis) {
   return sum(unit_length(y, axis) * unit_length(p, axis), {axis});
 }
 
-Value binary_crossentropy(const Value& y, const Value& p, const BinaryCrossentropyOptions& o) {
-  const Value truth = o.label_smoothing == 0 ? y : y * (1.0 - o.label_smoothing) + 0.5 * o.label_smoothing;
-  Value logits = sigmoid_logits(p);
-  if (!logits && o.from_logits) logits = p;
-  if (logits) return mean(sigmoid_cross_entropy(truth, logits), {o.axis});
-  const Value q = clip(p, epsilon, 1.0 - epsilon);
-  return mean(-(truth * log(q) + (1.0 - truth) * log(1.0 - q)), {o.axis});
+namespace {
+Value binary_smoothed(const Value& y, double smoothing) {
+  return smoothing == 0 ? y : y * (1.0 - smoothing) + 0.5 * smoothing;
 }
+
+/// Of each element. Logits are looked for, or p is.
+Value binary_crossentropies(const Value& truth, const Value& p, bool from_logits) {
+  Value logits = sigmoid_logits(p);
+  if (!logits && from_logits) logits = p;
+  if (logits) return sigmoid_cross_entropy(truth, logits);
+  const Value q = clip(p, epsilon, 1.0 - epsilon);
+  return -(truth * log(q) + (1.0 - truth) * log(1.0 - q));
+}
+}  // namespace
+
+Value binary_crossentropy(const Value& y, const Value& p, const BinaryCrossentropyOptions& o) {
+  return mean(binary_crossentropies(binary_smoothed(y, o.label_smoothing), p, o.from_logits), {o.axis});
+}
+
+Value binary_focal_crossentropy(const Value& y, const Value& p, const BinaryFocalCrossentropyOptions& o) {
+  const Value truth = binary_smoothed(y, o.label_smoothing), q = o.from_logits ? sigmoid(p) : p;
+  const Value of_truth = truth * q + (1.0 - truth) * (1.0 - q);
+  Value losses = power(1.0 - of_truth, o.gamma) * binary_crossentropies(truth, q, false);
+  if (o.apply_class_balancing) losses = (truth * o.alpha + (1.0 - truth) * (1.0 - o.alpha)) * losses;
+  return mean(losses, {o.axis});
+}
+
+namespace {
+Value smoothed(const Value& y, double smoothing, std::int64_t classes) {
+  return smoothing == 0 ? y : y * (1.0 - smoothing) + smoothing / static_cast<double>(classes);
+}
+}  // namespace
 
 Value categorical_crossentropy(const Value& y, const Value& p, const CategoricalCrossentropyOptions& o) {
   const int axis = normalize_axis(o.axis, p.shape().rank(), "categorical_crossentropy");
-  const double classes = static_cast<double>(p.shape()[axis]);
-  const Value truth = o.label_smoothing == 0 ? y : y * (1.0 - o.label_smoothing) + o.label_smoothing / classes;
+  const Value truth = smoothed(y, o.label_smoothing, p.shape()[axis]);
   Value logits = softmax_logits(p, axis);
   if (!logits && o.from_logits) logits = p;
   if (logits) return softmax_cross_entropy(axis_last(truth, axis), axis_last(logits, axis));
   const Value q = clip(p / sum(p, {axis}, {.keepdims = true}), epsilon, 1.0 - epsilon);
   return -sum(truth * log(q), {axis});
+}
+
+Value categorical_focal_crossentropy(const Value& y, const Value& p, const CategoricalFocalCrossentropyOptions& o) {
+  const Value truth = smoothed(y, o.label_smoothing, y.shape().back());
+  const Value given = o.from_logits ? softmax(p, o.axis) : p;
+  const Value q = clip(given / sum(given, {o.axis}, {.keepdims = true}), epsilon, 1.0 - epsilon);
+  return sum(o.alpha * power(1.0 - q, o.gamma) * (-truth * log(q)), {o.axis});
 }
 
 PerSample sparse_categorical_crossentropy(const std::string& who, const Value& y, const Value& p,
@@ -156,6 +190,68 @@ PerSample sparse_categorical_crossentropy(const std::string& who, const Value& y
   const Value counts = not_equal(cast(labels, DType::i64), *o.ignore_class);
   const Value kept = where(counts, labels, 0);
   return {where(counts, sparse_softmax_cross_entropy(kept, logits), 0.0), cast(counts, p.dtype())};
+}
+
+namespace {
+/// Labels of shape [...] or [..., 1], as i32; error unless they fit to p [..., classes].
+Value class_labels(const std::string& who, Value y, const Shape& p) {
+  if (p.rank() == 0) fail_expected(who, "y_pred with a last axis for the classes", to_keras_string(p));
+  if (y.shape().rank() == p.rank() && y.shape().back() == 1) y = squeeze(y, {-1});
+  const Shape expected = p.slice(0, p.rank() - 1);
+  if (y.shape() != expected)
+    fail_expected(who, "labels of shape " + to_keras_string(expected), to_keras_string(y.shape()));
+  return cast(y, DType::i32);
+}
+}  // namespace
+
+Value categorical_generalized_cross_entropy(const std::string& who, const Value& y, const Value& p, double q) {
+  const Value labels = class_labels(who, y, p.shape());
+  const Value of_truth = sum(p * one_hot(labels, p.shape().back(), p.dtype()), {-1});
+  return (1.0 - power(of_truth, q)) / q;
+}
+
+Value dice(const Value& y, const Value& p, const Axes& axes) {
+  return 1.0 - 2.0 * sum(y * p, axes) / (sum(y, axes) + sum(p, axes) + epsilon);
+}
+
+Value tversky(const Value& y, const Value& p, double alpha, double beta, const Axes& axes) {
+  const Value common = sum(y * p, axes), only_true = sum((1.0 - p) * y, axes),
+              only_predicted = sum(p * (1.0 - y), axes);
+  return 1.0 - common / (common + only_true * alpha + only_predicted * beta + epsilon);
+}
+
+PerSample circle(const std::string& who, const Value& y, const Value& p, const CircleOptions& o) {
+  if (p.shape().rank() != 2) fail_expected(who, "y_pred of shape (batch, features)", to_keras_string(p.shape()));
+  const std::int64_t n = p.shape()[0];
+  const Value labels = class_labels(who, y, p.shape()), same = equal(reshape(labels, {n, 1}), reshape(labels, {1, n}));
+  const Value distances = relu(1.0 - matmul(p, p, {.transpose_b = true}));
+  Value positive = same;
+  if (o.remove_diagonal) positive = logical_and(same, logical_not(constant(eye(n))));
+  const Value negative = logical_not(same);
+  // Weights grow with the distance of a pair from where it should be.
+  const Value away = -o.gamma * relu(o.margin + distances) * (o.margin - distances);
+  const Value near = o.gamma * relu(1.0 + o.margin - distances) * (1.0 - o.margin - distances);
+  constexpr double none = -std::numeric_limits<double>::infinity();
+  const Value loss =
+      softplus(logsumexp(where(positive, away, none), {1}) + logsumexp(where(negative, near, none), {1}));
+  return {loss, cast(loss > 0.0, loss.dtype())};
+}
+
+Value pearson_correlation(const Value& y, const Value& p, std::int64_t axis) {
+  const auto standardized = [axis](const Value& x) {
+    const Value centered = x - mean(x, {axis}, {.keepdims = true});
+    return centered / stddev(centered, {axis}, {.keepdims = true});
+  };
+  return mean(standardized(y) * standardized(p), {axis});
+}
+
+// As Keras has it: both deviations in the covariance are from the mean of p.
+Value concordance_correlation(const Value& y, const Value& p, std::int64_t axis) {
+  const Value y_mean = mean(y, {axis}, {.keepdims = true}), p_mean = mean(p, {axis}, {.keepdims = true});
+  const Value variances =
+      mean(square(y - y_mean), {axis}, {.keepdims = true}) + mean(square(p - p_mean), {axis}, {.keepdims = true});
+  const Value norm = variances + square(y_mean - p_mean);
+  return mean(2.0 * ((y - p_mean) * (p - p_mean)) / (norm + epsilon), {axis});
 }
 
 }  // namespace strata::losses

@@ -6,8 +6,8 @@
 
 #include "layers/losses.h"
 
-/// The formulas behind losses and metrics, one value per example. y and p have one element type and shape, except for the
-/// sparse ones. Internal.
+/// The formulas behind losses and metrics, one value per example. y and p have one element type and shape, except for
+/// the sparse ones. Internal.
 namespace strata::losses {
 
 /// Drops or adds a last axis of size 1 where the ranks differ by one, by Keras's rules.
@@ -39,5 +39,16 @@ Value binary_crossentropy(const Value& y, const Value& p, const BinaryCrossentro
 Value categorical_crossentropy(const Value& y, const Value& p, const CategoricalCrossentropyOptions& = {});
 PerSample sparse_categorical_crossentropy(const std::string& who, const Value& labels, const Value& p,
                                           const SparseCategoricalCrossentropyOptions& = {});
+Value binary_focal_crossentropy(const Value& y, const Value& p, const BinaryFocalCrossentropyOptions& = {});
+Value categorical_focal_crossentropy(const Value& y, const Value& p, const CategoricalFocalCrossentropyOptions& = {});
+Value categorical_generalized_cross_entropy(const std::string& who, const Value& labels, const Value& p, double q);
+
+Value dice(const Value& y, const Value& p, const Axes& axes);
+Value tversky(const Value& y, const Value& p, double alpha, double beta, const Axes& axes);
+Value ctc(const std::string& who, const Value& labels, const Value& logits);
+PerSample circle(const std::string& who, const Value& labels, const Value& p, const CircleOptions&);
+
+Value pearson_correlation(const Value& y, const Value& p, std::int64_t axis);
+Value concordance_correlation(const Value& y, const Value& p, std::int64_t axis);
 
 }  // namespace strata::losses

@@ -4,9 +4,14 @@
 
 #include "core/ops/ops.h"
 #include "layers/checks.h"
+#include "layers/masking.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
+
+constexpr auto no_arguments = [](auto&, auto&) {};
+constexpr auto concatenate_arguments = [](auto& field, auto& o) { field("axis", o.axis); };
 
 std::string to_keras_list(const Shapes& shapes) {
   std::string text;
@@ -56,6 +61,9 @@ class MergeLayer final : public Base {
     }
   }
 
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values&, const Values& masks) const override { return {merged_mask(masks)}; }
+
   Values call_inputs(const Values& inputs, Mode) override {
     Shapes shapes;
     for (const Value& v : inputs) shapes.push_back(v.shape());
@@ -82,27 +90,55 @@ Value merge_add(const Values& v) {
   return fold(v, [](const Value& a, const Value& b) { return a + b; });
 }
 Value merge_subtract(const Values& v) { return v[0] - v[1]; }
-Value merge_multiply(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return a * b; });
+
+/// The mask of input i for every element of it; empty without a mask.
+Value counts_in(const Value& x, std::size_t i) {
+  const Value mask = current_mask(i);
+  return mask && mask.shape().rank() < x.shape().rank() ? broadcast_to(mask_in_rank_of(mask, x), x.shape()) : Value();
 }
+
+/// What is masked does not change the product; where everything is, it is 0.
+Value merge_multiply(const Values& v) {
+  Value product, counted = counts_in(v[0], 0);
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    const Value counts = counts_in(v[i], i), x = counts ? where(counts, v[i], 1.0) : v[i];
+    product = product ? product * x : x;
+    counted = counted && counts ? logical_or(counted, counts) : Value();
+  }
+  return counted ? where(counted, product, 0.0) : product;
+}
+
+/// Where one of two is masked, the other one is taken.
+template <class F>
+Value merge_extreme(const Values& v, F&& choose) {
+  Value result = v[0], counted = counts_in(v[0], 0);
+  for (std::size_t i = 1; i < v.size(); ++i) {
+    const Value counts = counts_in(v[i], i), x = counts ? where(counts, v[i], result) : v[i];
+    if (counted) result = where(counted, result, x);
+    counted = counted && counts ? logical_or(counted, counts) : Value();
+    result = choose(result, x);
+  }
+  return result;
+}
+
 Value merge_average(const Values& v) { return merge_add(v) / static_cast<double>(v.size()); }
 Value merge_maximum(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return maximum(a, b); });
+  return merge_extreme(v, [](const Value& a, const Value& b) { return maximum(a, b); });
 }
 Value merge_minimum(const Values& v) {
-  return fold(v, [](const Value& a, const Value& b) { return minimum(a, b); });
+  return merge_extreme(v, [](const Value& a, const Value& b) { return minimum(a, b); });
 }
 
 class ConcatenateLayer final : public Base {
  public:
-  explicit ConcatenateLayer(std::int64_t axis) : axis_(axis) {}
+  explicit ConcatenateLayer(ConcatenateOptions options) : o_(std::move(options)) {}
 
   void check_input_count(std::size_t count) const override {
     if (count == 0) throw Error(describe(), "A `Concatenate` layer should be called on a list of at least 1 input");
   }
 
   void check_inputs(const Shapes& inputs) const override {
-    const int axis = normalize_axis(axis_, inputs[0].rank(), describe());
+    const int axis = normalize_axis(o_.axis, inputs[0].rank(), describe());
     for (const Shape& s : inputs) {
       bool matches = s.rank() == inputs[0].rank();
       for (int i = 0; matches && i < s.rank(); ++i)
@@ -120,13 +156,17 @@ class ConcatenateLayer final : public Base {
     for (const Value& v : inputs) common = promote(common, v.dtype());
     Values same_type;
     for (const Value& v : inputs) same_type.push_back(cast(v, common));
-    return {concatenate(same_type, axis_)};
+    return {concatenate(same_type, o_.axis)};
   }
 
-  Config config() const override { return {{"axis", axis_}}; }
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values& inputs, const Values& masks) const override {
+    return {concatenated_mask(inputs, masks, o_.axis)};
+  }
+  Config config() const override { return write_arguments(concatenate_arguments, o_); }
 
  private:
-  std::int64_t axis_;
+  ConcatenateOptions o_;
 };
 
 Layer make_merge(const char* class_name, const LayerArguments& o, Value (*merge)(const Values&),
@@ -143,7 +183,19 @@ Layer Maximum(const LayerArguments& o) { return make_merge("Maximum", o, merge_m
 Layer Minimum(const LayerArguments& o) { return make_merge("Minimum", o, merge_minimum); }
 
 Layer Concatenate(const ConcatenateOptions& o) {
-  return make_named<ConcatenateLayer>("Concatenate", o.name, o.trainable, o.axis);
+  return make_named<ConcatenateLayer>("Concatenate", o.name, o.trainable, o);
+}
+
+namespace {
+const bool registered[] = {
+    register_built_in("Add", Add, no_arguments),
+    register_built_in("Subtract", Subtract, no_arguments),
+    register_built_in("Multiply", Multiply, no_arguments),
+    register_built_in("Average", Average, no_arguments),
+    register_built_in("Maximum", Maximum, no_arguments),
+    register_built_in("Minimum", Minimum, no_arguments),
+    register_built_in("Concatenate", Concatenate, concatenate_arguments),
+};
 }
 
 }  // namespace strata::layers

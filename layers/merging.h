@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "layers/arguments.h"
 #include "layers/layer.h"
 
 /// Layers on lists of inputs. The elementwise ones broadcast; an input of lower rank than the others gets axes of size
@@ -22,5 +23,14 @@ struct ConcatenateOptions {
 };
 /// Sizes agree on all other axes.
 STRATA_API Layer Concatenate(const ConcatenateOptions& = {});
+
+struct DotOptions {
+  bool normalize = false;  ///< whether both inputs get length 1 along their axes first: cosines
+  std::string name = {};
+  bool trainable = true;
+};
+/// Products of two inputs, sample by sample, summed along an axis of each (`axes`: one for both or one for each; never
+/// the batch): [batch, a..., n] and [batch, b..., n] -> [batch, a..., b...]. Two vectors give [batch, 1].
+STRATA_API Layer Dot(const AxisArgument& axes, const DotOptions& = {});
 
 }  // namespace strata::layers

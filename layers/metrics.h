@@ -33,7 +33,7 @@ class STRATA_API Definition {
 
  protected:
   /// A state variable that starts, and after a reset starts again, at zero.
-  Variable add_state(const std::string& name, const Shape& shape = {});
+  Variable add_state(const std::string& name, const Shape& shape = {}, DType dtype = DType::f32);
 
  private:
   Variables variables_;
@@ -41,10 +41,11 @@ class STRATA_API Definition {
 
 }  // namespace metrics
 
-/// A running measure over batches: it holds f32 state on the device, which update() changes and result() reads. A handle:
-/// copies share the state; clone() has its own. Also made from Keras's names in any spelling ("mse", "binary_accuracy",
-/// "AUC", ...), which then is its name; an unknown one is an error: "Could not interpret metric identifier: foo".
-/// "accuracy" and "acc" stand for the binary, categorical or sparse categorical one, as the shapes of the first batch say.
+/// A running measure over batches: it holds state on the device, which update() changes and result() reads. A handle:
+/// copies share the state; clone() has its own. Also made from Keras's names in any spelling ("mse",
+/// "binary_accuracy", "AUC", ...), which then is its name; an unknown one is an error: "Could not interpret metric
+/// identifier: foo". "accuracy" and "acc" stand for the binary, categorical or sparse categorical one, as the shapes
+/// of the first batch say.
 ///
 /// Weights have the rank of the values, or belong to the first axes. Without weights each example counts once.
 class STRATA_API Metric {
@@ -65,6 +66,8 @@ class STRATA_API Metric {
   Metric renamed(std::string name) const;
 
   const std::string& name() const { return name_; }
+  /// Keras's class name; "<function>" or "<class>" for one made by metrics::make, "accuracy" for the one that shapes
+  /// choose.
   const std::string& class_name() const { return class_name_; }
   metrics::Direction direction() const { return direction_; }
   /// Keras's names and order.
@@ -78,6 +81,19 @@ class STRATA_API Metric {
   std::shared_ptr<metrics::Definition> state_;
 };
 
+/// As an object in Keras 3's spelling (a name where that is all there is), without the state; from any of Keras's
+/// spellings, 2.x included. Error for an unknown metric, naming it and how to register it; for an argument that is
+/// unknown or does not fit; and to_config for a metric of one's own that is not registered.
+STRATA_API ConfigValue to_config(const Metric&);
+STRATA_API void from_config(const ConfigValue&, Metric&);
+/// Makes a metric of one's own known to files and identifiers, under its name(); what a file calls so becomes a clone
+/// of this one. Error when a built-in metric has the name, or when `name` is not the metric's.
+STRATA_API void register_metric(const std::string& name, const Metric& metric);
+/// The same for a class of metrics that differ by their config: `make` gets what Metric::config() held.
+STRATA_API void register_metric(const std::string& class_name, std::function<Metric(const Config&)> make);
+/// Class names, and those of registered ones, sorted.
+STRATA_API std::vector<std::string> metric_names();
+
 namespace metrics {
 
 using PerSampleFunction = std::function<Value(const Value& y_true, const Value& y_pred)>;
@@ -88,7 +104,8 @@ STRATA_API Metric make_mean(const std::string& name, PerSampleFunction per_sampl
 template <class F>
   requires std::is_invocable_r_v<Value, F, Value, Value>
 Metric make(const std::string& name, F per_sample, Direction direction = Direction::unknown) {
-  return make_mean(name, [f = std::move(per_sample)](const Value& y, const Value& p) { return f(y, p); }, direction);
+  return make_mean(
+      name, [f = std::move(per_sample)](const Value& y, const Value& p) { return f(y, p); }, direction);
 }
 
 /// A metric of a class of one's own: `metrics::make<MyMetric>("name", arguments...)`.
@@ -105,6 +122,15 @@ struct NameOptions {
 class STRATA_API Mean : public Metric {
  public:
   explicit Mean(const NameOptions& = {});
+  Updates update(const Value& values, const Value& sample_weight = {}) const {
+    return Metric::update(values, {}, sample_weight);
+  }
+};
+
+/// The sum of values, times their weights if given.
+class STRATA_API Sum : public Metric {
+ public:
+  explicit Sum(const NameOptions& = {});
   Updates update(const Value& values, const Value& sample_weight = {}) const {
     return Metric::update(values, {}, sample_weight);
   }
@@ -211,13 +237,21 @@ class STRATA_API BinaryCrossentropy : public Metric {
  public:
   explicit BinaryCrossentropy(const SmoothedCrossentropyOptions& = {});
 };
+struct CategoricalCrossentropyOptions {
+  std::string name = {};
+  bool from_logits = false;
+  double label_smoothing = 0.0;
+  std::int64_t axis = -1;
+};
 class STRATA_API CategoricalCrossentropy : public Metric {
  public:
-  explicit CategoricalCrossentropy(const SmoothedCrossentropyOptions& = {});
+  explicit CategoricalCrossentropy(const CategoricalCrossentropyOptions& = {});
 };
 struct SparseCrossentropyOptions {
   std::string name = {};
   bool from_logits = false;
+  /// Examples of this label have the value 0. They count in the mean, unless weights are given: as in Keras.
+  std::optional<std::int64_t> ignore_class = {};
   std::int64_t axis = -1;
 };
 class STRATA_API SparseCategoricalCrossentropy : public Metric {
@@ -228,4 +262,6 @@ class STRATA_API SparseCategoricalCrossentropy : public Metric {
 }  // namespace metrics
 }  // namespace strata
 
-#include "layers/confusion_metrics.h"  // IWYU pragma: export
+#include "layers/confusion_metrics.h"   // IWYU pragma: export
+#include "layers/iou_metrics.h"         // IWYU pragma: export
+#include "layers/regression_metrics.h"  // IWYU pragma: export

@@ -2,13 +2,56 @@
 
 #include <algorithm>
 #include <numeric>
+#include <type_traits>
 
+#include "core/base/json.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
-#include "layers/config_values.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
+
+constexpr auto gamma_beta_arguments = [](auto& field, auto& o) {
+  field("epsilon", o.epsilon);
+  field("center", o.center);
+  field("scale", o.scale);
+  field("beta_initializer", o.beta_initializer);
+  field("gamma_initializer", o.gamma_initializer);
+  field("beta_regularizer", o.beta_regularizer);
+  field("gamma_regularizer", o.gamma_regularizer);
+  field("beta_constraint", o.beta_constraint);
+  field("gamma_constraint", o.gamma_constraint);
+};
+/// Keras 2 writes the one axis as a list.
+struct ListedAxis {
+  std::int64_t axis;
+};
+ConfigValue to_config(const ListedAxis& a) { return a.axis; }
+void from_config(const ConfigValue& c, ListedAxis& a) {
+  AxisArgument read = -1;
+  strata::from_config(c, read);
+  if (read.axes.size() != 1) fail_expected("config", "one axis", to_json(c));
+  a.axis = read.axes[0];
+}
+constexpr auto batch_arguments = [](auto& field, auto& o) {
+  ListedAxis axis{o.axis};
+  field("axis", axis);
+  if constexpr (!std::is_const_v<std::remove_reference_t<decltype(o)>>) o.axis = axis.axis;
+  field("momentum", o.momentum);
+  gamma_beta_arguments(field, o);
+  field("moving_mean_initializer", o.moving_mean_initializer);
+  field("moving_variance_initializer", o.moving_variance_initializer);
+  field.fixed("synchronized", false);
+  field.accepted("renorm", false);
+  field.ignored("renorm_clipping");  // without renorm they mean nothing
+  field.ignored("renorm_momentum");
+};
+constexpr auto layer_arguments = [](auto& field, auto& o) {
+  field("axis", o.axis);
+  gamma_beta_arguments(field, o);
+  field.accepted("rms_scaling", false);
+};
 
 /// Axis `axis` last, the others in order.
 Axes axis_last(int rank, int axis) {
@@ -53,38 +96,49 @@ class BatchNormalizationLayer final : public Definition {
   Value call(Value x, Mode mode) override {
     x = to_compute(x);
     const int rank = x.shape().rank(), axis = normalize_axis(o_.axis, rank, describe());
-    if (axis == rank - 1) return normalized(x, mode);
+    const Value counts = mode == Mode::train ? what_counts(x) : Value();
+    if (axis == rank - 1) return normalized(x, counts, mode);
     const Axes order = axis_last(rank, axis);
-    return transpose(normalized(transpose(x, order), mode), inverse(order));
+    return transpose(normalized(transpose(x, order), counts ? transpose(counts, order) : counts, mode), inverse(order));
   }
 
-  Config config() const override {
-    return {{"axis", o_.axis},
-            {"momentum", o_.momentum},
-            {"epsilon", o_.epsilon},
-            {"center", o_.center},
-            {"scale", o_.scale},
-            {"beta_initializer", to_config(o_.beta_initializer)},
-            {"gamma_initializer", to_config(o_.gamma_initializer)},
-            {"moving_mean_initializer", to_config(o_.moving_mean_initializer)},
-            {"moving_variance_initializer", to_config(o_.moving_variance_initializer)},
-            {"beta_regularizer", to_config(o_.beta_regularizer)},
-            {"gamma_regularizer", to_config(o_.gamma_regularizer)},
-            {"beta_constraint", to_config(o_.beta_constraint)},
-            {"gamma_constraint", to_config(o_.gamma_constraint)},
-            {"synchronized", false}};
-  }
+  bool supports_masking() const override { return true; }
+  bool computes_wide() const override { return true; }
+  Config config() const override { return write_arguments(batch_arguments, o_); }
 
  private:
-  Value normalized(const Value& x, Mode mode) {
-    const Value gamma = o_.scale ? Value(gamma_) : constant(ones(moving_mean_.shape()));
-    const Value beta = o_.center ? Value(beta_) : constant(zeros(moving_mean_.shape()));
+  /// The mask for every element; empty without a mask.
+  Value what_counts(const Value& x) const {
+    const Value mask = current_mask();
+    if (!mask) return {};
+    if (mask.shape().rank() != x.shape().rank() - 1)
+      throw Error(describe(), "The mask provided should be one dimension less than the inputs. Received: mask.shape=" +
+                                  to_keras_string(mask.shape()) + ", inputs.shape=" + to_keras_string(x.shape()));
+    return broadcast_to(expand_dims(mask, -1), x.shape());
+  }
+
+  Value normalized(const Value& x, const Value& counts, Mode mode) {
+    const Value gamma = o_.scale ? Value(gamma_) : constant(ones(moving_mean_.shape(), x.dtype()));
+    const Value beta = o_.center ? Value(beta_) : constant(zeros(moving_mean_.shape(), x.dtype()));
+    if (counts && current_trainable()) return normalized_where(counts, x, gamma, beta);
     if (mode != Mode::train || !current_trainable())
       return batch_norm_inference(x, gamma, beta, moving_mean_, moving_variance_, o_.epsilon);
     const BatchNormResult y = batch_norm(x, gamma, beta, o_.epsilon);
     follow(moving_mean_, y.mean);
     follow(moving_variance_, y.variance);
     return y.output;
+  }
+
+  /// With the statistics of what counts alone, as Keras computes them.
+  Value normalized_where(const Value& counts, const Value& x, const Value& gamma, const Value& beta) {
+    Axes axes(static_cast<std::size_t>(x.shape().rank()) - 1);
+    std::iota(axes.begin(), axes.end(), 0);
+    const Value count = sum(cast(counts, x.dtype()), axes) + 1e-7;
+    const Value average = sum(where(counts, x, 0.0), axes) / count;
+    const Value spread = sum(where(counts, square(x - average), 0.0), axes) / count;
+    follow(moving_mean_, average);
+    follow(moving_variance_, spread);
+    return (x - average) * (rsqrt(spread + o_.epsilon) * gamma) + beta;
   }
 
   void follow(const Variable& moving, const Value& batch) const {
@@ -133,24 +187,15 @@ class LayerNormalizationLayer final : public Definition {
     const Shape shape = x.shape();
     const std::int64_t size = sizes_.elements();
     if (axes.size() > 1) x = reshape(x, {size == 0 ? 0 : shape.elements() / size, size});
-    Value y = layer_norm(x, flat(o_.scale ? Value(gamma_) : constant(ones(sizes_)), size),
-                         flat(o_.center ? Value(beta_) : constant(zeros(sizes_)), size), o_.epsilon);
+    Value y = layer_norm(x, flat(o_.scale ? Value(gamma_) : constant(ones(sizes_, x.dtype())), size),
+                         flat(o_.center ? Value(beta_) : constant(zeros(sizes_, x.dtype())), size), o_.epsilon);
     if (axes.size() > 1) y = reshape(y, shape);
     return in_order ? y : transpose(y, inverse(order));
   }
 
-  Config config() const override {
-    return {{"axis", to_config(o_.axis)},
-            {"epsilon", o_.epsilon},
-            {"center", o_.center},
-            {"scale", o_.scale},
-            {"beta_initializer", to_config(o_.beta_initializer)},
-            {"gamma_initializer", to_config(o_.gamma_initializer)},
-            {"beta_regularizer", to_config(o_.beta_regularizer)},
-            {"gamma_regularizer", to_config(o_.gamma_regularizer)},
-            {"beta_constraint", to_config(o_.beta_constraint)},
-            {"gamma_constraint", to_config(o_.gamma_constraint)}};
-  }
+  bool supports_masking() const override { return true; }
+  bool computes_wide() const override { return true; }
+  Config config() const override { return write_arguments(layer_arguments, o_); }
 
  private:
   static Value flat(const Value& v, std::int64_t size) { return v.shape().rank() == 1 ? v : reshape(v, {size}); }
@@ -173,6 +218,13 @@ Layer LayerNormalization(const LayerNormalizationOptions& o) {
   if (!(o.epsilon >= 0)) fail_expected(where, "an epsilon of at least 0", to_python(o.epsilon));
   if (o.axis.axes.empty()) fail_expected(where, "at least one axis", "none");
   return make_named<LayerNormalizationLayer>("LayerNormalization", o.name, o.trainable, o);
+}
+
+namespace {
+const bool registered[] = {
+    register_built_in("BatchNormalization", BatchNormalization, batch_arguments),
+    register_built_in("LayerNormalization", LayerNormalization, layer_arguments),
+};
 }
 
 }  // namespace strata::layers

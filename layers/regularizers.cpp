@@ -1,34 +1,27 @@
 #include "layers/regularizers.h"
 
 #include <cmath>
-#include <map>
 
-#include "core/graph/names.h"
+#include "core/graph/class_registry.h"
 #include "core/ops/matmul.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 
 namespace strata {
 
-Regularizer::Regularizer(const char* identifier) : Regularizer(std::string(identifier)) {}
-
-Regularizer::Regularizer(const std::string& identifier) {
-  using namespace regularizers;
-  using Make = Regularizer (*)();
-  static const std::map<std::string, Make, std::less<>> known{
-      {"l1", [] { return L1(); }},
-      {"l2", [] { return L2(); }},
-      {"l1_l2", [] { return L1L2(); }},
-      {"l1l2", [] { return L1L2(); }},
-      {"orthogonal_regularizer", [] { return OrthogonalRegularizer(); }},
-  };
-  const auto found = known.find(snake_case(identifier));
-  if (found == known.end()) throw Error("regularizer", "Could not interpret regularizer identifier: " + identifier);
-  *this = found->second();
-}
-
 namespace regularizers {
 namespace {
+constexpr auto l1_arguments = [](auto& field, auto& l1) { field.required("l1", l1); };
+constexpr auto l2_arguments = [](auto& field, auto& l2) { field.required("l2", l2); };
+constexpr auto l1_l2_arguments = [](auto& field, auto& l1, auto& l2) {
+  field("l1", l1);
+  field("l2", l2);
+};
+constexpr auto orthogonal_arguments = [](auto& field, auto& factor, auto& mode) {
+  field.required("factor", factor);
+  field.required("mode", mode);
+};
+
 void require_factor(std::string_view where, std::string_view name, double value) {
   if (!std::isfinite(value) || value < 0)
     throw Error(where, "Invalid value for argument " + std::string(name) +
@@ -47,18 +40,18 @@ Value off_diagonal(std::int64_t size) {
 
 Regularizer L1(double l1) {
   require_factor("regularizer L1", "l1", l1);
-  return Regularizer("L1", {{"l1", l1}}, [l1](const Value& x) { return l1 * sum(abs(x)); });
+  return Regularizer("L1", write_arguments(l1_arguments, l1), [l1](const Value& x) { return l1 * sum(abs(x)); });
 }
 
 Regularizer L2(double l2) {
   require_factor("regularizer L2", "l2", l2);
-  return Regularizer("L2", {{"l2", l2}}, [l2](const Value& x) { return l2 * sum(square(x)); });
+  return Regularizer("L2", write_arguments(l2_arguments, l2), [l2](const Value& x) { return l2 * sum(square(x)); });
 }
 
 Regularizer L1L2(double l1, double l2) {
   require_factor("regularizer L1L2", "l1", l1);
   require_factor("regularizer L1L2", "l2", l2);
-  return Regularizer("L1L2", {{"l1", l1}, {"l2", l2}},
+  return Regularizer("L1L2", write_arguments(l1_l2_arguments, l1, l2),
                      [l1, l2](const Value& x) { return l1 * sum(abs(x)) + l2 * sum(square(x)); });
 }
 
@@ -68,7 +61,7 @@ Regularizer OrthogonalRegularizer(double factor, const std::string& mode) {
   if (mode != "rows" && mode != "columns")
     throw Error(where,
                 "Invalid value for argument `mode`. Expected one of {\"rows\", \"columns\"}. Received: mode=" + mode);
-  return Regularizer("OrthogonalRegularizer", {{"factor", factor}, {"mode", mode}}, [=](const Value& x) {
+  return Regularizer("OrthogonalRegularizer", write_arguments(orthogonal_arguments, factor, mode), [=](const Value& x) {
     if (x.shape().rank() != 2)
       throw Error(where, "Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape=" +
                              to_keras_string(x.shape()));
@@ -84,4 +77,39 @@ Regularizer OrthogonalRegularizer(double factor, const std::string& mode) {
 }
 
 }  // namespace regularizers
+
+namespace {
+ClassRegistry<Regularizer>& registry() {
+  namespace make = regularizers;
+  const auto entry = [](const char* name, auto factory, auto arguments, Regularizer (*plain)(),
+                        std::vector<std::string> aliases = {}) {
+    const auto read = from_arguments<Regularizer>(std::string("regularizer ") + name, factory, arguments);
+    return ClassRegistry<Regularizer>::Entry{
+        .class_name = name,
+        .make = [=](const Config& c) { return c.empty() ? plain() : read(c); },
+        .aliases = std::move(aliases)};
+  };
+  static ClassRegistry<Regularizer> all(
+      "regularizer", "register_regularizer(\"Name\", ...)", "keras.regularizers",
+      {entry("L1", make::L1, make::l1_arguments, [] { return make::L1(); }),
+       entry("L2", make::L2, make::l2_arguments, [] { return make::L2(); }),
+       entry("L1L2", make::L1L2, make::l1_l2_arguments, [] { return make::L1L2(); }, {"l1_l2"}),
+       entry("OrthogonalRegularizer", make::OrthogonalRegularizer, make::orthogonal_arguments,
+             [] { return make::OrthogonalRegularizer(); })});
+  return all;
+}
+}  // namespace
+
+Regularizer::Regularizer(const char* identifier) : Regularizer(std::string(identifier)) {}
+Regularizer::Regularizer(const std::string& identifier) : Regularizer(registry().from_identifier(identifier)) {}
+
+ConfigValue to_config(const Regularizer& r) {
+  return r ? registry().to_config(r.class_name(), r.config()) : ConfigValue(nullptr);
+}
+void from_config(const ConfigValue& c, Regularizer& r) { r = c.is_null() ? Regularizer() : registry().from_config(c); }
+void register_regularizer(const std::string& class_name, std::function<Regularizer(const Config&)> make) {
+  registry().add({.class_name = class_name, .make = std::move(make), .registered_name = "Custom>" + class_name});
+}
+std::vector<std::string> regularizer_names() { return registry().class_names(); }
+
 }  // namespace strata

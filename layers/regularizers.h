@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/base/config.h"
 #include "core/graph/node.h"
@@ -29,6 +30,13 @@ class STRATA_API Regularizer {
   Config config_;
   Penalty penalty_;
 };
+
+/// As an object in Keras 3's spelling, null for none; from any of Keras's spellings, or an error.
+STRATA_API ConfigValue to_config(const Regularizer&);
+STRATA_API void from_config(const ConfigValue&, Regularizer&);
+/// Makes a class of one's own known to files and to identifiers. `make` gets what Regularizer::config() held.
+STRATA_API void register_regularizer(const std::string& class_name, std::function<Regularizer(const Config&)> make);
+STRATA_API std::vector<std::string> regularizer_names();
 
 /// Keras's regularizers. Factors are at least 0.
 namespace regularizers {

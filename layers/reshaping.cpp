@@ -1,21 +1,31 @@
 #include "layers/reshaping.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "core/ops/ops.h"
 #include "layers/checks.h"
-#include "layers/config_values.h"
+#include "layers/registration.h"
 
 namespace strata::layers {
 namespace {
 
+constexpr auto flatten_arguments = [](auto& field, auto& o) { field("data_format", o.data_format); };
+constexpr auto reshape_arguments = [](auto& field, auto& target_shape, auto&...) {
+  field.required("target_shape", target_shape);
+};
+constexpr auto permute_arguments = [](auto& field, auto& dims, auto&...) { field.required("dims", dims); };
+constexpr auto repeat_arguments = [](auto& field, auto& n, auto&...) { field.required("n", n); };
+
 class FlattenLayer final : public Definition {
  public:
+  explicit FlattenLayer(FlattenOptions options) : o_(std::move(options)) {}
   void check_inputs(const Shapes& inputs) const override { require_min_rank(describe(), inputs[0], 1); }
   Value call(Value x, Mode) override { return x.shape().rank() == 1 ? expand_dims(x, 1) : flatten(x, 1); }
-  Config config() const override { return {{"data_format", "channels_last"}}; }
+  Config config() const override { return write_arguments(flatten_arguments, o_); }
+
+ private:
+  FlattenOptions o_;
 };
 
 class ReshapeLayer final : public Definition {
@@ -40,7 +50,7 @@ class ReshapeLayer final : public Definition {
     return reshape(x, shape);
   }
 
-  Config config() const override { return {{"target_shape", target_.dims()}}; }
+  Config config() const override { return write_arguments(reshape_arguments, target_.dims()); }
 
  private:
   std::int64_t known_elements() const {
@@ -61,77 +71,27 @@ class PermuteLayer final : public Definition {
     axes.insert(axes.end(), dims_.begin(), dims_.end());
     return transpose(x, axes);
   }
-  Config config() const override { return {{"dims", dims_}}; }
+  Config config() const override { return write_arguments(permute_arguments, dims_); }
 
  private:
   Axes dims_;
 };
 
-class ZeroPadding2DLayer final : public Definition {
+class RepeatVectorLayer final : public Definition {
  public:
-  explicit ZeroPadding2DLayer(const Margins2& padding) : padding_(padding) {}
-  void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
-  Value call(Value x, Mode) override {
-    return pad(x, {0, padding_.height.before, padding_.width.before, 0},
-               {0, padding_.height.after, padding_.width.after, 0});
-  }
-  Config config() const override {
-    using List = ConfigValue::List;
-    return {{"padding", List{List{padding_.height.before, padding_.height.after},
-                             List{padding_.width.before, padding_.width.after}}},
-            {"data_format", "channels_last"}};
-  }
+  explicit RepeatVectorLayer(std::int64_t n) : n_(n) {}
+  void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 2); }
+  Value call(Value x, Mode) override { return repeat(expand_dims(x, 1), n_, 1); }
+  Config config() const override { return write_arguments(repeat_arguments, n_); }
 
  private:
-  Margins2 padding_;
-};
-
-/// `factor` times as many positions along `axis`, interpolated between the centers of the two nearest pixels.
-Value upsample_linearly(const Value& x, std::int64_t axis, std::int64_t factor) {
-  const std::int64_t size = x.shape()[axis];
-  if (factor == 1 || size == 0) return x;
-  std::vector<std::int32_t> low, high;
-  std::vector<float> share;
-  for (std::int64_t i = 0; i < size * factor; ++i) {
-    const double position = (static_cast<double>(i) + 0.5) / static_cast<double>(factor) - 0.5;
-    const double floor_position = std::floor(position);
-    const auto first = static_cast<std::int64_t>(floor_position);
-    low.push_back(static_cast<std::int32_t>(std::max<std::int64_t>(first, 0)));
-    high.push_back(static_cast<std::int32_t>(std::min(first + 1, size - 1)));
-    share.push_back(static_cast<float>(position - floor_position));
-  }
-  Shape along_axis(std::vector<std::int64_t>(static_cast<std::size_t>(x.shape().rank()), 1));
-  along_axis[axis] = size * factor;
-  const Value weight = constant(Tensor::from(along_axis, share));
-  const Value a = gather(x, constant(Tensor::from({size * factor}, low)), axis);
-  const Value b = gather(x, constant(Tensor::from({size * factor}, high)), axis);
-  return a + (b - a) * weight;
-}
-
-class UpSampling2DLayer final : public Definition {
- public:
-  UpSampling2DLayer(const Size2& size, std::string interpolation)
-      : size_(size), interpolation_(std::move(interpolation)) {}
-  void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
-  Value call(Value x, Mode) override {
-    if (interpolation_ == "bilinear")
-      return upsample_linearly(upsample_linearly(to_compute(x), 1, size_.height), 2, size_.width);
-    if (size_.height > 1) x = repeat(x, size_.height, 1);
-    return size_.width > 1 ? repeat(x, size_.width, 2) : x;
-  }
-  Config config() const override {
-    return {{"size", to_config(size_)}, {"data_format", "channels_last"}, {"interpolation", interpolation_}};
-  }
-
- private:
-  Size2 size_;
-  std::string interpolation_;
+  std::int64_t n_;
 };
 }  // namespace
 
 Layer Flatten(const FlattenOptions& o) {
   require_channels_last(place("Flatten", o.name), o.data_format);
-  return make_named<FlattenLayer>("Flatten", o.name, o.trainable);
+  return make_named<FlattenLayer>("Flatten", o.name, o.trainable, o);
 }
 
 Layer Reshape(const Shape& target_shape, const LayerArguments& o) {
@@ -157,22 +117,22 @@ Layer Permute(const Axes& dims, const LayerArguments& o) {
   return make_named<PermuteLayer>("Permute", o.name, o.trainable, dims);
 }
 
-Layer ZeroPadding2D(Margins2 padding, const ZeroPadding2DOptions& o) {
-  const std::string where = place("ZeroPadding2D", o.name);
-  require_channels_last(where, o.data_format);
-  const auto& [height, width] = padding;
-  if (const auto least = std::min({height.before, height.after, width.before, width.after}); least < 0)
-    fail_expected(where, "padding of at least 0", std::to_string(least));
-  return make_named<ZeroPadding2DLayer>("ZeroPadding2D", o.name, o.trainable, padding);
+Layer RepeatVector(std::int64_t n, const LayerArguments& o) {
+  if (n < 1)
+    throw Error(place("RepeatVector", o.name),
+                "Argument `n` should be a positive integer. Received: n=" + std::to_string(n));
+  return make_named<RepeatVectorLayer>("RepeatVector", o.name, o.trainable, n);
 }
 
-Layer UpSampling2D(Size2 size, const UpSampling2DOptions& o) {
-  const std::string where = place("UpSampling2D", o.name);
-  require_positive(where, "size", size);
-  require_channels_last(where, o.data_format);
-  if (o.interpolation != "nearest" && o.interpolation != "bilinear")
-    fail_expected(where, "interpolation \"nearest\" or \"bilinear\"", "\"" + o.interpolation + "\"");
-  return make_named<UpSampling2DLayer>("UpSampling2D", o.name, o.trainable, size, o.interpolation);
+namespace {
+Layer reshape_from_list(const Axes& target_shape, const LayerArguments& o) { return Reshape(Shape(target_shape), o); }
+
+const bool registered[] = {
+    register_built_in("Flatten", Flatten, flatten_arguments),
+    register_built_in("Reshape", reshape_from_list, reshape_arguments),
+    register_built_in("Permute", Permute, permute_arguments),
+    register_built_in("RepeatVector", RepeatVector, repeat_arguments),
+};
 }
 
 }  // namespace strata::layers

@@ -2,10 +2,9 @@
 
 #include <string>
 
-#include "layers/arguments.h"
 #include "layers/layer.h"
 
-/// Layers that move elements without computing, and UpSampling2D. They keep the element type.
+/// Layers that move elements without computing. They keep the element type.
 namespace strata::layers {
 
 struct FlattenOptions {
@@ -23,23 +22,7 @@ STRATA_API Layer Reshape(const Shape& target_shape, const LayerArguments& = {});
 /// Axis i of the result is axis dims[i - 1] of the input; axes are counted from 1, the batch stays in front.
 STRATA_API Layer Permute(const Axes& dims, const LayerArguments& = {});
 
-struct ZeroPadding2DOptions {
-  std::string data_format = "channels_last";
-  std::string name = {};
-  bool trainable = true;
-};
-
-/// Zeros around images [batch, height, width, channels].
-STRATA_API Layer ZeroPadding2D(Margins2 padding = 1, const ZeroPadding2DOptions& = {});
-
-struct UpSampling2DOptions {
-  std::string data_format = "channels_last";
-  std::string interpolation = "nearest";  ///< or "bilinear", with pixel centers at half-integers
-  std::string name = {};
-  bool trainable = true;
-};
-
-/// Images `size` times as high and wide. "bilinear" computes in f32.
-STRATA_API Layer UpSampling2D(Size2 size = 2, const UpSampling2DOptions& = {});
+/// [batch, features] -> [batch, n, features].
+STRATA_API Layer RepeatVector(std::int64_t n, const LayerArguments& = {});
 
 }  // namespace strata::layers

@@ -48,6 +48,20 @@ LossSpec::LossSpec(std::initializer_list<Loss> by_position) {
 
 LossSpec::LossSpec(std::initializer_list<std::pair<std::string, Loss>> by_name) : losses_(by_name), named_(true) {}
 
+LossSpec LossSpec::from_items(std::vector<std::pair<std::string, Loss>> by_name) {
+  LossSpec spec;
+  spec.losses_ = std::move(by_name);
+  spec.named_ = true;
+  return spec;
+}
+
+MetricSpec MetricSpec::from_items(std::vector<std::pair<std::string, std::vector<Metric>>> by_name) {
+  MetricSpec spec;
+  spec.named_ = by_name.size() != 1 || !by_name[0].first.empty();
+  spec.metrics_ = std::move(by_name);
+  return spec;
+}
+
 std::vector<std::optional<Loss>> LossSpec::for_outputs(const std::vector<std::string>& names) const {
   std::vector<std::optional<Loss>> all(names.size());
   if (named_) {

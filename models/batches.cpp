@@ -11,6 +11,35 @@ namespace strata {
 
 BatchSource::~BatchSource() = default;
 
+bool BatchSource::skip(std::int64_t batches) {
+  for (; batches > 0; --batches)
+    if (!next()) return false;
+  return true;
+}
+
+namespace {
+std::uint64_t fingerprint(std::uint64_t seed, const Tensor& t) {
+  for (const char c : to_string(t.type())) seed = data::combine(seed, static_cast<std::uint64_t>(c));
+  const std::byte* bytes = t.raw();
+  const std::size_t count = t.bytes();
+  for (std::size_t i = 0; i < count; i += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes + i, std::min(sizeof word, count - i));
+    seed = data::combine(seed, word);
+  }
+  return seed;
+}
+}  // namespace
+
+std::uint64_t fingerprint(const Batch& batch) {
+  std::uint64_t number = 0;
+  for (const Tensors* part : {&batch.x, &batch.y, &batch.w}) {
+    number = data::combine(number, part->size());
+    for (const Tensor& t : *part) number = fingerprint(number, t);
+  }
+  return number;
+}
+
 namespace {
 /// Rows in the order of `rows`, laid side by side in `out`.
 void gather_rows(const Tensor& from, const std::int64_t* rows, std::int64_t count, Tensor& out) {
@@ -46,7 +75,19 @@ class ArraySource final : public BatchSource {
     return batch;
   }
 
+  bool skip(std::int64_t batches) override {
+    const std::int64_t left = (samples_ - at_ + options_.batch_size - 1) / options_.batch_size;
+    at_ = std::min(at_ + batches * options_.batch_size, samples_);
+    return batches <= left;
+  }
+
   std::int64_t steps() const override { return (samples_ + options_.batch_size - 1) / options_.batch_size; }
+
+  Config recipe() const override {
+    return {{"samples", samples_}, {"batch_size", options_.batch_size}, {"shuffle", options_.shuffle}};
+  }
+  std::uint64_t seed() const override { return options_.seed; }
+  void set_seed(std::uint64_t seed) override { options_.seed = seed; }
 
  private:
   /// Rows [at_, end): shared with the source when in order, otherwise gathered into memory that batches reuse.
@@ -93,6 +134,9 @@ class DatasetSource final : public BatchSource {
     const std::int64_t n = dataset_.cardinality();
     return n >= 0 ? n : -1;
   }
+
+  Config recipe() const override { return {{"batches", dataset_.cardinality()}}; }
+  std::string why_unrepeatable() const override { return dataset_.why_unrepeatable(); }
 
  private:
   data::Dataset dataset_;

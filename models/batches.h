@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/config.h"
 #include "data/dataset.h"
 
 namespace strata {
@@ -23,9 +24,22 @@ class BatchSource {
   virtual void start(int epoch) = 0;
   /// The next batch of the pass, nullopt at its end. Its tensors are valid until the next call.
   virtual std::optional<Batch> next() = 0;
+  /// Passes over batches of this pass. False if there were fewer.
+  virtual bool skip(std::int64_t batches);
   /// Batches of a pass, -1 when unknown.
   virtual std::int64_t steps() const = 0;
+
+  /// What the batches depend on beside the data itself, so that a run that goes on can tell whether they are the same.
+  virtual Config recipe() const = 0;
+  /// Where the order of the samples comes from, if it is for the source to shuffle them.
+  virtual std::uint64_t seed() const { return 0; }
+  virtual void set_seed(std::uint64_t) {}
+  /// Empty if another process can get the same batches, otherwise why not.
+  virtual std::string why_unrepeatable() const { return {}; }
 };
+
+/// A number that tells batches apart by types and content.
+std::uint64_t fingerprint(const Batch& batch);
 
 struct ArrayBatches {
   std::int64_t batch_size = 32;

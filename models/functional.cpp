@@ -20,6 +20,12 @@ const void* layer_key(const SymbolNode& node) {
   return node.callee ? static_cast<const void*>(node.callee.get()) : static_cast<const void*>(&node);
 }
 
+/// Inputs, then masks, as Keras counts the arguments of a call; null past the last.
+const Symbol* argument_at(const SymbolNode& node, std::size_t i) {
+  if (i < node.inputs.size()) return &node.inputs[i];
+  return i - node.inputs.size() < node.masks.size() ? &node.masks[i - node.inputs.size()] : nullptr;
+}
+
 /// Keras's order of operations: depth first from the outputs numbers the layers; then by depth (distance from the
 /// outputs) descending, and within one depth by that number. keras/src/models/functional.py (3.15), map_graph.
 class KerasOrder {
@@ -71,9 +77,9 @@ class KerasOrder {
       if (!is_input && !top.node->callee)
         throw Error("model", "Output with path `" + name_of(*output.node()) + "` is not connected to `inputs`: it depends on the input '" +
                                  top.node->input_name + "', which is not among the model's inputs");
-      if (!is_input && top.next < top.node->inputs.size()) {
-        const NodeRef child = top.node->inputs[top.next++].node();
-        enter(child);
+      const Symbol* argument = is_input ? nullptr : argument_at(*top.node, top.next++);
+      if (argument != nullptr) {
+        if (argument->defined()) enter(argument->node());
       } else {
         post_order_.push_back(top.node);
         stack.pop_back();
@@ -89,8 +95,9 @@ class KerasOrder {
       depth = std::max(depth, depth_[layer_key(node)]);
       depth_[layer_key(node)] = depth;
       if (inputs_.contains(&node)) continue;
-      for (const Symbol& in : node.inputs) {
-        int& below = node_depth[in.node().get()];
+      for (std::size_t i = 0; const Symbol* in = argument_at(node, i); ++i) {
+        if (!in->defined()) continue;
+        int& below = node_depth[in->node().get()];
         below = std::max(below, depth + 1);
       }
     }
@@ -166,20 +173,25 @@ void ModelDefinition::set_graph(const Symbols& inputs, const Symbols& outputs) {
   operations_ = order.operations();
   if (!sequential_) {
     layers_.clear();
+    std::unordered_set<const SymbolNode*> given;  // what makes these is outside of the model
+    for (const Symbol& s : inputs_) given.insert(s.node().get());
     for (const NodeRef& node : operations_)
-      if (auto layer = std::dynamic_pointer_cast<layers::Base>(node->callee)) layers_.emplace_back(std::move(layer));
+      if (auto layer = std::dynamic_pointer_cast<layers::Base>(node->callee); layer && !given.contains(node.get()))
+        layers_.emplace_back(std::move(layer));
   }
   check_names();
 }
 
 void ModelDefinition::append(const Layer& layer) {
+  if (layer.name().empty()) layer.base().set_name(unique_name(snake_case(layer.class_name())));
   layers_.push_back(layer);
   try {
     check_names();
-    if (has_graph()) {
-      const Symbols next = layer.call_symbols(outputs_);
-      set_graph(inputs_, next);
-    }
+    const auto* first = dynamic_cast<const ModelDefinition*>(&layer.base());
+    if (has_graph())
+      set_graph(inputs_, layer.call_symbols(outputs_));
+    else if (layers_.size() == 1 && first != nullptr && first->has_graph() && first->inputs().size() == 1)
+      start_from(input_symbol(unique_name("input_layer"), first->inputs()[0].shape(), first->inputs()[0].dtype()));
   } catch (...) {
     layers_.pop_back();
     throw;
@@ -210,21 +222,21 @@ Values ModelDefinition::call_inputs(const Values& inputs, Mode mode) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Values& slot = at[inputs_[i].node().get()];
     slot.resize(inputs_[i].node()->types.size());
-    slot[static_cast<std::size_t>(inputs_[i].index())] = inputs[i];
+    slot[static_cast<std::size_t>(inputs_[i].index())] = with_mask(cast(inputs[i], inputs_[i].dtype()), current_mask(i));
   }
   const auto value_of = [&](const Symbol& s) { return at.at(s.node().get())[static_cast<std::size_t>(s.index())]; };
   for (const NodeRef& node : calls_) {
     if (at.contains(node.get())) continue;
     Values in;
     for (const Symbol& s : node->inputs) in.push_back(value_of(s));
+    for (std::size_t i = 0; i < node->masks.size(); ++i)
+      if (node->masks[i].defined()) in[i] = with_mask(in[i], without_mask(value_of(node->masks[i])));
     at[node.get()] = node->callee->call_on(in, mode);
   }
   Values outputs;
   for (const Symbol& s : outputs_) outputs.push_back(value_of(s));
   return outputs;
 }
-
-Config ModelDefinition::config() const { return {{"name", name()}, {"trainable", trainable()}}; }
 
 std::vector<std::string> ModelDefinition::input_names() const {
   std::vector<std::string> names;

@@ -48,6 +48,11 @@ class STRATA_API ModelDefinition : public layers::Base {
   Config config() const override;
   Layers sublayers() const override { return layers_; }
   void check_input_count(std::size_t count) const override;
+  /// The layers inside say what becomes of masks and of element types.
+  bool supports_masking() const override { return true; }
+  Values compute_mask(const Values&, const Values&) const override { return {}; }
+  bool casts_inputs() const override { return false; }
+  Config common_config() const override;
 
   bool is_sequential() const { return sequential_; }
   /// Whether inputs and outputs are known.
@@ -65,6 +70,10 @@ class STRATA_API ModelDefinition : public layers::Base {
   std::vector<std::string> output_names() const;
   /// Calls in the order of Keras's `operations`, inputs included; for the summary.
   const std::vector<std::shared_ptr<const SymbolNode>>& operations() const { return operations_; }
+  /// All calls, inputs before users.
+  const std::vector<std::shared_ptr<const SymbolNode>>& calls() const { return calls_; }
+  /// Sets the flag of a model that a file describes: the layers inside have their own.
+  void restore_trainable(bool trainable) { set_own_trainable(trainable); }
 
   std::shared_ptr<Trainer> trainer;      ///< null before compile
   std::unique_ptr<Predictor> predictor;  ///< never null

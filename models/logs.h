@@ -42,6 +42,9 @@ class STRATA_API Logs {
 class STRATA_API History {
  public:
   using Series = std::vector<double>;
+  using NamedSeries = std::vector<std::pair<std::string, Series>>;
+  History() = default;
+  History(std::vector<int> epochs, NamedSeries series) : series_(std::move(series)), epochs_(std::move(epochs)) {}
   /// Error that lists the names there are.
   const Series& operator[](std::string_view name) const;
   bool contains(std::string_view name) const;
@@ -56,7 +59,7 @@ class STRATA_API History {
   bool empty() const { return series_.empty(); }
 
  private:
-  std::vector<std::pair<std::string, Series>> series_;
+  NamedSeries series_;
   std::vector<int> epochs_;
 };
 

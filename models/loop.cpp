@@ -5,7 +5,8 @@
 
 namespace strata {
 
-Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks, int verbose) {
+Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks,
+                    int verbose) {
   trainer.reset_metrics();
   for (const Callback& c : callbacks) c->on_test_begin();
   const std::int64_t target = steps >= 0 ? steps : source.steps();
@@ -28,90 +29,130 @@ Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, c
   return result;
 }
 
-FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation, const FitOptions& options)
-    : model_(model), trainer_(trainer), training_(training), validation_(validation), options_(options),
+FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation,
+                 const FitOptions& options)
+    : model_(model),
+      trainer_(trainer),
+      training_(training),
+      validation_(validation),
+      options_(options),
       verbose_(options.verbose == verbose_auto ? 1 : options.verbose),
       steps_(options.steps_per_epoch >= 0 ? options.steps_per_epoch : training.steps()),
-      continues_(options.steps_per_epoch >= 0) {}
-
-template <class F>
-void FitLoop::each(F&& f) const {
-  for (const Callback& c : options_.callbacks) f(*c);
+      continues_(options.steps_per_epoch >= 0) {
+  at_.epoch = options.initial_epoch;
 }
 
 bool FitLoop::callback_wants_stop() const {
-  return std::any_of(options_.callbacks.begin(), options_.callbacks.end(), [](const Callback& c) { return c->wants_stop(); });
+  return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
+                     [](const Callback& c) { return c->wants_stop(); });
 }
 
+bool FitLoop::interrupted() { return interrupted_ = interrupted_ || options_.stop.stop_requested(); }
+
 History FitLoop::run() {
-  each([&](auto& c) { c.attach(&model_, {options_.epochs, steps_, verbose_}); });
+  using Kind = callbacks::SafePoint::Kind;
+  const auto earlier = earlier_run();
+  std::string unrepeatable = training_.why_unrepeatable();
+  if (unrepeatable.empty() && validation_ != nullptr) unrepeatable = validation_->why_unrepeatable();
+  each([&](auto& c) { c.attach(&model_, {options_.epochs, steps_, verbose_, earlier.has_value(), unrepeatable}); });
+  if (earlier) resume(*earlier);
   each([](auto& c) { c.on_train_begin(); });
-  for (int epoch = options_.initial_epoch; epoch < options_.epochs; ++epoch) {
-    if (options_.stop.stop_requested() || !run_epoch(epoch) || callback_wants_stop() || ran_out_) break;
-  }
-  const Logs last = history_.empty() ? Logs() : trainer_.logs();
-  each([&](auto& c) { c.on_train_end(last); });
+  if (earlier) restore_callbacks(*earlier);
+  while (at_.epoch < options_.epochs && !at_.stopped && !at_.ran_out && !interrupted())
+    if (!run_epoch()) break;
+  safe_point(interrupted_ ? Kind::interrupted : Kind::completed);
+  // After the safe point: a run that goes on later needs the weights themselves, not their averages.
+  if (!interrupted_ && at_.pass_batches > 0) trainer_.optimizer().finalize_variable_values(model_.trainable_weights());
+  each([&](auto& c) { c.on_train_end(last_logs_); });
   return std::move(history_);
 }
 
-bool FitLoop::next_batch(int epoch, Batch& batch) {
-  if (!started_) {
-    training_.start(epoch);
-    started_ = true;
-  }
+void FitLoop::safe_point(callbacks::SafePoint::Kind kind) {
+  if (at_.pass_batches == 0) return;  // nothing has happened yet
+  const callbacks::SafePoint point{kind, [this] { return save_run(); }};
+  each([&](auto& c) { c.on_safe_point(point); });
+}
+
+bool FitLoop::next_batch(Batch& batch) {
   std::optional<Batch> next = training_.next();
   if (!next) return false;
   batch = std::move(*next);
-  if (!options_.class_weight.empty()) {
-    if (batch.y.size() != 1) throw Error("fit", "`class_weight` is only supported for models with a single output.");
-    if (!batch.w.empty()) throw Error("fit", "You cannot `class_weight` and `sample_weight` at the same time.");
-    batch.w = {class_weights(batch.y[0], options_.class_weight)};
-  }
+  if (at_.pass_batches++ == 0) at_.first_batch = fingerprint(batch);
+  add_class_weights(batch);
   return true;
 }
 
-bool FitLoop::run_epoch(int epoch) {
+void FitLoop::add_class_weights(Batch& batch) const {
+  if (options_.class_weight.empty()) return;
+  if (batch.y.size() != 1) throw Error("fit", "`class_weight` is only supported for models with a single output.");
+  if (!batch.w.empty()) throw Error("fit", "You cannot `class_weight` and `sample_weight` at the same time.");
+  batch.w = {class_weights(batch.y[0], options_.class_weight)};
+}
+
+void FitLoop::begin_epoch() {
   trainer_.reset_metrics();
-  each([&](auto& c) { c.on_epoch_begin(epoch); });
-  Progress progress(steps_, options_.epochs > 1 ? "Epoch " + std::to_string(epoch + 1) + "/" + std::to_string(options_.epochs) : "",
-                    verbose_);
-  if (!continues_) started_ = false;
-  std::int64_t step = 0;
+  each([&](auto& c) { c.on_epoch_begin(at_.epoch); });
+  if (continues_ && at_.pass_started) return;
+  training_.start(at_.epoch);
+  at_.pass_started = true;
+  at_.pass_epoch = at_.epoch;
+  at_.pass_batches = 0;
+}
+
+bool FitLoop::wants_batch() const { return !at_.stopped && (!continues_ || at_.step < steps_); }
+
+void FitLoop::warn_that_data_ran_out() {
+  at_.ran_out = true;
+  std::fprintf(
+      stderr,
+      "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
+      "least `steps_per_epoch * epochs` batches. You may need to use `repeat()` when building your dataset.\n");
+}
+
+bool FitLoop::run_epoch() {
+  if (at_.step == 0) begin_epoch();
+  Progress progress(
+      steps_,
+      options_.epochs > 1 ? "Epoch " + std::to_string(at_.epoch + 1) + "/" + std::to_string(options_.epochs) : "",
+      verbose_);
   Batch batch;
-  while (steps_ < 0 || !continues_ || step < steps_) {
-    if (!next_batch(epoch, batch)) {
-      if (continues_) {
-        ran_out_ = true;
-        std::fprintf(stderr, "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
-                             "least `steps_per_epoch * epochs` batches. You may need to use `repeat()` when building your dataset.\n");
-      }
+  while (wants_batch()) {
+    if (!next_batch(batch)) {
+      if (continues_) warn_that_data_ran_out();
       break;
     }
-    each([&](auto& c) { c.on_train_batch_begin(step); });
+    each([&](auto& c) { c.on_train_batch_begin(at_.step); });
     trainer_.train_on(batch);
     const Logs logs = trainer_.logs();
-    each([&](auto& c) { c.on_train_batch_end(step, logs); });
-    progress.update(++step, logs);
-    if (options_.stop.stop_requested()) return false;
-    if (callback_wants_stop()) break;
+    each([&](auto& c) { c.on_train_batch_end(at_.step, logs); });
+    progress.update(++at_.step, logs);
+    at_.stopped = callback_wants_stop();
+    safe_point(callbacks::SafePoint::Kind::batch);
+    if (interrupted()) return false;
   }
-  if (step == 0) {
-    if (ran_out_) return false;
+  if (at_.step == 0) {
+    if (at_.ran_out) return false;
     throw Error("fit", "expected at least one batch in an epoch; the data gave none");
   }
-  end_epoch(epoch, progress, step);
+  end_epoch(progress);
   return true;
 }
 
-void FitLoop::end_epoch(int epoch, Progress& progress, std::int64_t steps) {
+void FitLoop::end_epoch(Progress& progress) {
   Logs logs(trainer_.logs().items());
-  if (validation_ != nullptr && (epoch + 1) % options_.validation_freq == 0)
-    for (const auto& [name, value] : run_evaluation(trainer_, *validation_, options_.validation_steps, options_.callbacks, 0))
+  if (validation_ != nullptr && (at_.epoch + 1) % options_.validation_freq == 0)
+    for (const auto& [name, value] :
+         run_evaluation(trainer_, *validation_, options_.validation_steps, options_.callbacks, 0))
       logs.set("val_" + name, value);
-  progress.finish(steps, logs);
-  each([&](auto& c) { c.add_logs(epoch, logs); });
-  each([&](auto& c) { c.on_epoch_end(epoch, logs); });
-  history_.append(epoch, logs);
+  progress.finish(at_.step, logs);
+  each([&](auto& c) { c.add_logs(at_.epoch, logs); });
+  each([&](auto& c) { c.on_epoch_end(at_.epoch, logs); });
+  history_.append(at_.epoch, logs);
+  last_logs_ = logs;
+  ++at_.epoch;
+  at_.step = 0;
+  at_.stopped = at_.stopped || callback_wants_stop();
+  safe_point(callbacks::SafePoint::Kind::epoch);
 }
 
 }  // namespace strata

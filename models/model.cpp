@@ -34,6 +34,10 @@ Model::Model(const Symbols& inputs, const Symbols& outputs, const std::string& n
   definition().ensure_built(shapes);
 }
 
+Model::Model(const Layer& layer) : Layer(std::dynamic_pointer_cast<ModelDefinition>(layer.shared())) {
+  if (!defined()) fail_expected("Model", "a layer that is a model", layer.defined() ? layer.class_name() : "an empty handle");
+}
+
 Model::Model(std::shared_ptr<ModelDefinition> definition) : Layer(std::move(definition)) {}
 
 ModelDefinition& Model::definition() const {

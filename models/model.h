@@ -49,6 +49,8 @@ class STRATA_API Model : public Layer {
   Model() = default;
   /// Error when an output does not depend on the inputs given, or two layers share a name.
   Model(const Symbols& inputs, const Symbols& outputs, const std::string& name = "");
+  /// Of a model that stands for a layer of another one: Model(outer.get_layer("backbone")). Error when it is none.
+  explicit Model(const Layer& layer);
 
   /// Keras's compile. Error for an unknown optimizer; losses and metrics are checked against the outputs at the first
   /// step, when shapes are known.
@@ -90,12 +92,19 @@ class STRATA_API Model : public Layer {
   std::vector<std::string> input_names() const;
   std::vector<std::string> output_names() const;
   Optimizer optimizer() const;
+  /// Layers and calls in Keras 3's words, without weights; see models/model_config.h for the way back.
+  Config get_config() const;
+  std::string to_json() const;
 
-  /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. The file that was there before stays
-  /// whole unless the new one is complete.
+  /// The whole model as a file, which load_model and Keras read: `.keras`, or a legacy `.h5` or `.hdf5` that Keras 2.15 reads, too. With
+  /// compile settings and the optimizer's state, so that training goes on where it stood; Keras 3 drops that state from
+  /// legacy files. The file that was there before stays whole unless the new one is complete.
+  void save(const std::string& path, const SaveOptions& options = {}) const;
+  /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. Atomic like save.
   void save_weights(const std::string& path) const;
-  /// Checks every name and shape before it changes anything.
-  void load_weights(const std::string& path);
+  /// From `.weights.h5`, `.keras`, or legacy `.h5` and `.hdf5` files of any version (whole models, or weights alone). Checks
+  /// everything before it changes anything. Error naming the layers that do not fit.
+  void load_weights(const std::string& path, const LoadWeightsOptions& options = {});
 
   ModelDefinition& definition() const;
 

@@ -45,7 +45,13 @@ class STRATA_API LossSpec {
   LossSpec(std::initializer_list<Loss> by_position);
   LossSpec(std::initializer_list<std::pair<std::string, Loss>> by_name);
 
+  static LossSpec from_items(std::vector<std::pair<std::string, Loss>> by_name);
+
   bool empty() const { return losses_.empty(); }
+  /// One loss for all outputs, or losses that go by names (else by position).
+  bool is_single() const { return single_; }
+  bool is_named() const { return named_; }
+  const std::vector<std::pair<std::string, Loss>>& items() const { return losses_; }
   /// One for each output, empty handles where there is none. Error naming unknown outputs or a wrong number.
   std::vector<std::optional<Loss>> for_outputs(const std::vector<std::string>& names) const;
 
@@ -63,7 +69,12 @@ class STRATA_API MetricSpec {
 
   /// For each output its metrics. Unnamed metrics belong to the only output; with several outputs they are an error.
   std::vector<std::vector<Metric>> for_outputs(const std::vector<std::string>& names) const;
+  /// By name; an empty name means the only output.
+  static MetricSpec from_items(std::vector<std::pair<std::string, std::vector<Metric>>> by_name);
+
   bool empty() const { return metrics_.empty(); }
+  bool is_named() const { return named_; }
+  const std::vector<std::pair<std::string, std::vector<Metric>>>& items() const { return metrics_; }
 
  private:
   std::vector<std::pair<std::string, std::vector<Metric>>> metrics_;
@@ -127,6 +138,16 @@ struct PredictOptions {
   int verbose = 0;
   std::int64_t steps = -1;
   Callbacks callbacks = {};
+};
+
+struct SaveOptions {
+  bool include_optimizer = true;  ///< false: without the optimizer's state, and a legacy `.h5` without compile settings
+};
+
+struct LoadWeightsOptions {
+  bool by_name = false;        ///< legacy `.h5` only: layers go by their names, those without a counterpart are left alone
+  bool skip_mismatch = false;  ///< layers that do not fit are left alone, with a warning; of legacy files with by_name only
+  bool isolated = false;       ///< as in LoadOptions
 };
 
 struct PlanOptionsForModel {

@@ -172,7 +172,10 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   if (mode == Mode::train) {
     const Variables trainable = model_.trainable_weights();
     if (!trainable.empty()) {
-      Updates steps = options_.optimizer.minimize(loss, trainable);
+      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own, too.
+      options_.optimizer.build(trainable);
+      const Value scaled = options_.optimizer.scale_loss(loss);
+      Updates steps = options_.optimizer.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
       updates.insert(updates.end(), steps.begin(), steps.end());
     }
   }
@@ -243,6 +246,13 @@ Metric& Trainer::tracker(const std::string& name, const Metric& prototype) {
 
 void Trainer::reset_metrics() {
   for (Tracker& t : trackers_) t.metric.reset();
+}
+
+std::vector<std::pair<std::string, Variable>> Trainer::metric_state() const {
+  std::vector<std::pair<std::string, Variable>> state;
+  for (const Tracker& t : trackers_)
+    for (const Variable& v : t.metric.variables()) state.emplace_back(t.name + "/" + v.name(), v);
+  return state;
 }
 
 Logs Trainer::logs() {

@@ -61,6 +61,11 @@ class Trainer {
   const CompileOptions& options() const { return options_; }
   /// Where the order of the samples comes from: drawn once, at compile.
   std::uint64_t shuffle_seed() const { return shuffle_seed_; }
+  void set_shuffle_seed(std::uint64_t seed) { shuffle_seed_ = seed; }
+  /// Makes what the first step on such a batch makes: the step, the optimizer's state, the metrics.
+  void prepare(const Batch& batch) { step(Mode::train, batch); }
+  /// What the running means and metrics have gathered, by log and variable.
+  std::vector<std::pair<std::string, Variable>> metric_state() const;
   /// Whether larger values of a log are better; nothing when its metric does not say.
   std::optional<bool> larger_is_better(const std::string& log) const;
 

@@ -1,29 +1,20 @@
 #include "optim/optimizers.h"
 
-#include "core/ops/ops.h"
+#include "optim/registration.h"
 
 namespace strata::optimizers {
 
 namespace {
-template <class Options>
-CommonOptions common(const Options& o) {
-  return {o.learning_rate, o.weight_decay, o.clipnorm, o.clipvalue, o.global_clipnorm, o.name};
-}
-
-template <class RuleType, class Options>
-std::shared_ptr<const Rule> rule(const Options& options) {
-  auto made = std::make_shared<RuleType>();
-  made->o = options;
-  return made;
-}
-
-Value rate_of(const Step& s) { return cast(s.learning_rate, s.weight.dtype()); }
+constexpr auto sgd_arguments = [](auto& field, auto& o) {
+  field("momentum", o.momentum);
+  field("nesterov", o.nesterov);
+};
 
 struct SGDRule : Rule {
   SGDOptions o;
-  std::vector<std::vector<Slot>> slots() const override {
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override {
     if (o.momentum == 0) return {};
-    return {{{"momentum"}}};
+    return {{slot_like(v, "momentum")}};
   }
   Values update(const Step& s) const override {
     const Value step = rate_of(s) * s.gradient;
@@ -33,15 +24,22 @@ struct SGDRule : Rule {
     return {s.weight + velocity, velocity};
   }
   std::string class_name() const override { return "SGD"; }
-  Config config() const override { return {{"momentum", o.momentum}, {"nesterov", o.nesterov}}; }
+  Config config() const override { return write_arguments(sgd_arguments, o); }
+};
+
+constexpr auto rmsprop_arguments = [](auto& field, auto& o) {
+  field("rho", o.rho);
+  field("momentum", o.momentum);
+  field("epsilon", o.epsilon);
+  field("centered", o.centered);
 };
 
 struct RMSpropRule : Rule {
   RMSpropOptions o;
-  std::vector<std::vector<Slot>> slots() const override {
-    std::vector<std::vector<Slot>> all{{{"velocity"}}};
-    if (o.momentum > 0) all.push_back({{"momentum"}});
-    if (o.centered) all.push_back({{"average_gradient"}});
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override {
+    std::vector<std::vector<Slot>> all{{slot_like(v, "velocity")}};
+    if (o.momentum > 0) all.push_back({slot_like(v, "momentum")});
+    if (o.centered) all.push_back({slot_like(v, "average_gradient")});
     return all;
   }
   Values update(const Step& s) const override {
@@ -63,71 +61,136 @@ struct RMSpropRule : Rule {
     return updated;
   }
   std::string class_name() const override { return "RMSprop"; }
-  Config config() const override {
-    return {{"rho", o.rho}, {"momentum", o.momentum}, {"epsilon", o.epsilon}, {"centered", o.centered}};
-  }
+  Config config() const override { return write_arguments(rmsprop_arguments, o); }
 };
 
-struct AdamRule : Rule {
-  AdamOptions o;
-  std::string name = "Adam";
-  std::vector<std::vector<Slot>> slots() const override {
-    std::vector<std::vector<Slot>> all{{{"momentum"}, {"velocity"}}};
-    if (o.amsgrad) all.push_back({{"velocity_hat"}});
-    return all;
-  }
-  Values update(const Step& s) const override {
-    const Value& g = s.gradient;
-    const Value m = s.slots[0] + (g - s.slots[0]) * (1 - o.beta_1);
-    const Value v = s.slots[1] + (square(g) - s.slots[1]) * (1 - o.beta_2);
-    // In double precision: 1 - 0.999 in single precision is wrong in the fifth digit.
-    const Value correction = sqrt(1.0 - power(o.beta_2, s.number)) / (1.0 - power(o.beta_1, s.number));
-    const Value rate = cast(s.learning_rate * correction, s.weight.dtype());
-    if (!o.amsgrad) return {s.weight - rate * m / (sqrt(v) + o.epsilon), m, v};
-    const Value largest = maximum(s.slots[2], v);
-    return {s.weight - rate * m / (sqrt(largest) + o.epsilon), m, v, largest};
-  }
-  std::string class_name() const override { return name; }
-  Config config() const override {
-    return {{"beta_1", o.beta_1}, {"beta_2", o.beta_2}, {"epsilon", o.epsilon}, {"amsgrad", o.amsgrad}};
-  }
+constexpr auto adagrad_arguments = [](auto& field, auto& o) {
+  field("initial_accumulator_value", o.initial_accumulator_value);
+  field("epsilon", o.epsilon);
 };
-
-std::shared_ptr<const Rule> adamw_rule(const AdamWOptions& o) {
-  auto made = std::make_shared<AdamRule>();
-  made->o = {.beta_1 = o.beta_1, .beta_2 = o.beta_2, .epsilon = o.epsilon, .amsgrad = o.amsgrad};
-  made->name = "AdamW";
-  return made;
-}
 
 struct AdagradRule : Rule {
   AdagradOptions o;
-  std::vector<std::vector<Slot>> slots() const override { return {{{"accumulator", o.initial_accumulator_value}}}; }
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override {
+    return {{slot_like(v, "accumulator", o.initial_accumulator_value)}};
+  }
   Values update(const Step& s) const override {
     const Value total = s.slots[0] + square(s.gradient);
     return {s.weight - rate_of(s) * s.gradient / sqrt(total + o.epsilon), total};
   }
   std::string class_name() const override { return "Adagrad"; }
-  Config config() const override {
-    return {{"initial_accumulator_value", o.initial_accumulator_value}, {"epsilon", o.epsilon}};
+  Config config() const override { return write_arguments(adagrad_arguments, o); }
+};
+
+constexpr auto adadelta_arguments = [](auto& field, auto& o) {
+  field("rho", o.rho);
+  field("epsilon", o.epsilon);
+};
+
+struct AdadeltaRule : Rule {
+  AdadeltaOptions o;
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override {
+    return {{slot_like(v, "accumulated_grad"), slot_like(v, "accumulated_delta_var")}};
   }
+  Values update(const Step& s) const override {
+    const Value grad = o.rho * s.slots[0] + (1 - o.rho) * square(s.gradient);
+    const Value delta = sqrt(s.slots[1] + o.epsilon) * s.gradient / sqrt(grad + o.epsilon);
+    return {s.weight - rate_of(s) * delta, grad, o.rho * s.slots[1] + (1 - o.rho) * square(delta)};
+  }
+  std::string class_name() const override { return "Adadelta"; }
+  Config config() const override { return write_arguments(adadelta_arguments, o); }
+};
+
+constexpr auto ftrl_arguments = [](auto& field, auto& o) {
+  field("learning_rate_power", o.learning_rate_power);
+  field("initial_accumulator_value", o.initial_accumulator_value);
+  field("l1_regularization_strength", o.l1_regularization_strength);
+  field("l2_regularization_strength", o.l2_regularization_strength);
+  field("l2_shrinkage_regularization_strength", o.l2_shrinkage_regularization_strength);
+  field("beta", o.beta);
+};
+
+struct FtrlRule : Rule {
+  FtrlOptions o;
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override {
+    return {{slot_like(v, "accumulator", o.initial_accumulator_value), slot_like(v, "linear")}};
+  }
+  Values update(const Step& s) const override {
+    const Value& w = s.weight;
+    const Value rate = rate_of(s), total = s.slots[0] + square(s.gradient);
+    const Value root = power(total, -o.learning_rate_power), old_root = power(s.slots[0], -o.learning_rate_power);
+    const Value shrunk = s.gradient + 2 * o.l2_shrinkage_regularization_strength * w;
+    return {{}, total, s.slots[1] + (shrunk - (root - old_root) / rate * w)};
+  }
+  Value weight_from_slots(const Step& s) const override {
+    const Value root = power(s.slots[0], -o.learning_rate_power), &linear = s.slots[1];
+    const Value quadratic = (root + o.beta) / rate_of(s) + 2 * o.l2_regularization_strength;
+    const double l1 = o.l1_regularization_strength;
+    return (clip(linear, -l1, l1) - linear) / quadratic;
+  }
+  std::string class_name() const override { return "Ftrl"; }
+  Config config() const override { return write_arguments(ftrl_arguments, o); }
+};
+
+constexpr auto lion_arguments = [](auto& field, auto& o) {
+  field("beta_1", o.beta_1);
+  field("beta_2", o.beta_2);
+};
+
+struct LionRule : Rule {
+  LionOptions o;
+  std::vector<std::vector<Slot>> slots(const Variable& v) const override { return {{slot_like(v, "momentum")}}; }
+  Values update(const Step& s) const override {
+    const Value direction = sign(s.slots[0] * o.beta_1 + s.gradient * (1 - o.beta_1));
+    return {s.weight - rate_of(s) * direction, s.slots[0] * o.beta_2 + s.gradient * (1 - o.beta_2)};
+  }
+  std::string class_name() const override { return "Lion"; }
+  Config config() const override { return write_arguments(lion_arguments, o); }
 };
 
 void check_momentum(const char* optimizer, double momentum) {
   if (!(momentum >= 0 && momentum <= 1))
     throw Error(optimizer, "`momentum` must be a number in [0, 1]. Received: momentum=" + std::to_string(momentum));
 }
+
+void check_not_negative(const char* optimizer, const char* argument, double value) {
+  if (!(value >= 0))
+    throw Error(optimizer, "`" + std::string(argument) + "` needs to be positive or zero. Received: " + argument + "=" +
+                               std::to_string(value));
+}
 }  // namespace
 
-SGD::SGD(const SGDOptions& o) : Optimizer(rule<SGDRule>(o), common(o)) { check_momentum("SGD", o.momentum); }
-RMSprop::RMSprop(const RMSpropOptions& o) : Optimizer(rule<RMSpropRule>(o), common(o)) {
+SGD::SGD(const SGDOptions& o) : Optimizer(make_rule<SGDRule>(o), common(o)) { check_momentum("SGD", o.momentum); }
+RMSprop::RMSprop(const RMSpropOptions& o) : Optimizer(make_rule<RMSpropRule>(o), common(o)) {
   check_momentum("RMSprop", o.momentum);
 }
-Adam::Adam(const AdamOptions& o) : Optimizer(rule<AdamRule>(o), common(o)) {}
-AdamW::AdamW(const AdamWOptions& o) : Optimizer(adamw_rule(o), common(o)) {}
-Adagrad::Adagrad(const AdagradOptions& o) : Optimizer(rule<AdagradRule>(o), common(o)) {
-  if (o.initial_accumulator_value < 0)
-    fail_expected("Adagrad", "an initial_accumulator_value of at least 0", std::to_string(o.initial_accumulator_value));
+Adagrad::Adagrad(const AdagradOptions& o) : Optimizer(make_rule<AdagradRule>(o), common(o)) {
+  check_not_negative("Adagrad", "initial_accumulator_value", o.initial_accumulator_value);
 }
+Adadelta::Adadelta(const AdadeltaOptions& o) : Optimizer(make_rule<AdadeltaRule>(o), common(o)) {}
+Ftrl::Ftrl(const FtrlOptions& o) : Optimizer(make_rule<FtrlRule>(o), common(o)) {
+  check_not_negative("Ftrl", "initial_accumulator_value", o.initial_accumulator_value);
+  check_not_negative("Ftrl", "l1_regularization_strength", o.l1_regularization_strength);
+  check_not_negative("Ftrl", "l2_regularization_strength", o.l2_regularization_strength);
+  check_not_negative("Ftrl", "l2_shrinkage_regularization_strength", o.l2_shrinkage_regularization_strength);
+  if (!(o.learning_rate_power <= 0))
+    throw Error("Ftrl", "`learning_rate_power` needs to be negative or zero. Received: learning_rate_power=" +
+                            std::to_string(o.learning_rate_power));
+}
+Lion::Lion(const LionOptions& o) : Optimizer(make_rule<LionRule>(o), common(o)) {
+  if (!(o.beta_1 > 0 && o.beta_1 <= 1))
+    throw Error("Lion",
+                "`beta_1` must be in (0, 1]: otherwise the optimizer degenerates to SignSGD. Received: beta_1=" +
+                    std::to_string(o.beta_1));
+}
+
+namespace {
+[[maybe_unused]] const bool registered = register_built_in<SGD, SGDOptions>("SGD", sgd_arguments) &&
+                                         register_built_in<RMSprop, RMSpropOptions>("RMSprop", rmsprop_arguments) &&
+                                         register_built_in<Adagrad, AdagradOptions>("Adagrad", adagrad_arguments) &&
+                                         register_built_in<Adadelta, AdadeltaOptions>("Adadelta", adadelta_arguments) &&
+                                         register_built_in<Ftrl, FtrlOptions>("Ftrl", ftrl_arguments) &&
+                                         register_built_in<Lion, LionOptions>("Lion", lion_arguments);
+}  // namespace
 
 }  // namespace strata::optimizers

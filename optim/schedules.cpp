@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "core/compile/function.h"
+#include "core/graph/class_registry.h"
 #include "core/ops/ops.h"
 
 namespace strata::optimizers::schedules {
@@ -20,7 +21,71 @@ Value half_cosine(const Value& fraction, double alpha) {
   return (1.0 - alpha) * (0.5 * (1.0 + cos(std::numbers::pi * fraction))) + alpha;
 }
 
-ConfigValue::List to_list(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+constexpr auto decay_arguments = [](auto& field, auto& initial, auto& steps, auto& rate, auto& o) {
+  field.required("initial_learning_rate", initial);
+  field.required("decay_steps", steps);
+  field.required("decay_rate", rate);
+  field("staircase", o.staircase);
+  field("name", o.name);
+};
+constexpr auto piecewise_arguments = [](auto& field, auto& boundaries, auto& values, auto& o) {
+  field.required("boundaries", boundaries);
+  field.required("values", values);
+  field("name", o.name);
+};
+constexpr auto polynomial_arguments = [](auto& field, auto& initial, auto& steps, auto& o) {
+  field.required("initial_learning_rate", initial);
+  field.required("decay_steps", steps);
+  field("end_learning_rate", o.end_learning_rate);
+  field("power", o.power);
+  field("cycle", o.cycle);
+  field("name", o.name);
+};
+constexpr auto cosine_arguments = [](auto& field, auto& initial, auto& steps, auto& o) {
+  field.required("initial_learning_rate", initial);
+  field.required("decay_steps", steps);
+  field("alpha", o.alpha);
+  field("name", o.name);
+  field("warmup_target", o.warmup_target);
+  field("warmup_steps", o.warmup_steps);
+};
+constexpr auto restarts_arguments = [](auto& field, auto& initial, auto& steps, auto& o) {
+  field.required("initial_learning_rate", initial);
+  field.required("first_decay_steps", steps);
+  field("t_mul", o.t_mul);
+  field("m_mul", o.m_mul);
+  field("alpha", o.alpha);
+  field("name", o.name);
+};
+
+/// A schedule from the arguments of its constructor.
+template <class S, class... A>
+SchedulePtr make_schedule(A... arguments) {
+  return std::make_shared<const S>(std::move(arguments)...);
+}
+
+ClassRegistry<SchedulePtr>& registry() {
+  const auto entry = [](const char* name, auto factory, auto arguments) {
+    return ClassRegistry<SchedulePtr>::Entry{
+        .class_name = name, .make = from_arguments<SchedulePtr>(std::string("schedule ") + name, factory, arguments)};
+  };
+  using Numbers = std::vector<double>;
+  static ClassRegistry<SchedulePtr> all(
+      "schedule", "register_schedule(\"Name\", ...)", "keras.optimizers.schedules",
+      {entry("ExponentialDecay", make_schedule<ExponentialDecay, double, double, double, ExponentialDecayOptions>,
+             decay_arguments),
+       entry("PiecewiseConstantDecay",
+             make_schedule<PiecewiseConstantDecay, Numbers, Numbers, PiecewiseConstantDecayOptions>,
+             piecewise_arguments),
+       entry("PolynomialDecay", make_schedule<PolynomialDecay, double, double, PolynomialDecayOptions>,
+             polynomial_arguments),
+       entry("InverseTimeDecay", make_schedule<InverseTimeDecay, double, double, double, InverseTimeDecayOptions>,
+             decay_arguments),
+       entry("CosineDecay", make_schedule<CosineDecay, double, double, CosineDecayOptions>, cosine_arguments),
+       entry("CosineDecayRestarts", make_schedule<CosineDecayRestarts, double, double, CosineDecayRestartsOptions>,
+             restarts_arguments)});
+  return all;
+}
 }  // namespace
 
 Schedule::~Schedule() = default;
@@ -41,10 +106,7 @@ Value ExponentialDecay::operator()(const Value& step) const {
   return initial_ * power(rate_, options_.staircase ? floor(periods) : periods);
 }
 
-Config ExponentialDecay::config() const {
-  return {{"initial_learning_rate", initial_}, {"decay_steps", steps_}, {"decay_rate", rate_},
-          {"staircase", options_.staircase},   {"name", options_.name}};
-}
+Config ExponentialDecay::config() const { return write_arguments(decay_arguments, initial_, steps_, rate_, options_); }
 
 PiecewiseConstantDecay::PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values,
                                                PiecewiseConstantDecayOptions o)
@@ -61,7 +123,7 @@ Value PiecewiseConstantDecay::operator()(const Value& step) const {
 }
 
 Config PiecewiseConstantDecay::config() const {
-  return {{"boundaries", to_list(boundaries_)}, {"values", to_list(values_)}, {"name", options_.name}};
+  return write_arguments(piecewise_arguments, boundaries_, values_, options_);
 }
 
 PolynomialDecay::PolynomialDecay(double initial_learning_rate, double decay_steps, PolynomialDecayOptions o)
@@ -82,14 +144,7 @@ Value PolynomialDecay::operator()(const Value& step) const {
   return (initial_ - end) * power(1.0 - done, options_.power) + end;
 }
 
-Config PolynomialDecay::config() const {
-  return {{"initial_learning_rate", initial_},
-          {"decay_steps", steps_},
-          {"end_learning_rate", options_.end_learning_rate},
-          {"power", options_.power},
-          {"cycle", options_.cycle},
-          {"name", options_.name}};
-}
+Config PolynomialDecay::config() const { return write_arguments(polynomial_arguments, initial_, steps_, options_); }
 
 InverseTimeDecay::InverseTimeDecay(double initial_learning_rate, double decay_steps, double decay_rate,
                                    InverseTimeDecayOptions o)
@@ -102,10 +157,7 @@ Value InverseTimeDecay::operator()(const Value& step) const {
   return initial_ / (1.0 + rate_ * (options_.staircase ? floor(periods) : periods));
 }
 
-Config InverseTimeDecay::config() const {
-  return {{"initial_learning_rate", initial_}, {"decay_steps", steps_}, {"decay_rate", rate_},
-          {"staircase", options_.staircase},   {"name", options_.name}};
-}
+Config InverseTimeDecay::config() const { return write_arguments(decay_arguments, initial_, steps_, rate_, options_); }
 
 CosineDecay::CosineDecay(double initial_learning_rate, double decay_steps, CosineDecayOptions o)
     : initial_(initial_learning_rate), steps_(decay_steps), options_(std::move(o)) {
@@ -122,14 +174,7 @@ Value CosineDecay::operator()(const Value& step) const {
   return where(step < warmup, initial_ + (top - initial_) * (step / warmup), decaying);
 }
 
-Config CosineDecay::config() const {
-  return {{"initial_learning_rate", initial_},
-          {"decay_steps", steps_},
-          {"alpha", options_.alpha},
-          {"name", options_.name},
-          {"warmup_target", options_.warmup_target ? ConfigValue(*options_.warmup_target) : ConfigValue(nullptr)},
-          {"warmup_steps", options_.warmup_steps}};
-}
+Config CosineDecay::config() const { return write_arguments(cosine_arguments, initial_, steps_, options_); }
 
 CosineDecayRestarts::CosineDecayRestarts(double initial_learning_rate, double first_decay_steps,
                                          CosineDecayRestartsOptions o)
@@ -154,9 +199,43 @@ Value CosineDecayRestarts::operator()(const Value& step) const {
   return initial_ * ((1.0 - options_.alpha) * cosine + options_.alpha);
 }
 
-Config CosineDecayRestarts::config() const {
-  return {{"initial_learning_rate", initial_}, {"first_decay_steps", steps_}, {"t_mul", options_.t_mul},
-          {"m_mul", options_.m_mul},           {"alpha", options_.alpha},     {"name", options_.name}};
+Config CosineDecayRestarts::config() const { return write_arguments(restarts_arguments, initial_, steps_, options_); }
+
+ConfigValue to_config(const Schedule& s) {
+  const std::string class_name = s.class_name();
+  if (!registry().find(class_name))
+    throw Error("schedule", "the class '" + class_name +
+                                "' cannot be saved, since it is not registered: register_schedule(\"" + class_name +
+                                "\", ...)");
+  return registry().to_config(class_name, s.config());
 }
 
+void from_config(const ConfigValue& c, SchedulePtr& s) { s = registry().from_config(c); }
+
+void register_schedule(const std::string& class_name, std::function<SchedulePtr(const Config&)> make) {
+  registry().add({.class_name = class_name, .make = std::move(make), .registered_name = "Custom>" + class_name});
+}
+
+std::vector<std::string> schedule_names() { return registry().class_names(); }
+
 }  // namespace strata::optimizers::schedules
+
+namespace strata::optimizers {
+
+ConfigValue to_config(const LearningRate& rate) {
+  return rate.schedule() ? schedules::to_config(*rate.schedule()) : ConfigValue(rate.constant());
+}
+
+void from_config(const ConfigValue& c, LearningRate& rate) {
+  if (!std::holds_alternative<Config>(c.variant())) {
+    double number = 0;
+    strata::from_config(c, number);
+    rate = number;
+    return;
+  }
+  schedules::SchedulePtr schedule;
+  schedules::from_config(c, schedule);
+  rate = LearningRate(schedule);
+}
+
+}  // namespace strata::optimizers

@@ -2,9 +2,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/config.h"
@@ -14,8 +16,8 @@ namespace strata::optimizers {
 
 namespace schedules {
 
-/// A learning rate that depends on the number of updates done. Derive to write one of your own: the formula is graph, so
-/// that it is evaluated on the device, step by step.
+/// A learning rate that depends on the number of updates done. Derive to write one of your own: the formula is graph,
+/// so that it is evaluated on the device, step by step.
 class STRATA_API Schedule {
  public:
   virtual ~Schedule();
@@ -51,7 +53,8 @@ struct PiecewiseConstantDecayOptions {
 /// values[i] for boundaries[i - 1] < step <= boundaries[i]. Error unless there is one value more than boundaries.
 class STRATA_API PiecewiseConstantDecay : public Schedule {
  public:
-  PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values, PiecewiseConstantDecayOptions = {});
+  PiecewiseConstantDecay(std::vector<double> boundaries, std::vector<double> values,
+                         PiecewiseConstantDecayOptions = {});
   Value operator()(const Value& step) const override;
   std::string class_name() const override { return "PiecewiseConstantDecay"; }
   Config config() const override;
@@ -71,7 +74,8 @@ struct PolynomialDecayOptions {
 class STRATA_API PolynomialDecay : public Schedule {
  public:
   PolynomialDecay(double initial_learning_rate, double decay_steps, PolynomialDecayOptions = {});
-  PolynomialDecay(double initial_learning_rate, double decay_steps, double end_learning_rate, PolynomialDecayOptions = {});
+  PolynomialDecay(double initial_learning_rate, double decay_steps, double end_learning_rate,
+                  PolynomialDecayOptions = {});
   Value operator()(const Value& step) const override;
   std::string class_name() const override { return "PolynomialDecay"; }
   Config config() const override;
@@ -136,12 +140,24 @@ class STRATA_API CosineDecayRestarts : public Schedule {
   CosineDecayRestartsOptions options_;
 };
 
+using SchedulePtr = std::shared_ptr<const Schedule>;
+/// As an object in Keras 3's spelling; from any of Keras's spellings. Error for an unknown class, naming it and how to
+/// register it; for an argument that is unknown or does not fit; and to_config for a class that is not registered.
+STRATA_API ConfigValue to_config(const Schedule&);
+STRATA_API void from_config(const ConfigValue&, SchedulePtr&);
+/// Makes a class of one's own known to files, under the name that its class_name() returns. `make` gets what its
+/// config() held. Error when a built-in class has the name.
+STRATA_API void register_schedule(const std::string& class_name, std::function<SchedulePtr(const Config&)> make);
+/// Class names, sorted.
+STRATA_API std::vector<std::string> schedule_names();
+
 }  // namespace schedules
 
 /// A number or a schedule.
 class STRATA_API LearningRate {
  public:
   LearningRate(double constant) : constant_(constant) {}
+  LearningRate(schedules::SchedulePtr schedule) : schedule_(std::move(schedule)) {}
   template <class S>
     requires std::derived_from<S, schedules::Schedule>
   LearningRate(const S& schedule) : schedule_(std::make_shared<const S>(schedule)) {}
@@ -154,5 +170,9 @@ class STRATA_API LearningRate {
   double constant_ = 0;
   std::shared_ptr<const schedules::Schedule> schedule_;
 };
+
+/// A number, or the schedule's config.
+STRATA_API ConfigValue to_config(const LearningRate&);
+STRATA_API void from_config(const ConfigValue&, LearningRate&);
 
 }  // namespace strata::optimizers

@@ -55,4 +55,7 @@ const std::string& ConfigValue::as_string() const { return get<std::string>(v_, 
 const ConfigValue::List& ConfigValue::as_list() const { return get<List>(v_, "a list"); }
 const Config& ConfigValue::as_config() const { return get<Config>(v_, "a config"); }
 
+bool operator==(const Config& a, const Config& b) { return a.items_ == b.items_; }
+bool operator==(const ConfigValue& a, const ConfigValue& b) { return a.v_ == b.v_; }
+
 }  // namespace strata

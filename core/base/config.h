@@ -34,6 +34,7 @@ class STRATA_API Config {
   void set(std::string key, ConfigValue value);
   const std::vector<std::pair<std::string, ConfigValue>>& items() const { return items_; }
   inline bool empty() const;
+  friend STRATA_API bool operator==(const Config&, const Config&);
 
  private:
   std::vector<std::pair<std::string, ConfigValue>> items_;
@@ -68,6 +69,8 @@ class STRATA_API ConfigValue {
   const std::string& as_string() const;
   const List& as_list() const;
   const Config& as_config() const;
+  /// Same kind and same value; lists and configs in the same order.
+  friend STRATA_API bool operator==(const ConfigValue&, const ConfigValue&);
 
  private:
   Variant v_;

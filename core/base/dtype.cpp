@@ -17,6 +17,11 @@ std::string_view to_string(DType d) {
   return names[static_cast<std::size_t>(d)];
 }
 
+std::string_view keras_name(DType d) {
+  constexpr std::array<std::string_view, 8> names{"float32", "float64", "float16", "bfloat16", "int32", "int64", "uint8", "bool"};
+  return names[static_cast<std::size_t>(d)];
+}
+
 DType dtype_from_string(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, DType>, 16> known{
       {{"float32", DType::f32}, {"float64", DType::f64}, {"float16", DType::f16}, {"bfloat16", DType::bf16},

@@ -15,7 +15,9 @@ enum class DType : std::uint8_t { f32, f64, f16, bf16, i32, i64, u8, boolean };
 /// Bytes of one element.
 STRATA_API std::size_t size_of(DType);
 STRATA_API std::string_view to_string(DType);
-/// Keras's names ("float32", "int64", "bool") and ours ("f32"). Error for any other.
+/// Keras's name: "float32", "int64", "bool".
+STRATA_API std::string_view keras_name(DType);
+/// Keras's names and ours ("f32"). Error for any other.
 STRATA_API DType dtype_from_string(std::string_view name);
 
 constexpr bool is_floating(DType d) {

@@ -16,7 +16,7 @@ bool is_number(const Value& v, double number) {
 Value shortcut(const Node& node, const Values& in) {
   const Op& op = node.op();
   const auto keeps = [&](const Value& v) { return v.type() == node.types()[0]; };
-  if (op.as<WithEffects>() || op.as<Identity>() || op.as<StopGradient>()) return in[0];
+  if (op.as<WithEffects>() || op.as<WithMask>() || op.as<Identity>() || op.as<StopGradient>()) return in[0];
   if (const auto* cast_op = op.as<Cast>(); cast_op && in[0].dtype() == cast_op->to) return in[0];
   if (op.as<Reshape>() && keeps(in[0])) return in[0];
   if (op.as<Multiply>()) {

@@ -34,6 +34,12 @@ std::uint64_t random::next_process_seed() {
   return mixed(seed.state += 0x9e3779b97f4a7c15u);
 }
 
+std::uint64_t random::process_seed_position() {
+  ProcessSeed& seed = process_seed();
+  const std::lock_guard lock(seed.mutex);
+  return seed.state;
+}
+
 void utils::set_random_seed(std::uint64_t value) {
   ProcessSeed& seed = process_seed();
   const std::lock_guard lock(seed.mutex);

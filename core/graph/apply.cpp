@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/graph/names.h"
+#include "core/graph/op_layer.h"
 #include "core/graph/tile_loops.h"
 
 namespace strata {
@@ -66,30 +67,6 @@ Values values_of(const detail::AnyOperands& operands, detail::Promotion promotio
   return values;
 }
 
-/// An op between symbols, with the numbers that stood beside them.
-class OpLayer final : public Callable {
- public:
-  OpLayer(Op op, detail::AnyOperands operands, detail::Promotion promotion)
-      : op_(std::move(op)), operands_(std::move(operands)), promotion_(promotion), name_(unique_name(op_.name())) {}
-  std::string name() const override { return name_; }
-  std::string class_name() const override { return camel_case(op_.name()); }
-  void ensure_built(const Shapes&) override {}
-  Values call_on(const Values& inputs, Mode mode) override {
-    const CallScope scope(name_, mode, true);
-    detail::AnyOperands operands = operands_;
-    std::size_t next = 0;
-    for (detail::AnyOperand& o : operands)
-      if (!o.is_number) o.value = inputs.at(next++);
-    return detail::apply_values(op_, operands, promotion_);
-  }
-
- private:
-  Op op_;
-  detail::AnyOperands operands_;
-  detail::Promotion promotion_;
-  std::string name_;
-};
-
 Values outputs_of(const NodePtr& node) {
   Values outputs;
   for (std::size_t i = 0; i < node->types().size(); ++i) outputs.push_back(node->output(static_cast<int>(i)));
@@ -99,6 +76,22 @@ Values outputs_of(const NodePtr& node) {
 
 SerialScope::SerialScope() : previous_(serial) { serial = true; }
 SerialScope::~SerialScope() { serial = previous_; }
+
+OpLayer::OpLayer(Op op, detail::AnyOperands operands, detail::Promotion promotion, std::string name)
+    : op_(std::move(op)), operands_(std::move(operands)), promotion_(promotion), name_(std::move(name)) {
+  if (name_.empty()) name_ = unique_name(op_.name());
+}
+
+std::string OpLayer::class_name() const { return camel_case(op_.name()); }
+
+Values OpLayer::call_on(const Values& inputs, Mode mode) {
+  const CallScope scope(name_, mode, true);
+  detail::AnyOperands operands = operands_;
+  std::size_t next = 0;
+  for (detail::AnyOperand& o : operands)
+    if (!o.is_number) o.value = inputs.at(next++);
+  return detail::apply_values(op_, operands, promotion_);
+}
 
 namespace detail {
 Tensors apply_tensors(const Op& op, const AnyOperands& operands, Promotion promotion) {

@@ -18,7 +18,7 @@ class STRATA_API Value {
  public:
   Value() = default;
   Value(NodePtr node, int index) : node_(std::move(node)), index_(index) {}
-  /// Reads the variable as it is before the step.
+  /// Reads the variable as it is before the step; within a layer's call in the element type that the layer computes in.
   Value(const Variable& variable);
 
   explicit operator bool() const { return node_ != nullptr; }

@@ -13,6 +13,10 @@ const Type& Symbol::type() const {
 
 Symbol input_symbol(std::string name, Shape shape, DType dtype) {
   auto node = std::make_shared<SymbolNode>();
+  if (shape.rank() > 0) {
+    node->input_batch = shape[0];
+    shape[0] = open_dim;
+  }
   node->types = {{dtype, std::move(shape)}};
   node->input_name = std::move(name);
   return Symbol(std::move(node), 0);
@@ -23,15 +27,21 @@ namespace {
 constexpr std::array<std::array<std::int64_t, 2>, 6> probes{
     {{1009, 1013}, {2003, 2011}, {3001, 3011}, {4001, 4003}, {5003, 5009}, {6007, 6011}}};
 
-Values call_at(const std::shared_ptr<Callable>& callee, const Symbols& inputs, std::size_t which) {
+Value placeholder_at(const Symbol& s, std::size_t which) {
+  Shape shape = s.shape();
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    if (shape[axis] == open_dim) shape[axis] = probes.at(static_cast<std::size_t>(axis))[which];
+  return placeholder(shape, s.dtype());
+}
+
+Values call_at(const SymbolNode& node, std::size_t which) {
   Values values;
-  for (const Symbol& s : inputs) {
-    Shape shape = s.shape();
-    for (int axis = 0; axis < shape.rank(); ++axis)
-      if (shape[axis] == open_dim) shape[axis] = probes.at(static_cast<std::size_t>(axis))[which];
-    values.push_back(placeholder(shape, s.dtype()));
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    values.push_back(placeholder_at(node.inputs[i], which));
+    if (i < node.masks.size() && node.masks[i].defined())
+      values.back() = with_mask(values.back(), placeholder_at(node.masks[i], which));
   }
-  return callee->call_on(values, Mode::infer);
+  return node.callee->call_on(values, Mode::infer);
 }
 
 Type merge(const Callable& callee, const Type& a, const Type& b) {
@@ -50,14 +60,15 @@ Type merge(const Callable& callee, const Type& a, const Type& b) {
 }
 }  // namespace
 
-Symbols call_symbols(const std::shared_ptr<Callable>& callee, const Symbols& inputs) {
+Symbols call_symbols(const std::shared_ptr<Callable>& callee, const Symbols& inputs, const Symbols& masks) {
   Shapes shapes;
   for (const Symbol& s : inputs) shapes.push_back(s.shape());
   callee->ensure_built(shapes);
-  const Values first = call_at(callee, inputs, 0), second = call_at(callee, inputs, 1);
   auto node = std::make_shared<SymbolNode>();
   node->callee = callee;
   node->inputs = inputs;
+  node->masks = masks;
+  const Values first = call_at(*node, 0), second = call_at(*node, 1);
   for (std::size_t i = 0; i < first.size(); ++i) node->types.push_back(merge(*callee, first[i].type(), second[i].type()));
   Symbols outputs;
   for (std::size_t i = 0; i < first.size(); ++i) outputs.emplace_back(node, static_cast<int>(i));

@@ -31,6 +31,8 @@ struct STRATA_API SymbolNode {
   Symbols inputs;
   Types types;                        ///< of the outputs; open dimensions are open_dim
   std::string input_name;             ///< of an input
+  std::int64_t input_batch = open_dim;  ///< of an input: the batch size it was declared with, which binds nobody
+  Symbols masks;  ///< given with the call: none, or one for each input (undefined where the input's own mask holds)
 };
 
 /// A place in a model under construction: an output of a layer's call. Its batch size, and any other dimension that the
@@ -53,11 +55,13 @@ class STRATA_API Symbol {
   int index_ = 0;
 };
 
-/// A model input; `shape` with the batch dimension, open dimensions as open_dim.
+/// A model input; `shape` with the batch dimension, open dimensions as open_dim. Symbols have an open batch dimension
+/// whatever it says.
 STRATA_API Symbol input_symbol(std::string name, Shape shape, DType dtype);
 
 /// Calls `callee` on symbols. Output shapes come from running it on placeholders at two sizes of every open dimension:
-/// sizes that differ are open. Error when an output's first dimension depends on the batch in any other way.
-STRATA_API Symbols call_symbols(const std::shared_ptr<Callable>& callee, const Symbols& inputs);
+/// sizes that differ are open. Error when an output's first dimension depends on the batch in any other way. `masks`, if
+/// any, are as in SymbolNode.
+STRATA_API Symbols call_symbols(const std::shared_ptr<Callable>& callee, const Symbols& inputs, const Symbols& masks = {});
 
 }  // namespace strata

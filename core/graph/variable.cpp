@@ -1,5 +1,7 @@
 #include "core/graph/variable.h"
 
+#include "core/graph/apply.h"
+
 namespace strata {
 
 struct Variable::State {
@@ -40,7 +42,13 @@ void Variable::assign(const Tensor& t) {
   s.value.copy_from(t);
 }
 
-Value::Value(const Variable& variable) { *this = Node::make(ReadVariable{variable}, {})->output(); }
+Value::Value(const Variable& variable) {
+  *this = stored(variable);
+  const auto compute = current_compute_dtype();
+  if (compute && is_floating(dtype())) *this = cast(*this, *compute);
+}
+
+Value stored(const Variable& variable) { return Node::make(ReadVariable{variable}, {})->output(); }
 
 Value pending(const Variable& variable) { return Node::make(ReadVariable{variable, true}, {})->output(); }
 

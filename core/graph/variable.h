@@ -63,6 +63,9 @@ struct ReadVariable {
 /// layer that is called twice updates twice. Only for use within an update's value.
 STRATA_API Value pending(const Variable&);
 
+/// The variable in its own element type, where Value(variable) would be cast to the type that the layer computes in.
+STRATA_API Value stored(const Variable&);
+
 /// `variable` takes `value` when the step is over.
 struct Update {
   Variable variable;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The sizes of a two-dimensional convolution or pooling, shared by all kernels in this folder.
+// The sizes of a convolution or pooling, shared by all kernels in this folder.
 //
 // Memory is row-major: x [batch, in_height, in_width, in_channels],
 // w [kernel_height, kernel_width, in_channels / groups, out_channels],
@@ -13,6 +13,7 @@
 // where positions outside of x count as zero. Padding below and to the right is implied by the
 // output size. Nothing here checks the sizes; the ops do.
 
+#include <algorithm>
 #include <cstddef>
 
 namespace strata::kernels {
@@ -38,6 +39,23 @@ struct Conv2DGeometry {
   Index kernel_size() const { return patch() * out_channels; }
 };
 
+// Over volumes: x [batch, in_depth, in_height, in_width, in_channels], w and y likewise. Plane i of y sums, over the
+// planes p of the kernel, the convolutions of plane in_plane(i, p) of x with them.
+struct Conv3DGeometry {
+  Index batch = 1;
+  Index in_depth = 1, out_depth = 1, kernel_depth = 1;
+  Index stride_depth = 1, dilation_depth = 1, pad_front = 0;
+  Conv2DGeometry plane;  // of one plane with another: batch 1
+
+  // May lie outside of x, where all is zero.
+  Index in_plane(Index i, Index p) const { return i * stride_depth - pad_front + p * dilation_depth; }
+  Index in_volume() const { return in_depth * plane.in_image(); }
+  Index out_volume() const { return out_depth * plane.out_image(); }
+  Index kernel_size() const { return kernel_depth * plane.kernel_size(); }
+};
+
+// Either windows of one size at equal distances, or, `adaptive`, windows that divide x as equally as whole positions
+// allow: window i of n along an axis begins at floor(i * in / n) and ends before ceil((i + 1) * in / n).
 struct Pool2DGeometry {
   Index batch = 1;
   Index in_height = 1, in_width = 1, channels = 1;
@@ -45,9 +63,25 @@ struct Pool2DGeometry {
   Index window_height = 1, window_width = 1;
   Index stride_height = 1, stride_width = 1;
   Index pad_top = 0, pad_left = 0;
+  bool adaptive = false;  // then windows, strides and padding mean nothing
 
   Index in_image() const { return in_height * in_width * channels; }
   Index out_image() const { return out_height * out_width * channels; }
+
+  // Positions of x along one axis.
+  struct Span {
+    Index first, size;
+  };
+  // What window i looks at, without the padding.
+  Span rows(Index i) const { return span(i, in_height, out_height, window_height, stride_height, pad_top); }
+  Span columns(Index i) const { return span(i, in_width, out_width, window_width, stride_width, pad_left); }
+
+ private:
+  Span span(Index i, Index in, Index out, Index window, Index stride, Index pad) const {
+    if (adaptive) return {i * in / out, ((i + 1) * in + out - 1) / out - i * in / out};
+    const Index begin = i * stride - pad, first = std::max<Index>(begin, 0);
+    return {first, std::min(begin + window, in) - first};
+  }
 };
 
 }  // namespace strata::kernels

@@ -21,15 +21,11 @@ __attribute__((always_inline)) inline void for_each_window(const Pool2DGeometry&
                                                            F&& f) {
   for (Index n = first_image; n < last_image; ++n) {
     for (Index i = 0; i < g.out_height; ++i) {
-      const Index top = i * g.stride_height - g.pad_top;
-      const Index row = std::max<Index>(top, 0);
-      const Index height = std::min(top + g.window_height, g.in_height) - row;
+      const Pool2DGeometry::Span rows = g.rows(i);
       for (Index j = 0; j < g.out_width; ++j) {
-        const Index left = j * g.stride_width - g.pad_left;
-        const Index column = std::max<Index>(left, 0);
-        const Index width = std::min(left + g.window_width, g.in_width) - column;
-        f(Window{((n * g.in_height + row) * g.in_width + column) * g.channels,
-                 ((n * g.out_height + i) * g.out_width + j) * g.channels, height, width});
+        const Pool2DGeometry::Span columns = g.columns(j);
+        f(Window{((n * g.in_height + rows.first) * g.in_width + columns.first) * g.channels,
+                 ((n * g.out_height + i) * g.out_width + j) * g.channels, rows.size, columns.size});
       }
     }
   }
@@ -47,7 +43,7 @@ __attribute__((always_inline)) inline void for_each_position(const Pool2DGeometr
 
 // Whether each position of x lies in one window, so that a gradient is stored and not added.
 bool windows_tile_input(const Pool2DGeometry& g) {
-  return g.pad_top == 0 && g.pad_left == 0 && g.stride_height == g.window_height &&
+  return !g.adaptive && g.pad_top == 0 && g.pad_left == 0 && g.stride_height == g.window_height &&
          g.stride_width == g.window_width && g.out_height * g.stride_height == g.in_height &&
          g.out_width * g.stride_width == g.in_width;
 }

@@ -34,32 +34,48 @@ void for_each_product(const Conv2DGeometry& g, Index first_image, Index last_ima
         }
 }
 
-// y is overwritten; bias [out_channels] may be null. Images [first_image, last_image).
-template <typename T>
-void reference_conv2d_forward(const Conv2DGeometry& g, Index first_image, Index last_image,
-                              const T* x, const T* w, const T* bias, T* y) {
-  for (Index i = first_image * g.out_image(); i < last_image * g.out_image(); ++i) {
-    y[i] = bias == nullptr ? T(0) : bias[i % g.out_channels];
+// The same over volumes.
+template <typename F>
+void for_each_product(const Conv3DGeometry& g, Index first_volume, Index last_volume, F&& f) {
+  for (Index n = first_volume; n < last_volume; ++n)
+    for (Index i = 0; i < g.out_depth; ++i)
+      for (Index p = 0; p < g.kernel_depth; ++p) {
+        const Index plane = g.in_plane(i, p);
+        if (plane < 0 || plane >= g.in_depth) continue;
+        const Index x = n * g.in_volume() + plane * g.plane.in_image(), w = p * g.plane.kernel_size();
+        const Index y = n * g.out_volume() + i * g.plane.out_image();
+        for_each_product(g.plane, 0, 1, [&](Index xi, Index wi, Index yi) { f(x + xi, w + wi, y + yi); });
+      }
+}
+
+// Elements of one image or volume, and the output channels, of either geometry.
+inline Index in_elements(const Conv2DGeometry& g) { return g.in_image(); }
+inline Index in_elements(const Conv3DGeometry& g) { return g.in_volume(); }
+inline Index out_elements(const Conv2DGeometry& g) { return g.out_image(); }
+inline Index out_elements(const Conv3DGeometry& g) { return g.out_volume(); }
+inline Index filters(const Conv2DGeometry& g) { return g.out_channels; }
+inline Index filters(const Conv3DGeometry& g) { return g.plane.out_channels; }
+
+// y is overwritten; bias [filters] may be null. Images or volumes [first, last).
+template <typename Geometry, typename T>
+void reference_conv_forward(const Geometry& g, Index first, Index last, const T* x, const T* w, const T* bias, T* y) {
+  for (Index i = first * out_elements(g); i < last * out_elements(g); ++i) {
+    y[i] = bias == nullptr ? T(0) : bias[i % filters(g)];
   }
-  for_each_product(g, first_image, last_image,
-                   [&](Index xi, Index wi, Index yi) { y[yi] += x[xi] * w[wi]; });
+  for_each_product(g, first, last, [&](Index xi, Index wi, Index yi) { y[yi] += x[xi] * w[wi]; });
 }
 
 // dx = the gradient of sum(y * dy) with respect to x; overwritten.
-template <typename T>
-void reference_conv2d_data_gradient(const Conv2DGeometry& g, Index first_image, Index last_image,
-                                    const T* dy, const T* w, T* dx) {
-  std::fill(dx + first_image * g.in_image(), dx + last_image * g.in_image(), T(0));
-  for_each_product(g, first_image, last_image,
-                   [&](Index xi, Index wi, Index yi) { dx[xi] += dy[yi] * w[wi]; });
+template <typename Geometry, typename T>
+void reference_conv_data_gradient(const Geometry& g, Index first, Index last, const T* dy, const T* w, T* dx) {
+  std::fill(dx + first * in_elements(g), dx + last * in_elements(g), T(0));
+  for_each_product(g, first, last, [&](Index xi, Index wi, Index yi) { dx[xi] += dy[yi] * w[wi]; });
 }
 
 // dw += the part of the kernel's gradient that these images contribute.
-template <typename T>
-void reference_conv2d_weight_gradient(const Conv2DGeometry& g, Index first_image, Index last_image,
-                                      const T* x, const T* dy, T* dw) {
-  for_each_product(g, first_image, last_image,
-                   [&](Index xi, Index wi, Index yi) { dw[wi] += x[xi] * dy[yi]; });
+template <typename Geometry, typename T>
+void reference_conv_weight_gradient(const Geometry& g, Index first, Index last, const T* x, const T* dy, T* dw) {
+  for_each_product(g, first, last, [&](Index xi, Index wi, Index yi) { dw[wi] += x[xi] * dy[yi]; });
 }
 
 // Calls f(x_offset, y_offset, count_inside) for every position of every window, rows first;
@@ -70,15 +86,11 @@ void for_each_window_position(const Pool2DGeometry& g, Index first_image, Index 
   for (Index n = first_image; n < last_image; ++n)
     for (Index i = 0; i < g.out_height; ++i)
       for (Index j = 0; j < g.out_width; ++j) {
-        const Index top = i * g.stride_height - g.pad_top, left = j * g.stride_width - g.pad_left;
-        const Index row0 = std::max<Index>(top, 0), column0 = std::max<Index>(left, 0);
-        const Index row1 = std::min(top + g.window_height, g.in_height);
-        const Index column1 = std::min(left + g.window_width, g.in_width);
+        const auto rows = g.rows(i), columns = g.columns(j);
         const Index y = ((n * g.out_height + i) * g.out_width + j) * g.channels;
-        const Index count = (row1 - row0) * (column1 - column0);
-        for (Index row = row0; row < row1; ++row)
-          for (Index column = column0; column < column1; ++column)
-            f(((n * g.in_height + row) * g.in_width + column) * g.channels, y, count);
+        for (Index row = rows.first; row < rows.first + rows.size; ++row)
+          for (Index column = columns.first; column < columns.first + columns.size; ++column)
+            f(((n * g.in_height + row) * g.in_width + column) * g.channels, y, rows.size * columns.size);
       }
 }
 

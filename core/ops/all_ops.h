@@ -21,7 +21,7 @@ using AllOps = OpList<
     Reshape, ExpandDims, Squeeze, Flatten, Identity, StopGradient, Transpose, BroadcastTo, Repeat, Tiling, Slice, Pad,
     Concatenate, Split, SplitEqually,
     // products and convolutions
-    MatMul, Conv2D, Conv2DDataGradient, Conv2DWeightGradient,
+    MatMul, Conv2D, Conv2DDataGradient, Conv2DWeightGradient, Conv3D, Conv3DDataGradient, Conv3DWeightGradient,
     // pooling, normalization
     MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
     LayerNormGradient,

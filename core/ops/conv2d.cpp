@@ -1,48 +1,17 @@
 #include "core/ops/conv2d.h"
 
-#include <algorithm>
-
 #include "core/kernels/conv2d.h"
-#include "core/kernels/reference_conv.h"
 #include "core/ops/conv2d_onednn.h"
+#include "core/ops/conv_common.h"
 #include "core/ops/reshape.h"
 #include "core/ops/widen.h"
 
 namespace strata {
 
-namespace {
+using namespace conv_detail;
 using kernels::Conv2DGeometry;
-using kernels::Index;
 
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-std::string pair_text(const std::array<std::int64_t, 2>& p) { return "(" + std::to_string(p[0]) + ", " + std::to_string(p[1]) + ")"; }
-
-std::int64_t reach(const Window2D& w, const Shape& kernel, int axis) {
-  return w.dilation[static_cast<std::size_t>(axis)] * (kernel[axis] - 1) + 1;
-}
-
-/// Sizes of the output image, 0 or less when the kernel does not fit.
-std::array<std::int64_t, 2> output_size(const Window2D& w, const Shape& x, const Shape& kernel) {
-  std::array<std::int64_t, 2> out{};
-  for (int axis = 0; axis < 2; ++axis) {
-    const std::int64_t n = x[axis + 1], s = w.strides[static_cast<std::size_t>(axis)], k = reach(w, kernel, axis);
-    out[static_cast<std::size_t>(axis)] = w.padding == Padding::same ? (n + s - 1) / s : n < k ? 0 : (n - k) / s + 1;
-  }
-  return out;
-}
-
-std::int64_t padding_before(const Window2D& w, const Shape& x, const Shape& kernel, int axis) {
-  if (w.padding == Padding::valid) return 0;
-  const std::int64_t n = x[axis + 1], s = w.strides[static_cast<std::size_t>(axis)], out = (n + s - 1) / s;
-  return std::max<std::int64_t>((out - 1) * s + reach(w, kernel, axis) - n, 0) / 2;
-}
-
-Shape output_shape(const Window2D& w, const Shape& x, const Shape& kernel) {
-  const auto size = output_size(w, x, kernel);
-  return {x[0], size[0], size[1], kernel[3]};
-}
-
+namespace {
 Conv2DGeometry geometry_of(const Window2D& w, const Shape& x, const Shape& kernel) {
   const auto out = output_size(w, x, kernel);
   Conv2DGeometry g;
@@ -55,40 +24,6 @@ Conv2DGeometry geometry_of(const Window2D& w, const Shape& x, const Shape& kerne
   g.pad_top = padding_before(w, x, kernel, 0), g.pad_left = padding_before(w, x, kernel, 1);
   g.groups = w.groups;
   return g;
-}
-
-void check_types(std::string_view name, std::span<const Type> in, std::size_t wanted) {
-  if (in.size() != wanted) fail_expected(name, std::to_string(wanted) + " inputs", std::to_string(in.size()));
-  for (std::size_t i = 0; i < 2; ++i)
-    if (!is_floating(in[i].dtype) || in[i].dtype != in[0].dtype || in[i].shape.rank() != 4)
-      fail_expected(name, "two arrays of rank 4 and one floating type", to_string(in[0]) + " and " + to_string(in[1]));
-}
-
-/// Image [N,H,W,C] and kernel [kh,kw,C/groups,F] that fit together.
-void check_shapes(std::string_view name, const Window2D& w, const Shape& x, const Shape& kernel) {
-  for (int axis = 0; axis < 2; ++axis) {
-    const auto a = static_cast<std::size_t>(axis);
-    if (w.strides[a] < 1 || w.dilation[a] < 1)
-      fail_expected(name, "strides and dilation of at least 1", pair_text(w.strides) + " and " + pair_text(w.dilation));
-  }
-  if (std::max(w.strides[0], w.strides[1]) > 1 && std::max(w.dilation[0], w.dilation[1]) > 1)
-    throw Error(name, "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides=" + pair_text(w.strides) +
-                          " and dilation_rate=" + pair_text(w.dilation));
-  if (w.groups < 1 || x[3] % w.groups != 0 || kernel[3] % w.groups != 0 || kernel[2] * w.groups != x[3])
-    fail_expected(name, "a kernel [kh,kw,C/groups,F] for the image's channels, both divisible by groups",
-                  "image " + to_string(x) + ", kernel " + to_string(kernel) + ", groups " + std::to_string(w.groups));
-  const auto out = output_size(w, x, kernel);
-  if (out[0] < 1 || out[1] < 1 || kernel[0] < 1 || kernel[1] < 1)
-    throw Error(name, "Computed output size would be zero or negative. Received `inputs shape=" + to_string(x) + "`, `kernel shape=" +
-                          to_string(kernel) + "`, `dilation_rate=" + pair_text(w.dilation) + "`, `strides=" + pair_text(w.strides) +
-                          "`, `padding=" + to_string(w.padding) + "`.");
-}
-
-template <class F>
-void each_share(Cpu& cpu, Index parts, F&& f) {
-  cpu.parallel_ranges(static_cast<std::size_t>(parts), 1, [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t p = first; p < last; ++p) f(static_cast<Index>(p));
-  });
 }
 
 Kernel forward_f32(const Conv2DGeometry& g, const Epilogue& epilogue, int threads) {
@@ -153,57 +88,6 @@ Kernel weight_gradient_f32(const Conv2DGeometry& g, int threads) {
   };
   return kernel;
 }
-
-/// Float64 by the definition: images are cut among the threads.
-Kernel forward_f64(const Conv2DGeometry& g, const Epilogue& epilogue) {
-  Kernel kernel;
-  kernel.run = [g, epilogue](Cpu& cpu, const Buffers& io) {
-    const double* bias = epilogue.bias ? io.in<double>(2).data() : nullptr;
-    double* y = io.out<double>(0).data();
-    cpu.parallel_ranges(static_cast<std::size_t>(g.batch), 1, [&](std::size_t first, std::size_t last, int) {
-      const auto a = static_cast<Index>(first), b = static_cast<Index>(last);
-      kernels::reference_conv2d_forward(g, a, b, io.in<double>(0).data(), io.in<double>(1).data(), bias, y);
-      if (epilogue.relu)
-        for (Index i = a * g.out_image(); i < b * g.out_image(); ++i) y[i] = y[i] < 0 ? 0 : y[i];
-    });
-  };
-  return kernel;
-}
-
-Kernel data_gradient_f64(const Conv2DGeometry& g) {
-  Kernel kernel;
-  kernel.run = [g](Cpu& cpu, const Buffers& io) {
-    cpu.parallel_ranges(static_cast<std::size_t>(g.batch), 1, [&](std::size_t first, std::size_t last, int) {
-      kernels::reference_conv2d_data_gradient(g, static_cast<Index>(first), static_cast<Index>(last), io.in<double>(0).data(),
-                                              io.in<double>(1).data(), io.out<double>(0).data());
-    });
-  };
-  return kernel;
-}
-
-Kernel weight_gradient_f64(const Conv2DGeometry& g) {
-  Kernel kernel;
-  kernel.run = [g](Cpu&, const Buffers& io) {
-    const auto dw = io.out<double>(0);
-    std::fill(dw.begin(), dw.end(), 0.0);
-    kernels::reference_conv2d_weight_gradient(g, 0, g.batch, io.in<double>(0).data(), io.in<double>(1).data(), dw.data());
-  };
-  return kernel;
-}
-
-bool is_empty(const Signature& s) {
-  return std::any_of(s.inputs.begin(), s.inputs.end(), [](const Type& t) { return t.shape.elements() == 0; });
-}
-
-/// Of an empty batch: sums over nothing.
-Kernel zeros_kernel() {
-  Kernel kernel;
-  kernel.run = [](Cpu&, const Buffers& io) {
-    auto* out = static_cast<std::byte*>(io.out_raw()[0]);
-    std::fill_n(out, io.out_type(0).bytes(), std::byte{0});
-  };
-  return kernel;
-}
 }  // namespace
 
 Padding padding_from_string(const std::string& text) {
@@ -214,11 +98,7 @@ Padding padding_from_string(const std::string& text) {
 
 std::string to_string(Padding p) { return p == Padding::same ? "same" : "valid"; }
 
-Type Conv2D::infer(std::span<const Type> in) const {
-  check_types(name, in, epilogue.bias ? 3 : 2);
-  check_shapes(name, window, in[0].shape, in[1].shape);
-  return {in[0].dtype, output_shape(window, in[0].shape, in[1].shape)};
-}
+Type Conv2D::infer(std::span<const Type> in) const { return infer_forward(name, window, epilogue, in); }
 
 Values Conv2D::vjp(const Node& node, Value g) const {
   if (epilogue != Epilogue{}) throw Error(name, "gradients are taken before epilogues are fused");
@@ -238,14 +118,7 @@ std::optional<Op> Conv2D::with_epilogue(const Epilogue& added) const {
   return Op(Conv2D{window, {epilogue.bias || added.bias, added.relu}});
 }
 
-Type Conv2DDataGradient::infer(std::span<const Type> in) const {
-  check_types(name, in, 2);
-  if (input.rank() != 4) fail_expected(name, "an image of rank 4", to_string(input));
-  check_shapes(name, window, input, in[1].shape);
-  const Shape expected = output_shape(window, input, in[1].shape);
-  if (in[0].shape != expected) fail_expected(name, "a gradient of shape " + to_string(expected), to_string(in[0]));
-  return {in[0].dtype, input};
-}
+Type Conv2DDataGradient::infer(std::span<const Type> in) const { return infer_data_gradient(name, window, input, in); }
 
 Values Conv2DDataGradient::vjp(const Node& node, Value g) const {
   const Value w = node.input(1);
@@ -260,12 +133,7 @@ Kernel Conv2DDataGradient::prepare(const CpuTarget& target, const Signature& s) 
 }
 
 Type Conv2DWeightGradient::infer(std::span<const Type> in) const {
-  check_types(name, in, 2);
-  if (kernel.rank() != 4) fail_expected(name, "a kernel of rank 4", to_string(kernel));
-  check_shapes(name, window, in[0].shape, kernel);
-  const Shape expected = output_shape(window, in[0].shape, kernel);
-  if (in[1].shape != expected) fail_expected(name, "a gradient of shape " + to_string(expected), to_string(in[1]));
-  return {in[0].dtype, kernel};
+  return infer_weight_gradient(name, window, kernel, in);
 }
 
 Values Conv2DWeightGradient::vjp(const Node& node, Value g) const {
@@ -290,28 +158,19 @@ A depthwise(const A& x, const A& w, Window2D window) {
   return conv2d(x, reshape(w, Shape{kernel[0], kernel[1], 1, kernel[2] * kernel[3]}), window);
 }
 
-std::int64_t transposed_size(std::int64_t n, std::int64_t k, std::int64_t stride, Padding padding, std::int64_t extra) {
-  if (padding == Padding::valid) return extra < 0 ? (n - 1) * stride + std::max(k, stride) : (n - 1) * stride + k + extra;
-  return extra < 0 ? n * stride : (n - 1) * stride + k % 2 + extra;
-}
-
 template <class A>
-A transposed(const A& x, const A& w, const Window2D& window, const OutputPadding& extra) {
-  if (x.shape().rank() != 4 || w.shape().rank() != 4 || w.shape()[3] != x.shape()[3])
-    fail_expected("conv2d_transpose", "an image [N,H,W,C] and a kernel [kh,kw,F,C]", to_string(x.shape()) + " and " + to_string(w.shape()));
-  const Shape out{x.shape()[0],
-                  transposed_size(x.shape()[1], reach(window, w.shape(), 0), window.strides[0], window.padding, extra.height),
-                  transposed_size(x.shape()[2], reach(window, w.shape(), 1), window.strides[1], window.padding, extra.width), w.shape()[2]};
+A transposed(const A& x, const A& w, const Window2D& window, const OutputPadding<2>& extra) {
+  const Shape out = transposed_shape("conv2d_transpose", window, x.shape(), w.shape(), extra);
   return apply(Conv2DDataGradient{window, out}, x, w);
 }
 }  // namespace
 
 Value depthwise_conv2d(const Value& x, const Value& w, Window2D window) { return depthwise(x, w, window); }
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, Window2D window) { return depthwise(x, w, window); }
-Value conv2d_transpose(const Value& x, const Value& w, const Window2D& window, const OutputPadding& extra) {
+Value conv2d_transpose(const Value& x, const Value& w, const Window2D& window, const OutputPadding<2>& extra) {
   return transposed(x, w, window, extra);
 }
-Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const Window2D& window, const OutputPadding& extra) {
+Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const Window2D& window, const OutputPadding<2>& extra) {
   return transposed(x, w, window, extra);
 }
 

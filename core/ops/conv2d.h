@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <optional>
 
 #include "core/graph/apply.h"
 
@@ -11,15 +13,25 @@ enum class Padding { valid, same };
 STRATA_API Padding padding_from_string(const std::string& text);
 STRATA_API std::string to_string(Padding);
 
-/// How a window moves over an image. "same" is TensorFlow's rule: the output is the input divided by the stride, rounded up,
+/// N times the same number.
+template <std::size_t N>
+constexpr std::array<std::int64_t, N> on_each_axis(std::int64_t value) {
+  std::array<std::int64_t, N> axes{};
+  axes.fill(value);
+  return axes;
+}
+
+/// How a window moves along N axes. "same" is TensorFlow's rule: the output is the input divided by the stride, rounded up,
 /// and an odd amount of padding has one more at the end.
-struct Window2D {
-  std::array<std::int64_t, 2> strides{1, 1};
+template <std::size_t N>
+struct Window {
+  std::array<std::int64_t, N> strides = on_each_axis<N>(1);
   Padding padding = Padding::valid;
-  std::array<std::int64_t, 2> dilation{1, 1};
+  std::array<std::int64_t, N> dilation = on_each_axis<N>(1);
   std::int64_t groups = 1;
-  friend bool operator==(const Window2D&, const Window2D&) = default;
+  friend bool operator==(const Window&, const Window&) = default;
 };
+using Window2D = Window<2>;
 
 /// Cross-correlation of x [N,H,W,C] with w [kh,kw,C/groups,F]: [N,OH,OW,F]. Floating types; 16-bit ones are summed in f32.
 /// Bits of f32 results may depend on batch size (another algorithm), not on threads. Error when the kernel is larger than its input, channels do not fit,
@@ -67,14 +79,16 @@ auto conv2d(const X& x, const W& w, const Window2D& window = {}) {
 STRATA_API Value depthwise_conv2d(const Value& x, const Value& w, Window2D window = {});
 STRATA_API Tensor depthwise_conv2d(const Tensor& x, const Tensor& w, Window2D window = {});
 
-/// -1 stands for Keras's None: the smallest output that the input can come from.
-struct OutputPadding {
-  std::int64_t height = -1, width = -1;
-};
+/// What a transposed convolution adds at the end of each axis. None: see below.
+template <std::size_t N>
+using OutputPadding = std::optional<std::array<std::int64_t, N>>;
+
 /// Keras's Conv2DTranspose: x [N,H,W,C], w [kh,kw,F,C] -> [N,OH,OW,F] with, per axis and k_eff = dilation (k - 1) + 1,
 ///   valid: (n - 1) stride + max(k_eff, stride), or with output padding p: (n - 1) stride + k_eff + p
 ///   same:  n stride, or (n - 1) stride + k_eff % 2 + p                                        (Keras 3.15, [run])
-STRATA_API Value conv2d_transpose(const Value& x, const Value& w, const Window2D& window = {}, const OutputPadding& = {});
-STRATA_API Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const Window2D& window = {}, const OutputPadding& = {});
+STRATA_API Value conv2d_transpose(const Value& x, const Value& w, const Window2D& window = {},
+                                  const OutputPadding<2>& = {});
+STRATA_API Tensor conv2d_transpose(const Tensor& x, const Tensor& w, const Window2D& window = {},
+                                   const OutputPadding<2>& = {});
 
 }  // namespace strata

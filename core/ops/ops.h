@@ -5,6 +5,7 @@
 #include "core/ops/binary.h"  // IWYU pragma: export
 #include "core/ops/concatenate.h"  // IWYU pragma: export
 #include "core/ops/conv2d.h"  // IWYU pragma: export
+#include "core/ops/conv3d.h"  // IWYU pragma: export
 #include "core/ops/cross_entropy.h"  // IWYU pragma: export
 #include "core/ops/fill.h"  // IWYU pragma: export
 #include "core/ops/gather.h"  // IWYU pragma: export

@@ -15,12 +15,13 @@ using kernels::Pool2DGeometry;
 
 std::int64_t output_size(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
   const std::int64_t s = w.stride(axis), k = w.size[axis];
+  if (w.adaptive) return k;
   if (w.padding == Padding::same) return (n + s - 1) / s;
   return n < k ? 0 : (n - k) / s + 1;
 }
 
 std::int64_t padding_before(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
-  if (w.padding == Padding::valid) return 0;
+  if (w.padding == Padding::valid || w.adaptive) return 0;
   return std::max<std::int64_t>((output_size(w, n, axis) - 1) * w.stride(axis) + w.size[axis] - n, 0) / 2;
 }
 
@@ -31,6 +32,7 @@ Shape pooled_shape(std::string_view name, const PoolWindow2D& w, const Shape& x)
   if (std::min({w.size[0], w.size[1], w.stride(0), w.stride(1)}) < 1)
     fail_expected(name, "window sizes and strides of at least 1", pair_text(w.size) + " and " + pair_text(w.strides));
   const Shape out{x[0], output_size(w, x[1], 0), output_size(w, x[2], 1), x[3]};
+  if (w.adaptive && std::min(x[1], x[2]) < 1) fail_expected(name, "an image of at least one pixel", to_string(x));
   if (out[1] < 1 || out[2] < 1)
     throw Error(name, "Computed output size would be zero or negative. Received: `inputs.shape=" + to_string(x) + "`, `pool_size=" +
                           pair_text(w.size) + "`, `strides=" + pair_text({w.stride(0), w.stride(1)}) + "`, `padding=" + to_string(w.padding) + "`.");
@@ -44,7 +46,10 @@ Type floating_input(std::string_view name, std::span<const Type> in, std::size_t
 }
 
 Pool2DGeometry geometry_of(const PoolWindow2D& w, const Shape& x) {
+  if (w.adaptive && x[1] % w.size[0] == 0 && x[2] % w.size[1] == 0)  // all windows have one size
+    return geometry_of({.size = {x[1] / w.size[0], x[2] / w.size[1]}}, x);
   Pool2DGeometry g;
+  g.adaptive = w.adaptive;
   g.batch = x[0], g.in_height = x[1], g.in_width = x[2], g.channels = x[3];
   g.out_height = output_size(w, x[1], 0), g.out_width = output_size(w, x[2], 1);
   g.window_height = w.size[0], g.window_width = w.size[1];

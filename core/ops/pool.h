@@ -6,10 +6,13 @@ namespace strata {
 
 /// A window of `size` that moves by `strides` over an image. Padding never counts: not as a maximum, not in the
 /// divisor of a mean. Windows that do not fit any more are dropped ("valid") or reach into the padding ("same").
+/// `adaptive`: `size` is how many windows there are along each axis, strides and padding mean nothing; window i of n
+/// covers the positions from floor(i in / n) to before ceil((i + 1) in / n) of `in`, as in Keras and PyTorch.
 struct PoolWindow2D {
   std::array<std::int64_t, 2> size{2, 2};
   std::array<std::int64_t, 2> strides{0, 0};  ///< 0: the window's size, so that windows do not overlap
   Padding padding = Padding::valid;
+  bool adaptive = false;
   std::int64_t stride(std::size_t axis) const { return strides[axis] == 0 ? size[axis] : strides[axis]; }
   friend bool operator==(const PoolWindow2D&, const PoolWindow2D&) = default;
 };

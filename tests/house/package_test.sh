@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
 
 cmake --install "$build" --prefix "$prefix" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-leak=$(grep -rliE 'eigen|dnnl|hdf5|curl|fmt|json|'"$build" "$prefix"/lib*/cmake "$prefix"/lib*/*/cmake 2>/dev/null || true)
+leak=$(grep -rliE 'eigen|dnnl|hdf5|libzip|protobuf|curl|fmt|json|'"$build" "$prefix"/lib*/cmake "$prefix"/lib*/*/cmake 2>/dev/null || true)
 [ -z "$leak" ] || { echo "the package files name private libraries or the build folder:" $leak; exit 1; }
 
 main=$source/tests/package/main.cpp

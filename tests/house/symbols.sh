@@ -9,7 +9,7 @@ for library in "$@"; do
   prefix='(typeinfo (name )?for |vtable for |VTT for |(non-)?virtual thunk to |TLS (init|wrapper) function for )?'
   foreign=$(grep -vE "^[A-Za-z] ${prefix}strata::|^W [^(]*[ *&]strata::[^(]*<" <<< "$symbols" || true)
   [ -z "$foreign" ] || { echo "$library exports names that are not strata's:"; head <<< "$foreign"; exit 1; }
-  named=$(grep -E 'Eigen::|dnnl|nlohmann::|fmt::' <<< "$symbols" || true)
+  named=$(grep -E 'Eigen::|dnnl|nlohmann::|fmt::|google::' <<< "$symbols" || true)
   [ -z "$named" ] || { echo "$library exports functions of third-party types:"; head <<< "$named"; exit 1; }
   # Weak functions are inline ones, unique symbols with an argument list their statics: a program would replace them
   # by its own. Function templates ("name<...>(") are instantiated in a source file on purpose, except level_here.

@@ -1,8 +1,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "layers/conv2d.h"
-#include "layers/depthwise_conv2d.h"
+#include "layers/conv.h"
+#include "layers/depthwise_conv.h"
 #include "layers/input.h"
 #include "tests/layers/layer_testing.h"
 
@@ -95,6 +95,55 @@ TEST(Conv2DTranspose, ValuesByHand) {
   expect_values(run(same, {Tensor::from({1, 1, 2, 1}, {1.0f, 2.0f})}), {1, 10, 102, 20});
 }
 
+TEST(Conv1D, ShapesAndWeights) {
+  const Symbol steps = layers::Input({12, 4});
+  const Layer conv = layers::Conv1D(6, 3, {.groups = 2, .name = "conv"});
+  EXPECT_EQ(conv(steps).shape(), Shape({open_dim, 10, 6}));
+  EXPECT_EQ(weight_shapes(conv), (std::vector<Shape>{{3, 2, 6}, {6}}));
+  EXPECT_EQ(layers::Conv1D(6, 5, {.strides = 2, .padding = "same"})(steps).shape(), Shape({open_dim, 6, 6}));
+  EXPECT_EQ(layers::Conv1D(6, 5, {.strides = 5, .padding = "causal"})(steps).shape(), Shape({open_dim, 3, 6}));
+  EXPECT_EQ(layers::Conv1D(6, 20, {.padding = "causal"})(steps).shape(), Shape({open_dim, 12, 6}));
+  EXPECT_EQ(layers::Conv1D(6, 3)(layers::Input({-1, 4})).shape(), Shape({open_dim, open_dim, 6}));
+  const Layer depthwise = layers::DepthwiseConv1D(3, {.strides = 2, .depth_multiplier = 2});
+  EXPECT_EQ(depthwise(steps).shape(), Shape({open_dim, 5, 8}));
+  EXPECT_EQ(weight_shapes(depthwise), (std::vector<Shape>{{3, 4, 2}, {8}}));
+  const Layer separable = layers::SeparableConv1D(5, 3, {.depth_multiplier = 2});
+  EXPECT_EQ(separable(steps).shape(), Shape({open_dim, 10, 5}));
+  EXPECT_EQ(weight_shapes(separable), (std::vector<Shape>{{3, 4, 2}, {1, 8, 5}, {5}}));
+  const Layer up = layers::Conv1DTranspose(5, 3, {.strides = 2, .output_padding = Size1(1)});
+  EXPECT_EQ(up(steps).shape(), Shape({open_dim, 26, 5}));
+  EXPECT_EQ(weight_shapes(up), (std::vector<Shape>{{3, 5, 4}, {5}}));
+}
+
+TEST(Conv1D, CausalDoesNotLookAhead) {
+  const Layer conv =
+      layers::Conv1D(1, 2, {.padding = "causal", .dilation_rate = 2, .use_bias = false, .kernel_initializer = "ones"});
+  expect_values(run(conv, {counting({1, 5, 1})}), {1, 2, 1 + 3, 2 + 4, 3 + 5});
+}
+
+TEST(Conv3D, ShapesAndWeights) {
+  const Symbol volume = layers::Input({8, 9, 10, 4});
+  const Layer conv = layers::Conv3D(6, {1, 2, 3}, {.groups = 2});
+  EXPECT_EQ(conv(volume).shape(), Shape({open_dim, 8, 8, 8, 6}));
+  EXPECT_EQ(weight_shapes(conv), (std::vector<Shape>{{1, 2, 3, 2, 6}, {6}}));
+  EXPECT_EQ(layers::Conv3D(6, 3, {.strides = {2, 1, 3}, .padding = "same"})(volume).shape(),
+            Shape({open_dim, 4, 9, 4, 6}));
+  const Layer up = layers::Conv3DTranspose(5, 2, {.strides = {1, 2, 3}});
+  EXPECT_EQ(up(volume).shape(), Shape({open_dim, 9, 18, 30, 5}));
+  EXPECT_EQ(weight_shapes(up), (std::vector<Shape>{{2, 2, 2, 5, 4}, {5}}));
+}
+
+TEST(Convolutions, OtherNamesAreTheSameLayers) {
+  EXPECT_EQ(layers::Convolution1D(1, 2).class_name(), "Conv1D");
+  EXPECT_EQ(layers::Convolution2D(1, {2, 3}, {.strides = 2}).class_name(), "Conv2D");
+  EXPECT_EQ(layers::Convolution3D(1, 2).class_name(), "Conv3D");
+  EXPECT_EQ(layers::Convolution1DTranspose(1, 2).class_name(), "Conv1DTranspose");
+  EXPECT_EQ(layers::Convolution2DTranspose(1, 2).class_name(), "Conv2DTranspose");
+  EXPECT_EQ(layers::Convolution3DTranspose(1, 2).class_name(), "Conv3DTranspose");
+  EXPECT_EQ(layers::SeparableConvolution1D(1, 2).class_name(), "SeparableConv1D");
+  EXPECT_EQ(layers::SeparableConvolution2D(1, 2).class_name(), "SeparableConv2D");
+}
+
 TEST(Convolutions, Configs) {
   const Config conv = layers::Conv2D(8, 3, {.strides = {1, 2}, .padding = "same"}).config();
   EXPECT_EQ(conv.at("filters").as_int(), 8);
@@ -126,10 +175,30 @@ TEST(Convolutions, ErrorsOfArguments) {
   expect_error([] { layers::Conv2D(3, 3, {.groups = 2}); },
                "The number of filters must be evenly divisible by the number of groups");
   expect_error([] { layers::Conv2DTranspose(1, 3, {.strides = 2, .output_padding = Size2(2)}); },
-               "expected an output_padding of at least 0 and below the strides (2, 2); received (2, 2)");
+               "`output_padding` must be strictly less than `strides` for all dimensions. At dimension 0, "
+               "`output_padding` is 2 but `strides` is 2. Received: output_padding=(2, 2), strides=(2, 2)");
+  expect_error([] { layers::Conv1DTranspose(1, 3, {.output_padding = Size1(-1)}); },
+               "expected an output_padding of at least 0; received (-1,)");
+  expect_error([] { layers::Conv1D(1, 0); }, "must be a tuple of 1 positive integers. Received kernel_size=(0,)");
+  expect_error([] { layers::Conv3D(1, {1, 2, -1}); }, "tuple of 3 positive integers. Received kernel_size=(1, 2, -1)");
+  expect_error([] { layers::Conv1D(1, 2, {.padding = "full"}); },
+               "[Conv1D] The `padding` argument must be one of {'causal', 'same', 'valid'}. Received: full");
+  expect_error([] { layers::DepthwiseConv1D(2, {.padding = "causal"}); },
+               "[DepthwiseConv1D] The `padding` argument must be one of {'same', 'valid'}. Received: causal");
+  expect_error([] { layers::DepthwiseConv1D(1, {.depth_multiplier = 0}); },
+               "Invalid value for argument `depth_multiplier`. Expected a strictly positive value");
 }
 
 TEST(Convolutions, ErrorsOfInputs) {
+  expect_error([] { layers::Conv1D(1, 3, {.name = "c"})(layers::Input({5})); },
+               "[Conv1D 'c'] expected min_ndim=3, found ndim=2");
+  expect_error([] { layers::Conv3D(1, 3)(layers::Input({4, 4, 4})); }, "expected min_ndim=5, found ndim=4");
+  expect_error(
+      [] {
+        layers::SeparableConv1D(2, 4)(layers::Input({3, 1}));
+      },
+      "Computed output size would be zero or negative. Received `inputs shape=(None, 3, 1)`, `kernel shape=(4, "
+      "1, 1)`, `dilation_rate=(1,)`, `strides=(1,)`, `padding=valid`.");
   expect_error(
       [] {
         layers::Conv2D(1, 3, {.name = "conv2d_1"})(placeholder({2, 28, 28}));

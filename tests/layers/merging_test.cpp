@@ -1,6 +1,7 @@
 #include "layers/merging.h"
 
 #include "layers/input.h"
+#include "layers/merge_functions.h"
 #include "tests/layers/layer_testing.h"
 
 namespace strata {
@@ -22,6 +23,16 @@ TEST(Merging, Values) {
   expect_values(run(layers::Minimum(), {left, right}), {1, -2, -3, 2});
   expect_values(run(layers::Concatenate(), {left, right}), {1, -2, 5, 1, 3, 4, -3, 2});
   expect_values(run(layers::Concatenate({.axis = 0}), {left, right}), {1, -2, 3, 4, 5, 1, -3, 2});
+}
+
+TEST(Merging, Functions) {
+  const Symbol a = layers::Input({3}), b = layers::Input({3});
+  for (const Symbol& y : {layers::add({a, b}), layers::subtract({a, b}), layers::multiply({a, b}), layers::average({a, b}),
+                          layers::maximum({a, b}), layers::minimum({a, b})})
+    EXPECT_EQ(y.shape(), Shape({open_dim, 3}));
+  EXPECT_EQ(layers::concatenate({a, b}, {.name = "both"}).shape(), Shape({open_dim, 6}));
+  EXPECT_EQ(layers::concatenate({a, b}, {.name = "both"}).node()->callee->name(), "both");
+  EXPECT_EQ(layers::dot({a, b}).shape(), Shape({open_dim, 1}));
 }
 
 TEST(Merging, LowerRanksGetAxesBehindTheBatch) {

@@ -122,6 +122,48 @@ std::vector<Case> cases() {
        binary, {0.5999999}, {0.72068346}},
       {[] { return Metric(FBetaScore({.average = "micro", .beta = 0.5})); },
        binary, {0.88235283}, {0.7284767}},
+      {[] { return Metric(SensitivityAtSpecificity(0.6)); },
+       binary, {0.80000001}, {0.90697676}},
+      {[] { return Metric(SensitivityAtSpecificity(0.6, {.num_thresholds = 1})); },
+       binary, {0.40000001}, {0.41860464}},
+      {[] { return Metric(SpecificityAtSensitivity(0.5, {.num_thresholds = 30})); },
+       binary, {1}, {0.80000001}},
+      {[] { return Metric(PrecisionAtRecall(0.4)); },
+       binary, {1}, {0.78260869}},
+      {[] { return Metric(RecallAtPrecision(0.6, {.class_id = 1})); },
+       binary, {1}, {0.44444445}},
+      {[] { return Metric(AUC({.num_thresholds = 20, .curve = "PRGAIN"})); },
+       binary, {0.81717682}, {0.62297249}},
+      {[] { return Metric(AUC({.multi_label = true})); },
+       binary, {0.875}, {0.77539277}},
+      {[] {
+         return Metric(AUC({.curve = "pr", .multi_label = true, .num_labels = 4, .label_weights = {1, 2, 0.5, 1}}));
+       },
+       binary, {0.97747421}, {0.72887301}},
+      {[] { return Metric(AUC({.num_thresholds = 10, .label_weights = {1, 2, 0.5, 1}})); },
+       binary, {0.88235295}, {0.7994135}},
+      {[] { return Metric(TruePositives({.thresholds = {0, 0.25, 0.5, 0.75, 1}})); },
+       binary, {5, 4, 2, 0, 0}, {10.75, 9.75, 4.5, 2.5, 0}},
+      {[] { return Metric(R2Score()); },
+       numbers, {-0.498983}, {-0.30992132}},
+      {[] { return Metric(R2Score({.class_aggregation = {}})); },
+       numbers, {0.28096336, -1.2779851, -0.61429465, -0.38461554}, {0.33508527, -0.21378124, -0.67289579, -0.68809354}},
+      {[] { return Metric(R2Score({.class_aggregation = "variance_weighted_average", .num_regressors = 2})); },
+       numbers, {-0.97839797}, {-0.59125626}},
+      {[] { return Metric(PearsonCorrelation()); },
+       numbers, {0.13941719}, {-0.25655916}},
+      {[] { return Metric(ConcordanceCorrelation()); },
+       numbers, {0.060539026}, {-0.12016301}},
+      {[] { return Metric(CategoricalCrossentropy({.label_smoothing = 0.1})); },
+       one_hot, {1.0058371}, {1.1272827}},
+      {[] { return Metric(SparseCategoricalCrossentropy({.ignore_class = 1})); },
+       labels, {0.81891197}, {0.71697605}},
+      {[] { return Metric(OneHotIoU(4, {0, 1})); },
+       one_hot, {0.49999994}, {0.125}},
+      {[] { return Metric(OneHotMeanIoU(4, {.dtype = "float32"})); },
+       one_hot, {0.49999994}, {0.25326797}},
+      {[] { return Metric(OneHotMeanIoU(4, {.ignore_class = 1})); },
+       one_hot, {0.33333328}, {0.33333328}},
   };
 }
 
@@ -153,6 +195,37 @@ TEST(Metrics, AgreeWithKeras) {
     plain({c.y_true.rows(0, 3), predictions.rows(0, 3)});
     expect_near(result_of(metric), c.first);
   }
+}
+
+// From Keras 3.15.1, too.
+TEST(Metrics, OverlapsOfLabels) {
+  const auto overlap = [](const Metric& metric, const Tensor& y, const Tensor& p, const Tensor& w = {}) {
+    Function({}, {}, metric.update(constant(y), constant(p), w.defined() ? constant(w) : Value()))({});
+    return result_of(metric).item<float>();
+  };
+  const Tensor y = Tensor::from<std::int32_t>({6}, {0, 1, 2, 2, 1, 0}), p = Tensor::from<std::int32_t>({6}, {0, 2, 2, 2, 1, 1});
+  EXPECT_NEAR(overlap(IoU(3, {0, 2}), y, p), 0.58333337, 1e-6);
+  EXPECT_NEAR(overlap(MeanIoU(3, {.ignore_class = 1}), y, p), 0.5, 1e-6);
+  EXPECT_NEAR(overlap(MeanIoU(3), y.with_shape({3, 2}), p.with_shape({3, 2})), 0.5, 1e-6);
+  const Tensor four = Tensor::from<float>({4}, {0, 1, 2, 2}), guess = Tensor::from<float>({4}, {0, 2, 2, 1});
+  const Tensor w = Tensor::from<float>({4}, {0.5f, 1.5f, 1, 0.25f});
+  EXPECT_NEAR(overlap(MeanIoU(3, {.dtype = "float32"}), four, guess, w), 0.45454538, 1e-6);
+  EXPECT_NEAR(overlap(MeanIoU(3), four, guess, w), 0.25, 1e-6);
+  EXPECT_NEAR(overlap(BinaryIoU({.threshold = 0.3}), Tensor::from<float>({4}, {0, 1, 0, 1}),
+                      Tensor::from<float>({4}, {0.1f, 0.2f, 0.4f, 0.7f})),
+              0.33333334, 1e-6);
+}
+
+TEST(Metrics, SumsWeighWhatTheyAdd) {
+  const metrics::Sum total;
+  Function({}, {}, total.update(constant(Tensor::from<float>({2, 2}, {1, 2, 3, 4})), constant(Tensor::from<float>({2}, {0.5f, 2}))))({});
+  EXPECT_EQ(result_of(total).item<float>(), 15.5f);
+}
+
+TEST(Metrics, AdjustedScoresNeedMoreDataThanRegressors) {
+  const R2Score metric({.num_regressors = 30});
+  Function({}, {}, metric.update(constant(numbers.rows(0, 3)), constant(predictions.rows(0, 3))))({});
+  expect_near(result_of(metric), {-0.498983f});
 }
 
 TEST(Metrics, AccuracyCountsEqualElements) {
@@ -237,6 +310,14 @@ TEST(Metrics, Errors) {
   EXPECT_ERROR(F1Score().result(), "before the first update");
   EXPECT_ERROR(BinaryAccuracy({.threshold = 1.0}), "`threshold`");
   EXPECT_ERROR(Recall().update(p, p, placeholder({7})), "sample_weight");
+  EXPECT_ERROR(SensitivityAtSpecificity(1.5), "`specificity` must be in the range [0, 1]");
+  EXPECT_ERROR(AUC({.multi_label = true}).result(), "before the first update");
+  EXPECT_ERROR(AUC({.num_labels = 3}), "`num_labels` is needed only when `multi_label` is True");
+  EXPECT_ERROR(AUC({.label_weights = {1, 2}}).update(p, p), "predictions of 2 labels");
+  EXPECT_ERROR(IoU(2, {2}), "Target class id 2 is out of range, which is [0, 2)");
+  EXPECT_ERROR(MeanIoU(2, {.dtype = "float16"}), "received \"float16\"");
+  EXPECT_ERROR(R2Score({.class_aggregation = "mean"}), "class_aggregation=mean");
+  EXPECT_ERROR(R2Score().update(placeholder({32}), placeholder({32})), "(batch_size, output_dim)");
 }
 
 }  // namespace

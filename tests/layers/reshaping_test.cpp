@@ -1,6 +1,8 @@
 #include "layers/reshaping.h"
 
 #include "layers/input.h"
+#include "layers/padding.h"
+#include "layers/upsampling.h"
 #include "tests/layers/layer_testing.h"
 
 namespace strata {
@@ -20,6 +22,7 @@ TEST(Reshaping, ShapesOfSymbols) {
   EXPECT_EQ(layers::ZeroPadding2D()(image).shape(), Shape({open_dim, 6, 8, 3}));
   EXPECT_EQ(layers::ZeroPadding2D({1, 2})(image).shape(), Shape({open_dim, 6, 10, 3}));
   EXPECT_EQ(layers::ZeroPadding2D({{0, 1}, {2, 3}})(image).shape(), Shape({open_dim, 5, 11, 3}));
+  EXPECT_EQ(layers::Cropping2D({{0, 1}, {2, 3}})(image).shape(), Shape({open_dim, 3, 1, 3}));
   EXPECT_EQ(layers::UpSampling2D()(image).shape(), Shape({open_dim, 8, 12, 3}));
   EXPECT_EQ(layers::UpSampling2D({1, 3}, {.interpolation = "bilinear"})(image).shape(), Shape({open_dim, 4, 18, 3}));
 }
@@ -28,6 +31,8 @@ TEST(Reshaping, OpenSpatialSizesStayOpen) {
   const Symbol image = layers::Input({-1, 6, 3});
   EXPECT_EQ(layers::ZeroPadding2D()(image).shape(), Shape({open_dim, open_dim, 8, 3}));
   EXPECT_EQ(layers::UpSampling2D()(image).shape(), Shape({open_dim, open_dim, 12, 3}));
+  EXPECT_EQ(layers::UpSampling2D(2, {.interpolation = "bilinear"})(image).shape(), Shape({open_dim, open_dim, 12, 3}));
+  EXPECT_EQ(layers::Cropping2D({1, 0})(image).shape(), Shape({open_dim, open_dim, 6, 3}));
 }
 
 TEST(Reshaping, ValuesKeepTheirType) {
@@ -71,7 +76,16 @@ TEST(Reshaping, Errors) {
       "[Permute 'p'] expected min_ndim=3, found ndim=2; received full shape [?,4]");
   expect_error([] { layers::ZeroPadding2D(-1); }, "expected padding of at least 0; received -1");
   expect_error([] { layers::UpSampling2D(0); }, "must be a tuple of 2 positive integers. Received size=(0, 0)");
-  expect_error([] { layers::UpSampling2D(2, {.interpolation = "bicubic"}); }, "received \"bicubic\"");
+  expect_error([] { layers::UpSampling2D(2, {.interpolation = "area"}); }, "received \"area\"");
+  expect_error([] { layers::UpSampling1D(0); }, "Argument `size` should be a positive integer. Received: size=0");
+  expect_error([] { layers::UpSampling3D({2, 0, 2}); }, "must be a tuple of 3 positive integers. Received size=(2, 0, 2)");
+  expect_error([] { layers::RepeatVector(0); }, "Argument `n` should be a positive integer. Received: n=0");
+  expect_error(
+      [] {
+        layers::Cropping2D({{1, 2}, {0, 1}}, {.name = "crop"})(layers::Input({3, 4, 1}));
+      },
+      "[Cropping2D 'crop'] Values in `cropping` argument should be smaller than the corresponding spatial dimension of the "
+      "input. Received: inputs.shape=(None, 3, 4, 1), cropping=[[1, 2], [0, 1]]");
   expect_error([] { layers::Flatten({.data_format = "channels_first"}); },
                "[Flatten] expected data_format 'channels_last', the only one there is; received 'channels_first'");
 }

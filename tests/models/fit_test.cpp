@@ -143,6 +143,9 @@ TEST(Fit, RegularizersJoinTheLossOnce) {
   Model model({a}, {layers::Add()({shared(a), shared(a)})});
   model.compile({.optimizer = "sgd", .loss = "mse"});
   EXPECT_NEAR(model.evaluate(zeros({4, 2}), zeros({4, 1}), {.verbose = 0})["loss"], 0.01 * 2, 1e-7);
+  // Without data to learn from, a step of SGD is the penalty's gradient alone: w -= 0.01 * 2 * 0.01 w.
+  model.train_on_batch(zeros({4, 2}), zeros({4, 1}));
+  EXPECT_NEAR(shared.get_weights()[0].at<float>(0), 1 - 0.01 * 2 * 0.01, 1e-7);
 }
 
 TEST(Fit, EagerModeGivesTheSameNumbers) {

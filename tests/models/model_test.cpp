@@ -114,7 +114,7 @@ TEST(Model, OpsBetweenSymbolsBecomeLayers) {
 TEST(Model, SetWeightsChecksFirst) {
   Sequential model({layers::Input({4}), layers::Dense(3)});
   EXPECT_ERROR(model.set_weights({zeros({4, 3})}), "length 1, but the layer was expecting 2");
-  EXPECT_ERROR(model.set_weights({zeros({4, 4}), zeros({3})}), "[4,3]");
+  EXPECT_ERROR(model.set_weights({zeros({4, 4}), zeros({3})}), "(4, 3)");
 }
 
 }  // namespace

@@ -9,106 +9,19 @@
 #include "core/graph/context.h"
 #include "core/graph/names.h"
 #include "core/ops/ops.h"
+#include "tests/optim/optimizer_testing.h"
 #include "tests/support/messages.h"
 
 namespace strata {
 namespace {
 using namespace optimizers;
-
-using Floats = std::vector<float>;
-
-Floats numbers(const Variable& v) {
-  const auto span = v.value().data<float>();
-  return {span.begin(), span.end()};
-}
-
-/// Two variables, and the gradients of three steps.
-struct Problem {
-  Variable a{"a", Tensor::from<float>({4}, {0.5f, -1.0f, 2.0f, 0.25f})};
-  Variable b{"b", Tensor::from<float>({1, 2}, {1.0f, -0.5f})};
-  std::vector<Tensors> gradients{
-      {Tensor::from<float>({4}, {0.1f, -0.7f, 1.5f, -0.2f}), Tensor::from<float>({1, 2}, {0.4f, -0.9f})},
-      {Tensor::from<float>({4}, {-0.3f, 0.2f, 0.5f, 0.8f}), Tensor::from<float>({1, 2}, {-1.2f, 0.1f})},
-      {Tensor::from<float>({4}, {0.05f, 0.6f, -0.4f, -0.1f}), Tensor::from<float>({1, 2}, {0.3f, 0.2f})}};
-
-  /// A loss that is linear in a and b, so that the inputs are the gradients.
-  Function step_of(const Optimizer& optimizer) const {
-    const Value ga = placeholder({4}), gb = placeholder({1, 2});
-    const Value loss = sum(a * ga) + sum(b * gb);
-    return Function({ga, gb}, {loss}, optimizer.minimize(loss, {a, b}));
-  }
-  Floats weights() const {
-    Floats all = numbers(a);
-    for (const float x : numbers(b)) all.push_back(x);
-    return all;
-  }
-};
-
-void expect_near(const Floats& got, const std::vector<double>& expected, double tolerance = 2e-6) {
-  ASSERT_EQ(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i)
-    EXPECT_NEAR(got[i], expected[i], tolerance * std::max(1.0, std::abs(expected[i]))) << "element " << i;
-}
-
-struct Case {
-  std::function<Optimizer()> make;
-  std::vector<double> weights;  // after three steps, a then b
-  std::string variables;        // paths, in order
-};
-
-// From Keras 3.15.1.
-std::vector<Case> cases() {
-  return {
-      {[] { return Optimizer(SGD()); },
-       {0.50150001, -1.0009999, 1.984, 0.245, 1.005, -0.49399999},
-       "sgd/iteration sgd/learning_rate"},
-      {[] { return Optimizer(SGD({.learning_rate = 0.1, .momentum = 0.9})); },
-       {0.52490002, -0.90830004, 1.5385, 0.1622, 1.0896001, -0.2951},
-       "sgd/iteration sgd/learning_rate sgd/a_momentum sgd/b_momentum"},
-      {[] { return Optimizer(SGD({.learning_rate = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01})); },
-       {0.53590059, -0.92475754, 1.4194422, 0.12029059, 1.1275992, -0.25448725},
-       "sgd/iteration sgd/learning_rate sgd/a_momentum sgd/b_momentum"},
-      {[] { return Optimizer(SGD({.learning_rate = 0.1, .clipnorm = 0.5})); },
-       {0.50843281, -1.0300589, 1.9577525, 0.22323282, 0.99952042, -0.47846171},
-       "sgd/iteration sgd/learning_rate"},
-      {[] { return Optimizer(SGD({.learning_rate = 0.1, .clipvalue = 0.3})); },
-       {0.51499999, -1.02, 1.97, 0.25, 0.97000003, -0.5},
-       "sgd/iteration sgd/learning_rate"},
-      {[] { return Optimizer(SGD({.learning_rate = 0.1, .global_clipnorm = 0.5})); },
-       {0.50389421, -1.0251707, 1.9699863, 0.23584867, 1.0094341, -0.49226034},
-       "sgd/iteration sgd/learning_rate"},
-      {[] { return Optimizer(SGD({.learning_rate = schedules::ExponentialDecay(0.5, 2, 0.5), .momentum = 0.5})); },
-       {0.55909902, -0.64356601, 0.52233493, 0.0257359, 1.2113962, 0.18446696},
-       "sgd/iteration sgd/a_momentum sgd/b_momentum"},
-      {[] { return Optimizer(RMSprop({.learning_rate = 0.1})); },
-       {0.43305585, -0.9880442, 1.6640791, 0.29874465, 0.90822446, -0.29587698},
-       "rm_sprop/iteration rm_sprop/learning_rate rm_sprop/a_velocity rm_sprop/b_velocity"},
-      {[] { return Optimizer(RMSprop({.learning_rate = 0.1, .rho = 0.8, .momentum = 0.7, .centered = true})); },
-       {0.29614317, -0.73377436, 1.3662097, 0.43281114, 0.77766037, -0.062729746},
-       "rm_sprop/iteration rm_sprop/learning_rate rm_sprop/a_velocity rm_sprop/b_velocity "
-       "rm_sprop/a_momentum rm_sprop/b_momentum rm_sprop/a_average_gradient rm_sprop/b_average_gradient"},
-      {[] { return Optimizer(Adam({.learning_rate = 0.1})); },
-       {0.47717127, -0.87046021, 1.7633038, 0.25880799, 0.97183901, -0.3113589},
-       "adam/iteration adam/learning_rate adam/a_momentum adam/a_velocity adam/b_momentum adam/b_velocity"},
-      {[] {
-         return Optimizer(Adam({.learning_rate = 0.1, .beta_1 = 0.8, .beta_2 = 0.5, 
-                                .epsilon = 1e-3, .amsgrad = true}));
-       },
-       {0.4718011, -0.88909441, 1.7883875, 0.26834175, 0.96660846, -0.33555433},
-       "adam/iteration adam/learning_rate adam/a_momentum adam/a_velocity adam/b_momentum adam/b_velocity "
-       "adam/a_velocity_hat adam/b_velocity_hat"},
-      {[] { return Optimizer(AdamW({.learning_rate = 0.1})); },
-       {0.47663173, -0.86935824, 1.7610195, 0.25845051, 0.97069973, -0.31086248},
-       "adam_w/iteration adam_w/learning_rate adam_w/a_momentum adam_w/a_velocity adam_w/b_momentum "
-       "adam_w/b_velocity"},
-      {[] { return Optimizer(Adagrad({.learning_rate = 0.1})); },
-       {0.52581984, -0.99436766, 1.8952192, 0.22412094, 0.99116635, -0.4364925},
-       "adagrad/iteration adagrad/learning_rate adagrad/a_accumulator adagrad/b_accumulator"},
-  };
-}
+using testing::expect_near;
+using testing::Floats;
+using testing::numbers;
+using testing::Problem;
 
 TEST(Optimizers, ThreeStepsAgreeWithKeras) {
-  for (const Case& c : cases()) {
+  for (const testing::OptimizerCase& c : testing::optimizer_cases()) {
     reset_names();
     const Problem problem;
     const Optimizer optimizer = c.make();

@@ -4,7 +4,9 @@
 
 #include <cmath>
 
+#include "core/base/json.h"
 #include "core/compile/function.h"
+#include "core/ops/ops.h"
 #include "tests/support/messages.h"
 
 namespace strata::optimizers {
@@ -27,7 +29,8 @@ std::vector<Case> cases() {
       make_case(ExponentialDecay(0.2, 5, 0.8), {{0, 0.2}, {1, 0.1912705}, {13, 0.11196028}, {40, 0.033554435}}),
       make_case(ExponentialDecay(0.2, 5, 0.8, {.staircase = true}), {{4, 0.2}, {5, 0.16}, {29, 0.065536007}}),
       make_case(PiecewiseConstantDecay({5, 15}, {0.3, 0.2, 0.1}), {{0, 0.3}, {5, 0.3}, {6, 0.2}, {15, 0.2}, {16, 0.1}}),
-      make_case(PolynomialDecay(0.1, 10, 0.01, {.power = 0.5}), {{0, 0.1}, {3, 0.085299402}, {9, 0.038460501}, {30, 0.01}}),
+      make_case(PolynomialDecay(0.1, 10, 0.01, {.power = 0.5}),
+                {{0, 0.1}, {3, 0.085299402}, {9, 0.038460501}, {30, 0.01}}),
       make_case(PolynomialDecay(0.1, 6, {.end_learning_rate = 0.01, .cycle = true}),
                 {{0, 0.1}, {5, 0.025}, {6, 0.01}, {7, 0.0475}, {13, 0.035}, {40, 0.014285713}}),
       make_case(InverseTimeDecay(0.1, 3, 0.5), {{0, 0.1}, {1, 0.085714288}, {40, 0.013043479}}),
@@ -36,7 +39,8 @@ std::vector<Case> cases() {
                 {{0, 0.02}, {1, 0.065}, {4, 0.2}, {5, 0.19659258}, {15, 0.0034074129}, {20, 0.0}}),
       make_case(CosineDecayRestarts(0.1, 6, {.m_mul = 0.9}),
                 {{0, 0.1}, {5, 0.0066987309}, {6, 0.09}, {17, 0.0015333385}, {18, 0.081}, {40, 0.0013800045}}),
-      make_case(CosineDecayRestarts(0.1, 4, {.t_mul = 1.0, .alpha = 0.5}), {{0, 0.1}, {2, 0.075}, {4, 0.1}, {6, 0.075}}),
+      make_case(CosineDecayRestarts(0.1, 4, {.t_mul = 1.0, .alpha = 0.5}),
+                {{0, 0.1}, {2, 0.075}, {4, 0.1}, {6, 0.075}}),
   };
 }
 
@@ -61,6 +65,38 @@ TEST(Schedules, ConfigsHaveKerasNames) {
   EXPECT_EQ(c.at("alpha").as_double(), 0.25);
   EXPECT_TRUE(c.at("warmup_target").is_null());
   EXPECT_EQ(schedules::PiecewiseConstantDecay({1}, {2, 3}).config().at("values").as_list().size(), 2u);
+}
+
+TEST(Schedules, ComeBackFromTheirConfigs) {
+  for (const Case& c : cases()) {
+    const ConfigValue saved = to_config(*c.schedule);
+    EXPECT_EQ(saved.as_config().at("module").as_string(), "keras.optimizers.schedules");
+    schedules::SchedulePtr again;
+    from_config(saved, again);
+    EXPECT_EQ(to_config(*again), saved);
+    for (const auto& [step, rate] : c.expected) EXPECT_EQ(again->at(step), c.schedule->at(step)) << to_json(saved);
+  }
+  EXPECT_EQ(schedules::schedule_names().size(), 6u);
+}
+
+class Halving : public schedules::Schedule {
+ public:
+  explicit Halving(double start) : start_(start) {}
+  Value operator()(const Value& step) const override { return start_ * power(0.5, step); }
+  std::string class_name() const override { return "Halving"; }
+  Config config() const override { return {{"start", start_}}; }
+
+ private:
+  double start_;
+};
+
+TEST(Schedules, OfOnesOwnAreRegistered) {
+  EXPECT_ERROR(to_config(Halving(8)), "register_schedule(\"Halving\", ...)");
+  schedules::register_schedule("Halving",
+                               [](const Config& c) { return std::make_shared<Halving>(c.at("start").as_double()); });
+  LearningRate rate = 0.0;
+  from_config(to_config(LearningRate(Halving(8))), rate);
+  EXPECT_EQ(rate.schedule()->at(2), 2.0);
 }
 
 TEST(Schedules, WrongArgumentsAreErrors) {

@@ -168,7 +168,7 @@ TEST_P(Conv2D, ChoosesTheDocumentedAlgorithm) {
 
 TEST_P(Conv2D, ForwardAgreesWithTheDefinition) {
   std::vector<double> expected(out_size);
-  reference_conv2d_forward(g, 0, g.batch, widened(x).data(), widened(w).data(),
+  reference_conv_forward(g, 0, g.batch, widened(x).data(), widened(w).data(),
                            widened(bias).data(), expected.data());
   const auto y = forward(false, 1);
   EXPECT_LT(relative_error(y, expected), kTolerance);
@@ -180,7 +180,7 @@ TEST_P(Conv2D, ForwardAgreesWithTheDefinition) {
 
 TEST_P(Conv2D, DataGradientAgreesWithTheDefinition) {
   std::vector<double> expected(in_size);
-  reference_conv2d_data_gradient(g, 0, g.batch, widened(dy).data(), widened(w).data(),
+  reference_conv_data_gradient(g, 0, g.batch, widened(dy).data(), widened(w).data(),
                                  expected.data());
   const auto dx = data_gradient(1);
   EXPECT_LT(relative_error(dx, expected), kTolerance);
@@ -189,7 +189,7 @@ TEST_P(Conv2D, DataGradientAgreesWithTheDefinition) {
 
 TEST_P(Conv2D, WeightGradientAgreesWithTheDefinition) {
   std::vector<double> expected(kernel_size, 0.0);
-  reference_conv2d_weight_gradient(g, 0, g.batch, widened(x).data(), widened(dy).data(),
+  reference_conv_weight_gradient(g, 0, g.batch, widened(x).data(), widened(dy).data(),
                                    expected.data());
   EXPECT_LT(relative_error(weight_gradient(1), expected), kTolerance);
   const auto dw = weight_gradient(3);

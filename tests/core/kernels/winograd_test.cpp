@@ -74,7 +74,7 @@ TEST_P(Winograd, ForwardAgreesWithTheDefinition) {
   const auto w = random_floats(static_cast<std::size_t>(g.kernel_size()), 2);
   const auto bias = random_floats(static_cast<std::size_t>(g.out_channels), 3);
   std::vector<double> expected(out_size(g));
-  reference_conv2d_forward(g, 0, g.batch, widened(x).data(), widened(w).data(),
+  reference_conv_forward(g, 0, g.batch, widened(x).data(), widened(w).data(),
                            widened(bias).data(), expected.data());
   const auto y = run(g, WinogradKernel::forward, x, w, bias.data(), false, 1);
   EXPECT_LT(relative_error(y, expected), kTolerance);
@@ -89,7 +89,7 @@ TEST_P(Winograd, DataGradientAgreesWithTheDefinition) {
   const auto dy = random_floats(out_size(g), 4);
   const auto w = random_floats(static_cast<std::size_t>(g.kernel_size()), 5);
   std::vector<double> expected(in_size(g));
-  reference_conv2d_data_gradient(g, 0, g.batch, widened(dy).data(), widened(w).data(),
+  reference_conv_data_gradient(g, 0, g.batch, widened(dy).data(), widened(w).data(),
                                  expected.data());
   const Conv2DGeometry d = winograd_data_gradient_geometry(g);
   const auto dx = run(d, WinogradKernel::data_gradient, dy, w, nullptr, false, 1);
@@ -101,7 +101,7 @@ TEST_P(Winograd, WeightGradientAgreesWithTheDefinition) {
   const auto x = random_floats(in_size(g), 6);
   const auto dy = random_floats(out_size(g), 7);
   std::vector<double> expected(static_cast<std::size_t>(g.kernel_size()), 0.0);
-  reference_conv2d_weight_gradient(g, 0, g.batch, widened(x).data(), widened(dy).data(),
+  reference_conv_weight_gradient(g, 0, g.batch, widened(x).data(), widened(dy).data(),
                                    expected.data());
   const Index units = winograd_units(g);
   for (const Index parts : {1, 3}) {

@@ -127,7 +127,7 @@ TEST(LayerNorm, GradientsAgainstDifferences) {
 }
 
 TEST(LayerNorm, Symbols) {
-  const Symbol x = input_symbol("x", {open_dim, 8, 6}, DType::f32), v = input_symbol("v", {6}, DType::f32);
+  const Symbol x = input_symbol("x", {open_dim, 8, 6}, DType::f32), v = mean(x, {0, 1});
   EXPECT_EQ(layer_norm(x, v, v).shape(), (Shape{open_dim, 8, 6}));
 }
 

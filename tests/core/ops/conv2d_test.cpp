@@ -7,24 +7,11 @@
 #include <thread>
 
 #include "core/base/config.h"
-#include "tests/core/ops/compiled_gradient.h"
-#include "tests/core/ops/ops_testing.h"
+#include "tests/core/ops/conv_testing.h"
 
 namespace strata {
 namespace {
 using namespace strata::testing;
-
-Tensor noise(const Shape& shape, double phase) {
-  Tensor t(DType::f32, shape);
-  auto state = static_cast<std::uint32_t>(1000 * phase + 1);
-  for (float& v : t.mutable_data<float>()) {
-    state = state * 1664525u + 1013904223u;
-    v = static_cast<float>(state >> 8) / 8388608.0f - 1.0f;
-  }
-  return t;
-}
-
-double largest(const Tensor& t) { return max(abs(t)).item<double>(); }
 
 /// The three directions in f32 against float64's sums by the definition.
 void check_large(const Shape& image, const Shape& kernel, const Window2D& window) {
@@ -117,8 +104,8 @@ TEST(Conv2DTranspose, SizesAsInKeras) {
   EXPECT_EQ(conv2d_transpose(x, w, valid).shape(), (Shape{1, 11, 11, 2}));
   EXPECT_EQ(conv2d_transpose(x, w, same).shape(), (Shape{1, 10, 10, 2}));
   EXPECT_EQ(conv2d_transpose(x, even, same).shape(), (Shape{1, 10, 10, 2}));
-  EXPECT_EQ(conv2d_transpose(x, w, valid, {1, 0}).shape(), (Shape{1, 12, 11, 2}));
-  EXPECT_EQ(conv2d_transpose(x, w, same, {0, 1}).shape(), (Shape{1, 9, 10, 2}));
+  EXPECT_EQ(conv2d_transpose(x, w, valid, {{1, 0}}).shape(), (Shape{1, 12, 11, 2}));
+  EXPECT_EQ(conv2d_transpose(x, w, same, {{0, 1}}).shape(), (Shape{1, 9, 10, 2}));
 }
 
 TEST(Conv2DTranspose, ByHand) {

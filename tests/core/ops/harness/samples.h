@@ -2,6 +2,7 @@
 
 // Samples of every op of the library, by family.
 #include "tests/core/ops/harness/samples_binary.h"    // IWYU pragma: export
+#include "tests/core/ops/harness/samples_conv.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_gather.h"    // IWYU pragma: export
 #include "tests/core/ops/harness/samples_norm.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_pool.h"      // IWYU pragma: export

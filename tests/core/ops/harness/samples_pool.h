@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/core/ops/harness/samples_products.h"
+#include "tests/core/ops/harness/samples_conv.h"
 
 namespace strata::harness {
 
@@ -9,7 +9,8 @@ struct PoolCase {
   PoolWindow2D window;
 };
 
-/// Windows that overlap, that leave gaps, that reach into the padding, one for the whole image.
+/// Windows that overlap, that leave gaps, that reach into the padding, one for the whole image; adaptive ones that
+/// divide the image, that do not, that are more than its pixels.
 inline std::vector<PoolCase> pool_cases() {
   const auto same = Padding::same, valid = Padding::valid;
   return {{{2, 6, 8, 3}, {}},
@@ -19,29 +20,47 @@ inline std::vector<PoolCase> pool_cases() {
           {{3, 6, 5, 2}, {{3, 2}, {1, 1}, same}},
           {{1, 9, 9, 4}, {{2, 3}, {3, 4}, valid}},
           {{2, 5, 4, 37}, {{5, 4}, {1, 1}, valid}},
-          {{0, 4, 4, 2}, {}}};
+          {{0, 4, 4, 2}, {}},
+          {{2, 6, 8, 3}, {.size = {3, 2}, .adaptive = true}},
+          {{2, 7, 5, 19}, {.size = {3, 2}, .adaptive = true}},
+          {{1, 2, 9, 2}, {.size = {3, 9}, .adaptive = true}},
+          {{1, 4, 5, 2}, {.size = {1, 1}, .adaptive = true}}};
 }
 
 inline std::string pool_label(const PoolCase& c) {
   return to_string(c.x) + " by " + std::to_string(c.window.size[0]) + "x" + std::to_string(c.window.size[1]) +
-         (c.window.padding == Padding::same ? " same" : " valid");
+         (c.window.adaptive                   ? " adaptive"
+          : c.window.padding == Padding::same ? " same"
+                                              : " valid");
 }
 
-inline Shape pool_output(const PoolCase& c) {
+/// Output size along an axis, and the positions that window i looks at: from first to before last.
+inline std::int64_t pooled_size(const PoolCase& c, std::size_t axis) {
   const PoolWindow2D& w = c.window;
-  return {c.x[0], Axis(c.x[1], w.size[0], w.stride(0), 1, w.padding).out,
-          Axis(c.x[2], w.size[1], w.stride(1), 1, w.padding).out, c.x[3]};
+  const std::int64_t in = c.x[static_cast<std::int64_t>(axis) + 1];
+  return w.adaptive ? w.size[axis] : Axis(in, w.size[axis], w.stride(axis), 1, w.padding).out;
 }
+inline std::pair<std::int64_t, std::int64_t> window_span(const PoolCase& c, std::size_t axis, std::int64_t i) {
+  const PoolWindow2D& w = c.window;
+  const std::int64_t in = c.x[static_cast<std::int64_t>(axis) + 1];
+  if (w.adaptive) {
+    const double share = static_cast<double>(in) / static_cast<double>(w.size[axis]);
+    return {static_cast<std::int64_t>(std::floor(static_cast<double>(i) * share + 1e-9)),
+            static_cast<std::int64_t>(std::ceil(static_cast<double>(i + 1) * share - 1e-9))};
+  }
+  const std::int64_t begin = i * w.stride(axis) - Axis(in, w.size[axis], w.stride(axis), 1, w.padding).before;
+  return {std::max<std::int64_t>(begin, 0), std::min(begin + w.size[axis], in)};
+}
+
+inline Shape pool_output(const PoolCase& c) { return {c.x[0], pooled_size(c, 0), pooled_size(c, 1), c.x[3]}; }
 
 /// The places of x that a place of the result looks at, rows first.
 inline std::vector<Index> places_of(const PoolCase& c, const Index& y) {
-  const PoolWindow2D& w = c.window;
-  const Axis rows(c.x[1], w.size[0], w.stride(0), 1, w.padding), columns(c.x[2], w.size[1], w.stride(1), 1, w.padding);
+  const auto [top, bottom] = window_span(c, 0, y[1]);
+  const auto [left, right] = window_span(c, 1, y[2]);
   std::vector<Index> places;
-  for_each_index({w.size[0], w.size[1]}, [&](const Index& k) {
-    const std::int64_t h = y[1] * w.stride(0) - rows.before + k[0], v = y[2] * w.stride(1) - columns.before + k[1];
-    if (h >= 0 && h < c.x[1] && v >= 0 && v < c.x[2]) places.push_back({y[0], h, v, y[3]});
-  });
+  for (std::int64_t h = top; h < bottom; ++h)
+    for (std::int64_t v = left; v < right; ++v) places.push_back({y[0], h, v, y[3]});
   return places;
 }
 

@@ -1,0 +1,130 @@
+#include "core/base/zip_archive.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zip.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "tests/support/messages.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Zip : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("strata-zip-" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    file_ = folder_ / "a.zip";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// An archive that write_zip would not write.
+  void make(const std::vector<std::pair<std::string, std::string>>& members, int method = ZIP_CM_STORE) const {
+    int code = 0;
+    zip_t* const archive = zip_open(file_.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
+    ASSERT_NE(archive, nullptr);
+    for (const auto& [name, content] : members) {
+      const auto at =
+          zip_file_add(archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), 0);
+      ASSERT_GE(at, 0) << zip_strerror(archive);
+      zip_set_file_compression(archive, static_cast<zip_uint64_t>(at), method, 0);
+    }
+    ASSERT_EQ(zip_close(archive), 0);
+  }
+  std::string bytes() const {
+    std::ifstream in(file_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void write(const std::string& content) const { std::ofstream(file_, std::ios::binary) << content; }
+  static constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+  fs::path folder_, file_;
+};
+
+TEST_F(Zip, WhatIsWrittenComesBack) {
+  const std::string large(9'000'000, 'x'), empty;
+  write_zip(file_, {{"metadata.json", "{}"}, {"a/b.bin", large}, {"none", empty}});
+  const ZipReader zip(file_);
+  ASSERT_EQ(zip.members().size(), 3u);
+  EXPECT_EQ(zip.members()[1].name, "a/b.bin");
+  EXPECT_EQ(zip.members()[1].size, large.size());
+  EXPECT_EQ(zip.read("metadata.json", no_limit), "{}");
+  EXPECT_EQ(zip.read("a/b.bin", no_limit), large);
+  EXPECT_EQ(zip.read("none", no_limit), "");
+  EXPECT_TRUE(zip.contains("none"));
+  EXPECT_FALSE(zip.contains("b.bin"));
+  EXPECT_ERROR(zip.read("b.bin", no_limit), "there is no member 'b.bin'");
+  EXPECT_ERROR(zip.read("a/b.bin", 1000), "expected at most 1000");
+}
+
+TEST_F(Zip, TheSameContentGivesTheSameStoredBytes) {
+  write_zip(file_, {{"a", "text that is in the file as it is"}});
+  const std::string first = bytes();
+  fs::remove(file_);
+  write_zip(file_, {{"a", "text that is in the file as it is"}});
+  EXPECT_EQ(bytes(), first);
+  EXPECT_NE(first.find("text that is in the file as it is"), std::string::npos);
+}
+
+TEST_F(Zip, DeflatedMembersAreReadWithinLimits) {
+  const std::string text(100'000, 'y');
+  make({{"a", text}}, ZIP_CM_DEFLATE);
+  EXPECT_EQ(ZipReader(file_).read("a", no_limit), text);
+  make({{"bomb", std::string(80'000'000, '\0')}}, ZIP_CM_DEFLATE);
+  EXPECT_LT(fs::file_size(file_), 200'000u);
+  EXPECT_ERROR(ZipReader(file_).read("bomb", no_limit), "more than 100 times as many, which is refused");
+}
+
+TEST_F(Zip, NamesThatLeadElsewhereAreRefused) {
+  for (const std::string name : {"../a", "a/../../b", "/etc/passwd", "a\\b", ".."}) {
+    make({{name, "x"}});
+    EXPECT_ERROR(ZipReader{file_}, "leads out of the archive");
+  }
+  make({{"a..b/..c", "x"}});
+  EXPECT_EQ(ZipReader(file_).read("a..b/..c", no_limit), "x");
+}
+
+TEST_F(Zip, WhatIsNoArchiveIsNamed) {
+  EXPECT_ERROR(ZipReader{folder_ / "missing.zip"}, "no such file");
+  EXPECT_ERROR(ZipReader{folder_}, "received a folder");
+  write("this is text");
+  EXPECT_ERROR(ZipReader{file_}, "cannot be opened as a zip archive");
+  write("");
+  EXPECT_ERROR(ZipReader{file_}, "a.zip");
+  EXPECT_ERROR(write_zip(folder_ / "none" / "a.zip", {{"a", "x"}}), "cannot be written");
+}
+
+TEST_F(Zip, EveryTruncationAndEveryDamagedByteIsAnErrorOrTheSameContent) {
+  const std::string a = "the first text, not long", b(300, 'b');
+  make({{"a", a}, {"b", b}}, ZIP_CM_DEFLATE);
+  const std::string good = bytes();
+  int refused = 0;
+  const auto try_content = [&](const std::string& content) {
+    write(content);
+    try {
+      const ZipReader zip(file_);
+      for (const auto& [name, text] : {std::pair{"a", a}, {"b", b}})
+        if (zip.contains(name)) {
+          EXPECT_EQ(zip.read(name, no_limit), text);
+        }
+    } catch (const Error&) {
+      ++refused;
+    }
+  };
+  for (std::size_t size = 0; size < good.size(); ++size) try_content(good.substr(0, size));
+  EXPECT_EQ(refused, static_cast<int>(good.size()));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string damaged = good;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x5a);
+    try_content(damaged);
+  }
+  EXPECT_GT(refused, static_cast<int>(good.size()) + 50);
+}
+
+}  // namespace
+}  // namespace strata

@@ -1,0 +1,126 @@
+#include "models/saving/hdf5_file.h"
+#include "tests/models/saving/temporary_folder.h"
+#include "tests/support/messages.h"
+
+namespace strata {
+namespace {
+
+using testing::expect_equal;
+
+class Legacy : public testing::TemporaryFolder {
+ protected:
+  /// Weights alone in Keras 1's spelling: one layer "dense_1" of 2 inputs and 3 outputs, and one without weights.
+  void write_old_weights() const {
+    Hdf5File out = Hdf5File::create(file("w.h5"));
+    out.write_texts("", "layer_names", {"flatten_1", "dense_1"}, Hdf5Text::fixed_ascii);
+    out.create_group("flatten_1");
+    out.write_texts("flatten_1", "weight_names", {}, Hdf5Text::fixed_ascii);
+    out.write("dense_1/dense_1_W:0", Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
+    out.write("dense_1/dense_1_b:0", Tensor::from<float>({3}, {7, 8, 9}));
+    out.write_texts("dense_1", "weight_names", {"dense_1_W:0", "dense_1_b:0"}, Hdf5Text::variable_ascii);
+    out.close();
+  }
+};
+
+Sequential one_dense(const std::string& name = "d", std::int64_t units = 3) {
+  return Sequential({layers::Input({2}), layers::Flatten(), layers::Dense(units, {.name = name})});
+}
+
+TEST_F(Legacy, WeightsAloneGoByOrderWhateverTheirNames) {
+  write_old_weights();
+  Sequential model = one_dense();
+  model.load_weights(file("w.h5"));
+  EXPECT_EQ(model.get_weights()[0].at<float>(5), 6);
+  EXPECT_EQ(model.get_weights()[1].at<float>(0), 7);
+}
+
+TEST_F(Legacy, ByNameLeavesOthersAlone) {
+  write_old_weights();
+  Sequential other = one_dense("other"), same = one_dense("dense_1"), wider = one_dense("dense_1", 4);
+  const Tensors before = other.get_weights(), before_wider = wider.get_weights();
+  other.load_weights(file("w.h5"), {.by_name = true});
+  expect_equal(other.get_weights(), before);
+  same.load_weights(file("w.h5"), {.by_name = true});
+  EXPECT_EQ(same.get_weights()[1].at<float>(2), 9);
+  EXPECT_ERROR(wider.load_weights(file("w.h5"), {.by_name = true}),
+               "Shape mismatch in layer #1 (named dense_1) for weight dense_1/kernel. Weight expects shape [2,4]. "
+               "Received saved weight with shape [2,3]");
+  wider.load_weights(file("w.h5"), {.by_name = true, .skip_mismatch = true});
+  expect_equal(wider.get_weights(), before_wider);
+  EXPECT_ERROR(wider.load_weights(file("w.h5"), {.skip_mismatch = true}), "skip_mismatch needs by_name");
+}
+
+TEST_F(Legacy, WhatDoesNotFitChangesNothing) {
+  write_old_weights();
+  Sequential two({layers::Input({2}), layers::Dense(3, {.name = "a"}), layers::Dense(3, {.name = "b"})});
+  EXPECT_ERROR(two.load_weights(file("w.h5")),
+               "Layer count mismatch when loading weights from file. Model expected 2 layers, found 1 saved layers.");
+  Sequential without_bias({layers::Input({2}), layers::Dense(3, {.use_bias = false, .name = "a"})});
+  const Tensors before = without_bias.get_weights();
+  EXPECT_ERROR(
+      without_bias.load_weights(file("w.h5")),
+      "Weight count mismatch for layer #0 (named a in the current model, dense_1 in the save file). Layer expects 1 "
+      "weight(s). Received 2 saved weight(s)");
+  expect_equal(without_bias.get_weights(), before);
+}
+
+TEST_F(Legacy, ListsAndGroupsThatDisagree) {
+  write_old_weights();
+  {
+    Hdf5File out = Hdf5File::create(file("ghost.h5"));
+    out.write_texts("", "layer_names", {"ghost"}, Hdf5Text::fixed_ascii);
+    out.close();
+  }
+  Sequential model = one_dense();
+  EXPECT_ERROR(model.load_weights(file("ghost.h5")), "'ghost' is in the list `layer_names`, but has no group");
+  EXPECT_ERROR(load_model(file("ghost.h5")), "No model config found in the file at " + file("ghost.h5"));
+}
+
+TEST_F(Legacy, LongListsOfNamesAreSplitAsKerasDoes) {
+  // 701 names of up to 200 bytes: parts of at most 64512 bytes hold 322, so there are three of 234, 234 and 233.
+  std::vector<SequentialItem> items{layers::Input({1})};
+  for (int i = 0; i < 700; ++i) {
+    std::string name = "layer_" + std::to_string(i);
+    items.push_back(layers::Activation("relu", {.name = name + std::string(200 - name.size(), 'x')}));
+  }
+  items.push_back(layers::Dense(1));
+  Sequential model(items);
+  model.save(file("a.h5"));
+  const Hdf5File in = Hdf5File::open(file("a.h5"));
+  EXPECT_FALSE(in.has_attribute("model_weights", "layer_names"));
+  EXPECT_EQ(in.read_texts("model_weights", "layer_names0").size(), 234u);
+  EXPECT_EQ(in.read_texts("model_weights", "layer_names2").size(), 233u);
+  Model back = load_model(file("a.h5"));
+  expect_equal(back.get_weights(), model.get_weights());
+}
+
+TEST_F(Legacy, OptimizersOfBeforeTensorFlow211) {
+  // The counter, then one kind of slot for all variables, then the other.
+  Sequential model({layers::Input({2}), layers::Dense(1, {.name = "d"})});
+  model.compile({.optimizer = "adam", .loss = "mse"});
+  model.save(file("a.h5"));
+  const Hdf5File in = Hdf5File::open(file("a.h5"));
+  Hdf5File out = Hdf5File::create(file("b.h5"));
+  for (const std::string text : {"model_config", "training_config"})
+    out.write_text("", text, in.read_text("", text), Hdf5Text::variable_ascii);
+  out.write("model_weights/d/k", zeros({2, 1}));
+  out.write("model_weights/d/b", zeros({1}));
+  out.write_texts("model_weights", "layer_names", {"d"}, Hdf5Text::variable_ascii);
+  out.write_texts("model_weights/d", "weight_names", {"k", "b"}, Hdf5Text::variable_ascii);
+  const std::vector<std::string> names{"Adam/iter:0", "Adam/d/kernel/m:0", "Adam/d/bias/m:0", "Adam/d/kernel/v:0",
+                                       "Adam/d/bias/v:0"};
+  out.create_group("optimizer_weights");
+  out.write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
+  out.write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));
+  for (int i = 1; i < 5; ++i)
+    out.write("optimizer_weights/" + names[static_cast<std::size_t>(i)], full(i % 2 == 1 ? Shape{2, 1} : Shape{1}, i));
+  out.close();
+  const Variables state = load_model(file("b.h5")).optimizer().variables();
+  ASSERT_EQ(state.size(), 6u);  // iteration, learning_rate, then momentum and velocity of each variable
+  EXPECT_EQ(state[0].value().item<int>(), 5);
+  const int expected[] = {1, 3, 2, 4};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(state[i + 2].value().at<int>(0), expected[i]) << state[i + 2].path();
+}
+
+}  // namespace
+}  // namespace strata

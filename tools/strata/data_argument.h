@@ -1,0 +1,44 @@
+#pragma once
+
+#include <strata/strata.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace strata::tools {
+
+/// The data of a command: a file or the name of a data set, and which arrays of it are inputs and targets.
+class DataArgument {
+ public:
+  enum class Part { train, test };
+
+  /// Adds the positional argument DATA and its options; --y and --targets only where targets are wanted.
+  void add_to(CLI::App& command, bool targets);
+
+  struct Arrays {
+    Tensors x, y;
+    Data inputs() const { return Data(x); }
+    Data targets() const { return Data(y); }
+  };
+  /// Integers that are inputs (pixels) become f32. Error naming the file and the arrays that it has.
+  Arrays load(Part part, const Model& model) const;
+
+  static constexpr const char* help =
+      "DATA is one of\n"
+      "  mnist, fashion_mnist, cifar10, cifar100   pixels as numbers from 0 to 1 (--raw: to 255)\n"
+      "  FILE.npz   arrays x and y, or x_train, y_train, x_test, y_test; others by --x and --y\n"
+      "  FILE.npy   the inputs; targets by --targets FILE.npy\n"
+      "  FILE.h5    data sets x and y; others by --x and --y";
+
+ private:
+  Arrays load_named(Part part) const;
+  Arrays load_archive(Part part) const;
+  Arrays load_npy_files() const;
+  Arrays load_hdf5() const;
+  bool wants_targets_ = false, raw_ = false;
+  std::string path_, targets_, folder_;
+  std::vector<std::string> x_, y_;
+};
+
+}  // namespace strata::tools

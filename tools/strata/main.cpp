@@ -24,6 +24,17 @@ void add_commands(CLI::App& app) {
     add(app);
 }
 
+/// CLI11 itself would only say that a command is missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == argv[1]) return;
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  throw strata::tools::UsageError("there is no command '" + std::string(argv[1]) + "'; the commands are " + known);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,6 +44,7 @@ int main(int argc, char** argv) {
   app.footer(footer);
   add_commands(app);
   try {
+    check_command(app, argc, argv);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& e) {

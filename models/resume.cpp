@@ -205,8 +205,9 @@ void FitLoop::restore_callbacks(const SavedState& run) {
   std::vector<bool> taken(options_.callbacks.size(), false);
   for (std::size_t i = 0; i < states.size(); ++i) {
     const std::string& class_name = states[i].as_config().at("class_name").as_string();
+    const auto is_it = [&](const callbacks::Definition& c) { return layers::class_name_of(typeid(c)) == class_name; };
     std::size_t k = 0;
-    while (k < taken.size() && (taken[k] || layers::class_name_of(typeid(*options_.callbacks[k])) != class_name)) ++k;
+    while (k < taken.size() && (taken[k] || !is_it(*options_.callbacks[k]))) ++k;
     if (k == taken.size()) fail_foreign(run, "it belongs to a fit with the callback " + class_name);
     taken[k] = true;
     SavedState state{states[i].as_config().at("values").as_config(), {}, run.origin};

@@ -115,7 +115,7 @@ TEST(LayerRegistry, EveryArgumentRefusesAnotherType) {
       if (key == "name" || key == "trainable" || key == "dtype") continue;
       Config wrong = config;
       if (value.is_null() || std::holds_alternative<std::string>(value.variant()))
-        wrong.set(key, ConfigValue::List{ConfigValue::List{}});
+        wrong.set(key, ConfigValue::List(1, ConfigValue(ConfigValue::List{})));  // [[]]: with braces compilers differ
       else
         wrong.set(key, "no such value");
       expect_error([&] { made_of(object_of(name, wrong)); }, "[" + name + " 'it'] argument `" + key + "`");

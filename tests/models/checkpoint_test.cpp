@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "tests/support/messages.h"
+#include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
@@ -19,16 +20,13 @@ struct Scripted : callbacks::Definition {
   std::vector<double> values_;
 };
 
-class Checkpoint : public ::testing::Test {
+class Checkpoint : public strata::testing::TemporaryFolder {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "strata-checkpoint-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    TemporaryFolder::SetUp();
     model_ = Sequential({layers::Input({2}), layers::Dense(1)});
     model_.compile({.optimizer = "sgd", .loss = "mse", .metrics = {"mae"}});
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   /// Trains with the checkpoint; 4 batches an epoch. Returns what was printed.
   std::string fit(const Callback& checkpoint, const std::string& log, const std::vector<double>& values) {
@@ -51,7 +49,6 @@ class Checkpoint : public ::testing::Test {
     return names;
   }
 
-  fs::path folder_;
   Sequential model_;
   Tensor x_ = random::normal({8, 2}), y_ = random::normal({8, 1});
   std::string errors_;

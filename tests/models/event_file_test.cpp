@@ -11,6 +11,7 @@
 #include "models/tensorboard/event_file.h"
 #include "models/tensorboard/png.h"
 #include "tests/support/messages.h"
+#include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
@@ -49,18 +50,15 @@ int count(const fs::path& folder, const std::string& tag) {
   return n;
 }
 
-class TensorBoardTest : public ::testing::Test {
+class TensorBoardTest : public strata::testing::TemporaryFolder {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "strata-tensorboard-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    TemporaryFolder::SetUp();
     model_ = Sequential({layers::Input({3}), layers::Dense(4, {.activation = "relu", .name = "hidden"}),
                          layers::Dense(1, {.name = "out"})},
                         "net");
     model_.compile({.optimizer = "sgd", .loss = "mse", .metrics = {"mae"}});
   }
-  void TearDown() override { fs::remove_all(folder_); }
   void fit(const callbacks::TensorBoardOptions& options) {
     const Tensor x = random::normal({20, 3}), y = sum(x, {-1}, {.keepdims = true});
     model_.fit(x, y,
@@ -70,7 +68,6 @@ class TensorBoardTest : public ::testing::Test {
                 .callbacks = {callbacks::TensorBoard(folder_.string(), options)},
                 .validation_data = ValidationData(x, y)});
   }
-  fs::path folder_;
   Sequential model_;
 };
 

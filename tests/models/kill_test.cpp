@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "tests/models/training_program.h"
+#include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
@@ -63,18 +64,15 @@ std::string text_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class Kill : public ::testing::Test {
+class Kill : public strata::testing::TemporaryFolder {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "strata-kill-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    TemporaryFolder::SetUp();
     const char* given = std::getenv("STRATA_KILL_SEED");
     const unsigned long seed = given ? std::strtoul(given, nullptr, 10) : std::random_device()();
     std::printf("STRATA_KILL_SEED=%lu\n", seed);
     random_.seed(seed);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   static pid_t start(const fs::path& folder) {
     const std::string self = fs::read_symlink("/proc/self/exe").string(), where = folder.string();
@@ -131,7 +129,6 @@ class Kill : public ::testing::Test {
 
   double uniform() { return std::uniform_real_distribution<double>()(random_); }
 
-  fs::path folder_;
   std::mt19937_64 random_;
 };
 

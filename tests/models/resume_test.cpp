@@ -9,6 +9,7 @@
 
 #include "tests/models/training_program.h"
 #include "tests/support/messages.h"
+#include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
@@ -29,15 +30,8 @@ void expect_same(const Tensors& a, const Tensors& b) {
   }
 }
 
-class Resume : public ::testing::Test {
+class Resume : public strata::testing::TemporaryFolder {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "strata-resume-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   fs::path made(const std::string& name) const {
     fs::create_directories(folder_ / name);
     return folder_ / name;
@@ -73,7 +67,6 @@ class Resume : public ::testing::Test {
     EXPECT_GT(attempts, 1);
   }
 
-  fs::path folder_;
 };
 
 TEST_F(Resume, FromTheEndOfAnEpoch) { expect_same_result({}, 10); }

@@ -16,22 +16,16 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Hdf5FileTest : public testing::Test {
+class Hdf5FileTest : public strata::testing::TemporaryFolder {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "strata-hdf5-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   fs::path path(const std::string& name) const { return folder_ / name; }
-  fs::path folder_;
 };
 
 std::string error_of(const auto& f) {
@@ -361,9 +355,9 @@ TEST_F(Hdf5FileTest, ThePrintingOfErrorsIsPutBack) {
   H5E_auto2_t before = nullptr, after = nullptr;
   void* client = nullptr;
   H5Eget_auto2(H5E_DEFAULT, &before, &client);
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   error_of([&] { Hdf5File::open(path("text.h5")); });
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   H5Eget_auto2(H5E_DEFAULT, &after, &client);
   EXPECT_EQ(before, after);
 }

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "tests/models/saving/temporary_folder.h"
+#include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 
 namespace strata {

@@ -1,5 +1,5 @@
 #include "models/saving/hdf5_file.h"
-#include "tests/models/saving/temporary_folder.h"
+#include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 
 namespace strata {

@@ -1,4 +1,4 @@
-#include "tests/models/saving/temporary_folder.h"
+#include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 
 namespace strata {

@@ -2,27 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <strata/strata.h>
-#include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
-namespace strata::testing {
+#include "tests/support/temporary_folder.h"
 
-/// A test with a folder of its own.
-class TemporaryFolder : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "strata-saving-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
-  std::filesystem::path folder_;
-};
+namespace strata::testing {
 
 inline std::string bytes_of(const std::string& file) {
   std::ifstream in(file, std::ios::binary);

@@ -11,6 +11,9 @@ function(strata_sources folder)
     strata_level_suffix(${level} suffix)
     add_library(${name}${suffix} OBJECT ${ARGN})
     target_link_libraries(${name}${suffix} PRIVATE strata_library_flags strata_level_${level})
+    if(STRATA_FUZZ AND folder IN_LIST STRATA_FUZZED_FOLDERS)
+      target_link_libraries(${name}${suffix} PRIVATE strata_fuzzed_code)
+    endif()
     set_property(GLOBAL APPEND PROPERTY STRATA_OBJECTS_${level} ${name}${suffix})
   endforeach()
 endfunction()
@@ -100,14 +103,19 @@ function(strata_add_library)
 endfunction()
 
 # strata_add_reader(): the program strata-read, which the library starts to read files in a process of its own. It lies in
-# strata/ beside the library, where the library looks for it.
+# strata/ beside the library, where the library looks for it. It is started for each file, so it takes from the library's
+# objects only what reading needs, and links HDF5 statically where it can: loading libstrata, and what the shared HDF5
+# brings along (libcurl and 30 more), takes 15 of 18 milliseconds.
 function(strata_add_reader)
+  add_library(strata_read_parts STATIC
+    $<TARGET_OBJECTS:core_base> $<TARGET_OBJECTS:core_device> $<TARGET_OBJECTS:models>)
+  set_target_properties(strata_read_parts PROPERTIES LINKER_LANGUAGE CXX)
   add_executable(strata_read ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp)
-  target_link_libraries(strata_read PRIVATE strata::strata strata_common)
+  target_link_libraries(strata_read PRIVATE
+    strata_library_flags strata_read_parts ${STRATA_HDF5_OF_READER} strata::libzip ZLIB::ZLIB)
   set_target_properties(strata_read PROPERTIES
     OUTPUT_NAME strata-read
-    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata
-    INSTALL_RPATH "$ORIGIN/..")
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata)
 endfunction()
 
 # strata_program(<name> <file>... [LINK <target>...]): an example, a tool or a benchmark, in bin/.

@@ -174,10 +174,29 @@ std::string whole_content(const std::string& file) {
   std::error_code status;
   const auto size = fs::file_size(file, status);
   if (status) throw Error(file, "cannot be read: " + status.message());
-  std::string content(size, '\0');
+  std::string content;
+  try {
+    content.resize(size);
+  } catch (const std::exception&) {  // bad_alloc, or a length that no string has
+    throw Error(file, "cannot be read: its " + std::to_string(size) + " bytes do not fit in memory");
+  }
   std::ifstream in(file, std::ios::binary);
   if (!in.read(content.data(), static_cast<std::streamsize>(size))) throw Error(file, "cannot be read");
   return content;
+}
+
+/// Each member has a limit of its own; thousands that are just within it are no archive of data, either.
+void check_total(const ZipReader& archive, const std::string& file) {
+  constexpr std::uint64_t always_allowed = std::uint64_t{1} << 30;
+  const std::uint64_t stored = fs::file_size(file);
+  std::uint64_t total = 0;
+  for (const ZipReader::Member& member : archive.members()) {
+    if (member.size > std::numeric_limits<std::uint64_t>::max() - total) throw Error(file, "declares absurd sizes");
+    total += member.size;
+  }
+  if (total > always_allowed && total / ZipReader::most_inflated > stored)
+    throw Error(file, "declares arrays of " + std::to_string(total) + " bytes in " + std::to_string(stored) +
+                          ", more than " + std::to_string(ZipReader::most_inflated) + " times as many, which is refused");
 }
 
 /// "x" of the member "x.npy".
@@ -203,6 +222,7 @@ void save_npy(const std::string& file, const Tensor& array) {
 
 NamedArrays load_npz(const std::string& file) {
   const ZipReader archive(file);
+  check_total(archive, file);
   NamedArrays arrays;
   for (const ZipReader::Member& member : archive.members())
     arrays.emplace_back(array_name(member.name), read_member(archive, file, member.name));

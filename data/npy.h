@@ -20,9 +20,8 @@ STRATA_API void save_npy(const std::string& file, const Tensor& array);
 using NamedArrays = std::vector<std::pair<std::string, Tensor>>;
 
 /// A `.npz` file: a zip archive of `.npy` files, stored or deflated, as numpy.savez and savez_compressed write it.
-/// Names are without
-/// `.npy`. Errors name the file and the array; a deflated array of more than 64 MiB must not be more than 100 times as
-/// large as in the file.
+/// Names are without `.npy`. Errors name the file and the array; a deflated array of more than 64 MiB, and all arrays
+/// together beyond 1 GiB, must not be more than 100 times as large as in the file.
 STRATA_API NamedArrays load_npz(const std::string& file);
 /// The array of that name; error that lists the names there are.
 STRATA_API Tensor load_npz(const std::string& file, const std::string& name);

@@ -10,6 +10,7 @@ namespace strata::data {
 namespace {
 
 constexpr std::string_view magic("\x93NUMPY", 6);
+constexpr int most_dimensions = 64;  // NumPy's own limit
 
 /// Reads the few Python literals that the text is made of.
 class LiteralReader {
@@ -63,6 +64,7 @@ class LiteralReader {
     Shape shape;
     expect('(');
     while (!accept(')')) {
+      if (shape.rank() == most_dimensions) fail("at most " + std::to_string(most_dimensions) + " sizes");
       shape.push_back(size());
       if (!accept(',')) {
         expect(')');

@@ -5,11 +5,21 @@
 #include <utility>
 
 #include "core/graph/names.h"
+#include "core/ops/fill.h"
 #include "core/ops/ops.h"
+#include "layers/initial_values.h"
 
 namespace strata {
 
 namespace layers {
+
+namespace {
+thread_local bool without_initial_values = false;
+}  // namespace
+
+WithoutInitialValues::WithoutInitialValues() : outer_(std::exchange(without_initial_values, true)) {}
+WithoutInitialValues::~WithoutInitialValues() { without_initial_values = outer_; }
+bool WithoutInitialValues::active() { return without_initial_values; }
 
 Base::~Base() = default;
 void Base::build_inputs(const Shapes&) {}
@@ -92,7 +102,8 @@ Variable Base::add_weight(const std::string& name, const Shape& shape, const Ini
                           const WeightOptions& options) {
   if (shape.has_open_dim())
     fail_expected(describe() + " weight '" + name + "'", "a known size in every dimension", to_string(shape));
-  Variable v(name, initializer(shape, options.dtype.value_or(dtype_policy_.variable_dtype())), options.trainable);
+  const DType dtype = options.dtype.value_or(dtype_policy_.variable_dtype());
+  Variable v(name, WithoutInitialValues::active() ? full(shape, 0, dtype) : initializer(shape, dtype), options.trainable);
   v.set_path(name_ + "/" + name);
   if (options.constraint) v.set_constraint(options.constraint.projection());
   weights_.push_back(v);

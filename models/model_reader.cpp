@@ -53,19 +53,33 @@ const ConfigValue::List& layers_of(const ConfigObject& model) {
   return member(model.config.as_config(), "layers", "model").as_list();
 }
 
-void inspect(const ConfigValue& entry, Unreadable& found) {
+std::uint64_t inspect(const ConfigValue& entry, Unreadable& found);
+
+/// How often layers are called in one pass through the model.
+std::uint64_t inspect_model(const ConfigObject& model, Unreadable& found) {
+  const NestingGuard guard("model");
+  std::uint64_t calls = 0;
+  for (const ConfigValue& inner : layers_of(model)) {
+    std::uint64_t times = 1;
+    if (const auto* entry = std::get_if<Config>(&inner.variant()); entry && entry->contains("inbound_nodes"))
+      times = std::max<std::uint64_t>(times, entry->at("inbound_nodes").as_list().size());
+    calls += times * inspect(inner, found);  // each at most 2^26, or the text were too long
+    if (calls > most_calls)
+      throw Error("model", "calls layers more than " + std::to_string(most_calls) + " times, nested models counted out");
+  }
+  return calls;
+}
+
+/// How often layers are called in one call of this one.
+std::uint64_t inspect(const ConfigValue& entry, Unreadable& found) {
   const ConfigObject object = ConfigObject::read(entry, "layer");
   if (++found.layers > most_layers) throw Error("model", "has more than " + std::to_string(most_layers) + " layers");
-  if (is_model(object)) {
-    const NestingGuard guard("model");
-    for (const ConfigValue& inner : layers_of(object)) inspect(inner, found);
-    return;
-  }
+  if (is_model(object)) return inspect_model(object, found);
   const std::string& name = object.class_name;
-  if (object.class_name == "InputLayer") return;
+  if (object.class_name == "InputLayer") return 1;
   if (is_operation(entry.as_config())) {
     if (!is_op_class(object.module, name)) add_once(found.unknown, "'" + name + "' (an operation)");
-    return;
+    return 1;
   }
   if (name == "Lambda") add_once(found.code, layers::describe_config(name, object.arguments()));
   else if (!is_layer_name(name) && !is_layer_name(object.registered_name)) add_once(found.unknown, "'" + name + "'");
@@ -74,6 +88,7 @@ void inspect(const ConfigValue& entry, Unreadable& found) {
     const Config& config = object.config.as_config();
     if (config.contains(wrapped) && std::holds_alternative<Config>(config.at(wrapped).variant())) inspect(config.at(wrapped), found);
   }
+  return 1;
 }
 
 std::string joined(const std::vector<std::string>& parts) {

@@ -14,6 +14,9 @@ namespace strata {
 /// Limits beyond which a config is not a model but an attack; errors say so.
 inline constexpr int most_nested_models = 40;
 inline constexpr std::size_t most_layers = 10'000;
+/// Calls of layers in one pass through a model, those of models within it counted each time: forty models that each
+/// call the next one twice would be a trillion.
+inline constexpr std::uint64_t most_calls = 50'000;
 
 /// Config of a Sequential, or the list of layers that Keras before 2.2.3 wrote in its place.
 std::shared_ptr<ModelDefinition> read_sequential(const ConfigValue& config);

@@ -139,6 +139,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& v) override {
+    // Keys are found by searching, which is made for few of them.
+    comparisons_ += open_.back().config.items().size();
+    if (comparisons_ > most_comparisons) throw Error(where_, "malformed JSON: objects with too many keys");
     if (open_.back().config.contains(v)) throw Error(where_, "malformed JSON: the key '" + v + "' comes twice");
     open_.back().key = std::move(v);
     return true;
@@ -174,8 +177,10 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     open_.pop_back();
     return frame.is_list ? add(std::move(frame.list)) : add(std::move(frame.config));
   }
+  static constexpr std::uint64_t most_comparisons = 200'000'000;  // a second; one object with 20,000 keys
   const std::string& where_;
   std::vector<Frame> open_;
+  std::uint64_t comparisons_ = 0;
   ConfigValue result_;
 };
 }  // namespace

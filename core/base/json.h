@@ -11,7 +11,7 @@ namespace strata {
 STRATA_API std::string to_json(const ConfigValue&, int indent = -1);
 
 /// Reads JSON, NaN and Infinity included. Error naming `where`, and the position, for malformed text, nesting beyond
-/// 200 levels or a key that comes twice.
+/// 200 levels, a key that comes twice, or objects of more than some 20,000 keys.
 STRATA_API ConfigValue parse_json(std::string_view text, const std::string& where);
 
 }  // namespace strata

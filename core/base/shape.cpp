@@ -26,7 +26,15 @@ std::size_t Shape::index(std::int64_t axis) const {
 }
 
 std::int64_t Shape::elements() const {
-  return std::accumulate(dims_.begin(), dims_.end(), std::int64_t{1}, std::multiplies<>());
+  // Sizes may come from a file. Below this bound the bytes of any element type can be counted, too.
+  constexpr std::int64_t most = std::int64_t{1} << 59;
+  std::int64_t count = 1;
+  for (const std::int64_t d : dims_)
+    if (d == 0 || __builtin_mul_overflow(count, d, &count) || count > most) {
+      if (std::find(dims_.begin(), dims_.end(), 0) != dims_.end()) return 0;
+      fail_expected("shape", "at most 2^59 elements", to_string(*this));
+    }
+  return count;
 }
 
 bool Shape::has_open_dim() const { return std::find(dims_.begin(), dims_.end(), open_dim) != dims_.end(); }
@@ -79,8 +87,11 @@ Axes normalize_axes(const Axes& axes, int rank, std::string_view where) {
 
 std::vector<std::int64_t> row_major_strides(const Shape& shape) {
   std::vector<std::int64_t> strides(static_cast<std::size_t>(shape.rank()), 1);
+  // Of an array without elements, whose other sizes nothing bounds, a stride may be anything.
   for (int i = shape.rank() - 2; i >= 0; --i)
-    strides[static_cast<std::size_t>(i)] = strides[static_cast<std::size_t>(i) + 1] * shape[i + 1];
+    if (__builtin_mul_overflow(strides[static_cast<std::size_t>(i) + 1], shape[i + 1],
+                               &strides[static_cast<std::size_t>(i)]))
+      strides[static_cast<std::size_t>(i)] = 0;
   return strides;
 }
 

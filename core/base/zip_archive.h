@@ -13,7 +13,7 @@ namespace strata {
 
 /// A zip archive, the only use of libzip in the library. Errors name the archive and the member.
 ///
-/// Reading does not trust the file: names that are absolute, hold "..", a backslash or a zero byte, or come twice, are
+/// Reading does not trust the file: names that are absolute, hold ".." or a backslash, or come twice, are
 /// refused when the archive is opened; so are encrypted members and methods other than "stored" and "deflated" when
 /// they are read. Nothing is ever unpacked to the disk. Checksums are verified.
 class STRATA_API ZipReader {

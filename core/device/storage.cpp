@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/device/allocation_budget.h"
 
 namespace strata {
 
@@ -32,6 +33,7 @@ void raise_peak(Account& a, std::int64_t used) {
 std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
   const std::size_t block = bytes >= huge_page ? huge_page : alignment;
   const std::size_t rounded = (bytes + block - 1) / block * block;
+  AllocationBudget::take(bytes);
   Account& a = account();
   const auto size = static_cast<std::int64_t>(bytes);
   const std::int64_t used = a.used.fetch_add(size) + size, limit = a.limit.load();

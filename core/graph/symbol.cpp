@@ -30,7 +30,12 @@ constexpr std::array<std::array<std::int64_t, 2>, 6> probes{
 Value placeholder_at(const Symbol& s, std::size_t which) {
   Shape shape = s.shape();
   for (int axis = 0; axis < shape.rank(); ++axis)
-    if (shape[axis] == open_dim) shape[axis] = probes.at(static_cast<std::size_t>(axis))[which];
+    if (shape[axis] == open_dim) {
+      if (axis >= static_cast<int>(probes.size()))
+        fail_expected("symbol", "open sizes among the first " + std::to_string(probes.size()) + " axes only",
+                      to_string(s.shape()));
+      shape[axis] = probes[static_cast<std::size_t>(axis)][which];
+    }
   return placeholder(shape, s.dtype());
 }
 

@@ -72,14 +72,14 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
   const Handle type = checked(H5Aget_type(attribute.get()), H5Tclose, label, "has no type");
   const Handle space = checked(H5Aget_space(attribute.get()), H5Sclose, label, "has no shape");
   const Shape shape = shape_of(space.get(), label);
-  const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(shape.elements(), 0));
-  if (shape.rank() > 1 || (scalar && count != 1))
+  if (shape.rank() > 1 || (scalar && shape.rank() == 1 && shape[0] != 1))
     fail(label,
          std::string("expected ") + (scalar ? "one text" : "a list of texts") + "; received shape " + to_string(shape));
+  const auto count = static_cast<std::uint64_t>(shape.rank() == 1 ? shape[0] : 1);
   if (count == 0) return {};
   if (H5Tget_class(type.get()) != H5T_STRING) fail(label, "expected text; received elements of another type");
   const std::size_t width = H5Tget_size(type.get());
-  if (count > bytes / width) fail(label, "declares more than the file can hold");
+  if (width == 0 || count > bytes / width) fail(label, "declares more than the file can hold");
 
   std::vector<std::string> result;
   if (H5Tis_variable_str(type.get()) > 0) {

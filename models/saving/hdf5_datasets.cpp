@@ -1,4 +1,5 @@
 // Groups and data sets of HDF5 files.
+#include <algorithm>
 #include <limits>
 
 #include "core/base/error.h"
@@ -31,12 +32,13 @@ void Hdf5File::Impl::check_storage(hid_t dataset, hid_t type, const Shape& shape
   if (layout == H5D_CONTIGUOUS && H5Pget_external_count(properties.get()) > 0)
     fail(path, "keeps its data in other files, which is refused");
   std::uint64_t declared = H5Tget_size(type);
-  for (const std::int64_t d : shape) {
-    const auto size = static_cast<std::uint64_t>(d);
-    if (size != 0 && declared > std::numeric_limits<std::int64_t>::max() / size)
+  for (const std::int64_t d : shape) {  // a size of zero does not excuse absurd ones beside it
+    const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(d, 1));
+    if (declared > std::numeric_limits<std::int64_t>::max() / size)
       fail(path, "declares an absurd size, " + to_string(shape));
     declared *= size;
   }
+  if (shape.elements() == 0) return;
   const std::string tells = "declares " + std::to_string(declared) + " bytes, more than the file can hold";
   if (layout != H5D_CHUNKED && declared > bytes) fail(path, tells);
   // Compressed data may be larger than the file. The bound is the one Keras sets.
@@ -77,21 +79,20 @@ bool Hdf5File::has_dataset(const std::string& path) const {
 std::vector<std::string> Hdf5File::children(const std::string& group) const {
   const Session session;
   const Handle object = impl_->open_object(group);
-  H5G_info_t info;
-  if (H5Iget_type(object.get()) != H5I_GROUP || H5Gget_info(object.get(), &info) < 0)
-    impl_->fail(group, "is not a group");
+  if (H5Iget_type(object.get()) != H5I_GROUP) impl_->fail(group, "is not a group");
   std::vector<std::string> names;
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
-    const auto name = [&](char* to, std::size_t size) {
-      return H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, to, size, H5P_DEFAULT);
-    };
-    const ssize_t length = name(nullptr, 0);
-    if (length < 0) impl_->fail_hdf5(group, "cannot be listed");
-    std::string text(static_cast<std::size_t>(length) + 1, '\0');
-    if (name(text.data(), text.size()) < 0) impl_->fail_hdf5(group, "cannot be listed");
-    text.pop_back();
-    names.push_back(std::move(text));
-  }
+  // One walk: asking for each name by its number would walk the group anew each time.
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
+    try {
+      static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+      return 0;
+    } catch (const std::bad_alloc&) {  // must not pass through C
+      return -1;
+    }
+  };
+  hsize_t from = 0;
+  if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, &from, add, &names) < 0)
+    impl_->fail_hdf5(group, "cannot be listed");
   return names;
 }
 

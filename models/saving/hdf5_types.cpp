@@ -1,5 +1,7 @@
 // Element types of HDF5 files and ours.
+#include <cmath>
 #include <concepts>
+#include <limits>
 
 #include "models/saving/hdf5_impl.h"
 
@@ -69,6 +71,11 @@ T from_number(double v) {
     return to_bfloat16(static_cast<float>(v));
   else if constexpr (std::same_as<T, bool>)
     return v != 0;
+  else if constexpr (std::integral<T>)  // numbers beyond T, and NaN, may come from a file
+    return std::isnan(v) ? 0
+           : v >= static_cast<double>(std::numeric_limits<T>::max()) ? std::numeric_limits<T>::max()
+           : v <= static_cast<double>(std::numeric_limits<T>::min()) ? std::numeric_limits<T>::min()
+                                                                     : static_cast<T>(v);
   else
     return static_cast<T>(v);
 }

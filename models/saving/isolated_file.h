@@ -27,6 +27,6 @@ std::unique_ptr<ModelFile> open_isolated_file(const std::string& path);
 
 /// What `strata-read` does: answers on the socket that is its standard input until that is closed. Arguments: the file,
 /// the limits. Returns the exit status.
-STRATA_API int serve_isolated_file(int argc, char** argv);
+int serve_isolated_file(int argc, char** argv);
 
 }  // namespace strata

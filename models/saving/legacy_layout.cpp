@@ -99,12 +99,21 @@ struct StoredLayer {
   Names datasets;
 };
 
+/// Hard links let a small file list the weights of one group as those of any number of layers: it ends somewhere.
+constexpr std::size_t most_stored_weights = 1'000'000;
+
 std::vector<StoredLayer> stored_layers(const StoredTree& file, const std::string& group) {
   std::vector<StoredLayer> all;
+  std::set<std::string> seen;
+  std::size_t weights = 0;
   for (const std::string& name : read_name_list(file, group, "layer_names")) {
+    if (!seen.insert(name).second) throw Error("the layer '" + name + "' comes twice in the list `layer_names`");
     const std::string path = joined_path(group, name);
     if (!file.has_group(path)) throw Error("the layer '" + name + "' is in the list `layer_names`, but has no group");
     all.push_back({name, read_group(file, path)});
+    weights += all.back().datasets.size();
+    if (weights > most_stored_weights)
+      throw Error("the file lists more than " + std::to_string(most_stored_weights) + " weights");
   }
   return all;
 }

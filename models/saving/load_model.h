@@ -17,7 +17,8 @@ struct LoadOptions {
 
 /// A model that Keras (2.x or 3) or Model::save wrote: `.keras`, or a legacy `.h5` or `.hdf5` with a whole model.
 /// Custom classes must be registered before (register_layer and its like). Nothing in the file is run as code. Errors
-/// name the file and, where there is one, the layer.
+/// name the file and, where there is one, the layer. A MemoryError ends a load whose tensors would take more than 1 GiB
+/// and 100 times the file.
 STRATA_API Model load_model(const std::string& path, const LoadOptions& options = {});
 
 }  // namespace strata

@@ -7,6 +7,8 @@
 #include "core/base/atomic_file.h"
 #include "core/base/json.h"
 #include "core/base/zip_archive.h"
+#include "core/device/allocation_budget.h"
+#include "layers/initial_values.h"
 #include "models/functional.h"
 #include "models/model_config.h"
 #include "models/saving/compile_config.h"
@@ -76,7 +78,11 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
 /// A model without weights of its own yet, compiled if the file says how and the options ask for it.
 Model model_from_texts(const std::string& path, const std::string& config_text,
                        const std::optional<ConfigValue>& compile, bool is_keras2) {
-  Model model = model_from_config(parse_json(config_text, path + ": model config"));
+  const ConfigValue config = parse_json(config_text, path + ": model config");
+  Model model = [&] {
+    const layers::WithoutInitialValues overwritten_by_the_file;
+    return model_from_config(config);
+  }();
   if (!compile) return model;
   std::vector<std::string> outputs = model.output_names();
   if (outputs.empty()) outputs = {""};  // a Sequential that does not know its input
@@ -104,6 +110,12 @@ Model load_archive(const std::string& path, const ModelFile& file, const LoadOpt
   const PendingValues values = read_weights(file, model.definition(), {.where = place("load_model", path)});
   values.assign();
   return model;
+}
+
+/// What a model in a file may make this process allocate for its weights, those of the optimizer, and copies of both: a
+/// config of a few bytes can name any size.
+std::uint64_t allowance(const std::string& path) {
+  return (std::uint64_t{1} << 30) + 100 * std::filesystem::file_size(path);
 }
 
 bool is_from_keras2(const ModelFile& file) {
@@ -180,6 +192,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
     throw Error(place("load_model", path),
                 "a `.weights.h5` file holds weights alone: make the model, then load_weights");
   const std::unique_ptr<ModelFile> file = ModelFile::open(path, options.isolated);
+  const AllocationBudget budget(place("load_model", path), allowance(path));
   return path.ends_with(".keras") ? load_archive(path, *file, options) : load_legacy(path, *file, options);
 }
 

@@ -52,9 +52,12 @@ bool is_old_counter(const std::string& name) {
 /// product of all steps t of beta_1 (1 - 0.96^t / 2) once for each variable (keras/optimizers/nadam.py, 2.15).
 double nadam_product(const Optimizer& optimizer, std::int64_t steps, std::size_t variables) {
   const double beta = optimizer.config().at("beta_1").as_double();
+  const auto count = static_cast<double>(variables);
+  constexpr std::int64_t settled = 1000;  // 0.96^1000 is nothing beside 1, and a file may name any number of steps
   double product = 1;
-  for (std::int64_t t = 1; t <= steps && product > 0; ++t)
-    product *= std::pow(beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(t))), static_cast<double>(variables));
+  for (std::int64_t t = 1; t <= std::min(steps, settled); ++t)
+    product *= std::pow(beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(t))), count);
+  if (steps > settled) product *= std::pow(beta, count * static_cast<double>(steps - settled));
   return product;
 }
 

@@ -10,7 +10,11 @@ void PendingValues::read(const StoredTree& file, const std::string& dataset, con
   if (stored != variable.shape())
     throw Error("the variable '" + variable.path() + "' has shape " + to_string(variable.shape()) +
                 ", but the file holds " + to_string(stored));
-  add(variable, file.read(dataset, variable.dtype()));
+  Tensor value = file.read(dataset, variable.dtype());
+  const Type expected{variable.dtype(), variable.shape()};
+  if (value.type() != expected)  // an isolated reader may answer anything
+    fail_expected("'" + dataset + "'", to_string(expected), to_string(value.type()));
+  add(variable, std::move(value));
 }
 
 void PendingValues::append(PendingValues more) {

@@ -83,6 +83,11 @@ TEST_F(Npy, WhatCannotBeReadIsNamed) {
                "content for the shape [2]; received 4 bytes");
   EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999)}"),
                "a size that can be");
+  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 9223372036854775806, 9223372036854775806)}", ""),
+               "a smaller size");
+  std::string ones = "1";
+  for (int i = 0; i < 64; ++i) ones += ",1";
+  EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': True, 'shape': (" + ones + ")}"), "at most 64 sizes");
   EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': False}"), "once each");
   EXPECT_ERROR(with("{'descr': '<f4', 'fortran_order': maybe, 'shape': (1,)}"), "True or False at character");
   EXPECT_ERROR(with("import os"), "'{'");
@@ -105,6 +110,12 @@ TEST_F(Npy, EveryTruncationIsAnError) {
     std::ofstream(file("cut.npy"), std::ios::binary) << content.substr(0, size);
     EXPECT_THROW(data::load_npy(file("cut.npy")), Error) << size;
   }
+}
+
+TEST_F(Npy, AFileLargerThanMemoryIsAnError) {
+  make("{}", "");
+  fs::resize_file(file("made.npy"), std::uintmax_t{1} << 46);  // takes no room on the disk
+  EXPECT_ERROR(data::load_npy(file("made.npy")), "do not fit in memory");
 }
 
 TEST_F(Npy, ArchivesOfArrays) {

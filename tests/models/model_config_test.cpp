@@ -220,6 +220,36 @@ TEST(ModelConfig, NestingAndLengthAreBounded) {
   EXPECT_ERROR(model_from_json(functional(many)), "more than 10000 layers");
 }
 
+// Each of 30 models calls the next one twice: two billion calls in three kilobytes.
+TEST(ModelConfig, ModelsThatMultiplyAreRefused) {
+  std::string model = functional(dense("b", R"([[["in", 0, 0, {}]]])"));
+  const auto twice = [&](const std::string& name) {
+    const std::string entry = R"({"class_name": "Functional", "name": ")" + name + R"(", "inbound_nodes": [[["in", 0, 0, {}]],
+      [[")" + name + R"(", 1, 0, {}]]], "config": )" + model.substr(model.find("\"config\": ") + 10);
+    return functional(entry, R"([[")" + name + R"(", 2, 0]])");
+  };
+  for (int i = 0; i < 30; ++i) model = twice("b");
+  EXPECT_ERROR(model_from_json(model), "calls layers more than 50000 times, nested models counted out");
+}
+
+TEST(ModelConfig, LongChainsAreReadAndGivenUpAgain) {
+  std::string calls = R"([["in", 0, 0, {}]])";
+  for (int i = 0; i < 20'000; ++i) calls += R"(, [["b", )" + std::to_string(i) + R"(, 0, {}]])";
+  const std::string square = R"({"class_name": "Activation", "config": {"name": "b", "activation": "relu"}, "name": "b", "inbound_nodes": [)" + calls + "]}";
+  EXPECT_EQ(model_from_json(functional(square, R"([["b", 20000, 0]])")).layers().size(), 2u);
+}
+
+TEST(ModelConfig, SizesThatCannotBeAreErrors) {
+  const auto with_units = [](const std::string& units) {
+    return functional(R"({"class_name": "Dense", "config": {"name": "b", "units": )" + units + R"(}, "name": "b", "inbound_nodes": [[["in", 0, 0, {}]]]})");
+  };
+  EXPECT_ERROR(model_from_json(with_units("1152921504606846976")), "2^59 elements");
+  EXPECT_ERROR(model_from_json(with_units("4611686018427387904")), "2^59 elements");
+  EXPECT_ERROR(model_from_json(R"({"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer",
+    "config": {"batch_shape": [null, null, null, null, null, null, null], "name": "in"}},
+    {"class_name": "Activation", "config": {"name": "a", "activation": "relu"}}]}})"), "open sizes among the first 6 axes");
+}
+
 struct Doubling : layers::Definition {
   double factor;
   explicit Doubling(double f) : factor(f) {}

@@ -89,6 +89,47 @@ TEST_F(Zip, NamesThatLeadElsewhereAreRefused) {
   EXPECT_EQ(ZipReader(file_).read("a..b/..c", no_limit), "x");
 }
 
+TEST_F(Zip, NamesThatComeTwiceAreRefused) {
+  make({{"member-a", "x"}, {"member-b", "y"}});
+  std::string twice = bytes();
+  for (std::size_t at = twice.find("member-b"); at != std::string::npos; at = twice.find("member-b"))
+    twice.replace(at, 8, "member-a");
+  write(twice);
+  EXPECT_ERROR(ZipReader{file_}, "'member-a' is there twice");
+}
+
+// Fields of the headers before a member and in the directory: APPNOTE.TXT 6.3.10, 4.3.7 and 4.3.12.
+TEST_F(Zip, EncryptionAndOtherMethodsAreRefused) {
+  const auto with = [&](std::size_t field, char value) {
+    make({{"a", "text"}});
+    std::string changed = bytes();
+    changed[changed.find("PK\3\4") + 4 + field] = value;
+    changed[changed.find("PK\1\2") + 6 + field] = value;
+    write(changed);
+  };
+  with(2, 1);
+  EXPECT_ERROR(ZipReader(file_).read("a", no_limit), "'a' is encrypted, which is not supported");
+  with(4, 12);
+  EXPECT_ERROR(ZipReader(file_).read("a", no_limit), "'a' is compressed by method 12; expected stored or deflated");
+}
+
+TEST_F(Zip, TheNumberOfMembersIsBounded) {
+  std::vector<std::pair<std::string, std::string>> members;
+  for (std::uint64_t i = 0; i <= ZipReader::most_members; ++i) members.emplace_back(std::to_string(i), "");
+  make(members);
+  EXPECT_ERROR(ZipReader{file_}, "holds 100001 members; expected at most 100000");
+}
+
+// A directory that names the same bytes again and again would let a small archive hold anything.
+TEST_F(Zip, MembersThatOverlapAreRefused) {
+  make({{"aa", std::string(500, 'x')}, {"bb", std::string(500, 'x')}});
+  std::string overlapping = bytes();
+  const std::size_t second = overlapping.find("PK\1\2", overlapping.find("PK\1\2") + 1);
+  overlapping.replace(second + 42, 4, std::string(4, '\0'));  // where its content is: at the first one's
+  write(overlapping);
+  EXPECT_ERROR(ZipReader(file_).read("bb", no_limit), "a.zip");
+}
+
 TEST_F(Zip, WhatIsNoArchiveIsNamed) {
   EXPECT_ERROR(ZipReader{folder_ / "missing.zip"}, "no such file");
   EXPECT_ERROR(ZipReader{folder_}, "received a folder");

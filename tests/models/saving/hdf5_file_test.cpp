@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/ops/unary.h"
 #include "tests/support/temporary_folder.h"
 
 namespace strata {
@@ -103,6 +104,17 @@ TEST_F(Hdf5FileTest, ElementsAreConvertedWhenAnotherDtypeIsAsked) {
         EXPECT_EQ(got.at<double>(i), is_floating(to) ? want.at<double>(i) : std::trunc(want.at<double>(i)))
             << to_string(from) << " to " << to_string(to);
     }
+}
+
+TEST_F(Hdf5FileTest, NumbersBeyondAnElementTypeBecomeItsLimit) {
+  Hdf5File out = Hdf5File::create(path("a.h5"));
+  out.write("x", cast(Tensor::from<float>({4}, {-1e30f, 1e30f, NAN, 300.0f}), DType::bf16));
+  out.close();
+  const Tensor t = Hdf5File::open(path("a.h5")).read("x", DType::u8);
+  EXPECT_EQ(t.at<int>(0), 0);
+  EXPECT_EQ(t.at<int>(1), 255);
+  EXPECT_EQ(t.at<int>(2), 0);
+  EXPECT_EQ(t.at<int>(3), 255);
 }
 
 TEST_F(Hdf5FileTest, GroupsAreMadeListedAndTold) {
@@ -253,11 +265,38 @@ TEST_F(Hdf5FileTest, LinksOutOfTheTreeAreRefused) {
   EXPECT_NE(error_of([&] { in.read("external"); }).find("is a link out of the file"), std::string::npos);
 }
 
+TEST_F(Hdf5FileTest, AGroupWithinItselfEndsWhereTheCallerStops) {
+  make_raw(path("a.h5"), [](hid_t file) {
+    H5Gclose(H5Gcreate2(file, "layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Lcreate_hard(file, "/", file, "layers/up", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  const Hdf5File in = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(in.children("layers/up/layers/up"), std::vector<std::string>{"layers"});
+  EXPECT_FALSE(in.has_dataset("layers/up/layers/up/layers/x"));
+}
+
+TEST_F(Hdf5FileTest, AGroupOfManyNamesIsListedInOneWalk) {
+  make_raw(path("a.h5"), [](hid_t file) {
+    const hid_t group = H5Gcreate2(file, "many", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    for (int i = 0; i < 20'000; ++i)
+      H5Lcreate_hard(file, "/many", group, std::to_string(100'000 + i).c_str(), H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(group);
+  });
+  const std::vector<std::string> names = Hdf5File::open(path("a.h5")).children("many");
+  ASSERT_EQ(names.size(), 20'000u);
+  EXPECT_EQ(names.front(), "100000");
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+}
+
 TEST_F(Hdf5FileTest, StorageElsewhereAndAbsurdSizesAreRefused) {
   std::ofstream(path("plain.bin")) << std::string(400, 'x');
   make_raw(path("a.h5"), [&](hid_t file) {
     const hsize_t hundred = 100, huge = hsize_t{1} << 40;
     const hsize_t overflow[] = {hsize_t{1} << 32, hsize_t{1} << 31};
+    const hsize_t beside_zero[] = {0, hsize_t{1} << 62, hsize_t{1} << 62};
+    const hid_t nothing = H5Screate_simple(3, beside_zero, nullptr);
+    H5Dclose(H5Dcreate2(file, "nothing", H5T_IEEE_F32LE, nothing, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(nothing);
     const hid_t space = H5Screate_simple(1, &hundred, nullptr);
     const hid_t external = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_external(external, path("plain.bin").c_str(), 0, 400);
@@ -284,6 +323,7 @@ TEST_F(Hdf5FileTest, StorageElsewhereAndAbsurdSizesAreRefused) {
   EXPECT_NE(message("contiguous").find("more than the file can hold"), std::string::npos) << message("contiguous");
   EXPECT_NE(message("chunked").find("more than the file can hold"), std::string::npos) << message("chunked");
   EXPECT_NE(message("overflow").find("absurd size"), std::string::npos) << message("overflow");
+  EXPECT_NE(message("nothing").find("absurd size"), std::string::npos) << message("nothing");
 }
 
 TEST_F(Hdf5FileTest, ElementsThatAreNoNumbersAreRefused) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 
 #include "tests/models/saving/saving_testing.h"
@@ -78,6 +79,25 @@ TEST_F(Isolation, AnswersThatAreNoneAreRefused) {
   use_reader("exec 3>&0; head -c 100 /dev/zero | tr '\\0' '\\377' >&3");  // standard input is the socket
   EXPECT_ERROR(load_model(file("a.h5"), {.isolated = true}), "malformed");
 }
+
+TEST_F(Isolation, TheReaderGetsItsLimits) {
+  network().save(file("a.h5"));
+  use_reader("echo \"$2 $3\" > " + file("limits"));
+  EXPECT_ERROR(load_model(file("a.h5"), {.isolated = true}), "died");
+  const std::uint64_t bytes = std::filesystem::file_size(file("a.h5"));
+  EXPECT_EQ(bytes_of(file("limits")), std::to_string((std::uint64_t{2} << 30) + 4 * bytes) + " 60\n");
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // sanitizers reserve terabytes, so that there is no limit on memory
+TEST_F(Isolation, AReaderThatNeedsMoreMemoryThanItMayTakeIsAnError) {
+  Sequential large({layers::Input({1000}), layers::Dense(20'000)});  // 80 MB
+  large.save(file("a.keras"));
+  const std::string reader = std::filesystem::absolute(std::filesystem::read_symlink("/proc/self/exe").parent_path() /
+                                                       "../lib/strata/strata-read").lexically_normal();
+  use_reader("exec '" + reader + "' \"$1\" 60000000 60");
+  EXPECT_ERROR(load_model(file("a.keras"), {.isolated = true}), "more memory than its isolated reader may take");
+}
+#endif
 
 // The seed is printed so that a failure can be repeated.
 TEST_F(Isolation, FlippedBitsNeverCrashTheCaller) {

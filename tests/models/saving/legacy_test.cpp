@@ -76,6 +76,15 @@ TEST_F(Legacy, ListsAndGroupsThatDisagree) {
   EXPECT_ERROR(load_model(file("ghost.h5")), "No model config found in the file at " + file("ghost.h5"));
 }
 
+TEST_F(Legacy, ALayerThatIsListedTwiceIsRefused) {
+  Hdf5File out = Hdf5File::create(file("twice.h5"));
+  out.write_texts("", "layer_names", {"a", "a"}, Hdf5Text::fixed_ascii);
+  out.create_group("a");
+  out.write_texts("a", "weight_names", {}, Hdf5Text::fixed_ascii);
+  out.close();
+  EXPECT_ERROR(one_dense().load_weights(file("twice.h5")), "the layer 'a' comes twice in the list `layer_names`");
+}
+
 TEST_F(Legacy, LongListsOfNamesAreSplitAsKerasDoes) {
   // 701 names of up to 200 bytes: parts of at most 64512 bytes hold 322, so there are three of 234, 234 and 233.
   std::vector<SequentialItem> items{layers::Input({1})};

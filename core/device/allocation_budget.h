@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/export.h"
+
+namespace strata {
+
+/// While it lives, the tensors and variables that this thread makes may take so many bytes in all, whether they still live
+/// or not: a bound on what a file can make a program allocate. Beyond it Storage::allocate is a MemoryError that names
+/// `where`. Of nested ones the innermost counts.
+class STRATA_API AllocationBudget {
+ public:
+  AllocationBudget(std::string where, std::uint64_t bytes);
+  AllocationBudget(const AllocationBudget&) = delete;
+  AllocationBudget& operator=(const AllocationBudget&) = delete;
+  ~AllocationBudget();
+
+  /// Takes bytes from the innermost budget of this thread, if there is one.
+  static void take(std::uint64_t bytes);
+
+ private:
+  std::string where_;
+  std::uint64_t granted_, left_;
+  AllocationBudget* outer_;
+};
+
+}  // namespace strata

@@ -1,0 +1,225 @@
+// Files of every kind, cut off and with flipped bits: each is an error or loads, in bounded time and memory, and the caller
+// lives. Kinds that HDF5 reads are read isolated; how many of their readers died is printed.
+//
+// STRATA_DAMAGE_SEED repeats a run, STRATA_DAMAGE_PLACES (10,000; with sanitizers 1,000) says how many bits are flipped.
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "data/gzip.h"
+#include "data/idx.h"
+#include "tests/data/make_files.h"
+#include "tests/models/saving/saving_testing.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::bytes_of;
+using testing::write_bytes;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const given = std::getenv(name);
+  return given ? std::strtoull(given, nullptr, 10) : otherwise;
+}
+
+Sequential network() {
+  Sequential model({layers::Input({6}), layers::Dense(5), layers::BatchNormalization(), layers::Dense(2)});
+  model.compile({.optimizer = "adam", .loss = "mse"});
+  return model;
+}
+
+/// A kind of file: how it is made and what reading it does, which throws an Error or has checked what it got.
+struct Kind {
+  std::string name;
+  double share;  ///< of the places
+  std::function<void(const std::string& file)> make;
+  std::function<void(const std::string& file)> read;
+};
+
+struct Counts {
+  int loaded = 0, refused = 0, died = 0, late = 0;
+  double longest = 0;  // seconds
+  std::vector<std::string> wrong;
+};
+
+class DamagedFiles : public testing::TemporaryFolder {
+ protected:
+  void SetUp() override {
+    TemporaryFolder::SetUp();
+    // The reader itself, but with 5 seconds to hang instead of 60.
+    const fs::path programs = fs::read_symlink("/proc/self/exe").parent_path();
+    const std::string reader = fs::absolute(programs / "../lib/strata/strata-read").lexically_normal();
+    ASSERT_TRUE(fs::exists(reader)) << reader;
+    write_bytes(file("reader"), "#!/bin/sh\nexec '" + reader + "' \"$1\" \"$2\" 5\n");
+    ::chmod(file("reader").c_str(), 0700);
+    ::setenv("STRATA_READER", file("reader").c_str(), 1);
+    testing::train(model_);
+  }
+  void TearDown() override {
+    ::unsetenv("STRATA_READER");
+    TemporaryFolder::TearDown();
+  }
+
+  std::vector<Kind> kinds();
+  /// Writes and reads one damaged file.
+  void try_one(const Kind& kind, const std::string& file, const std::string& content, const std::string& what, Counts& counts);
+  /// Runs job(i, a file of its own) for i below count on all processors.
+  void in_parallel(std::size_t count, const std::string& name, const std::function<void(std::size_t, const std::string&)>& job);
+
+  Sequential model_ = network();
+  std::mutex mutex_;
+};
+
+void expect_same(const Tensor& a, const Tensor& b) {
+  if (a.type() != b.type() || std::memcmp(a.raw(), b.raw(), a.bytes()) != 0)
+    throw std::runtime_error("loaded other numbers than were saved");
+}
+
+/// Whether the weights fit the model, and where the file has checksums, are those that were saved.
+void expect_weights(const Tensors& weights, const Tensors& saved, bool has_checksums) {
+  if (weights.size() != saved.size()) throw std::runtime_error("loaded another number of weights");
+  for (std::size_t i = 0; i < saved.size(); ++i) {
+    if (weights[i].type() != saved[i].type()) throw std::runtime_error("loaded weights of other types");
+    if (has_checksums) expect_same(weights[i], saved[i]);
+  }
+}
+
+std::vector<Kind> DamagedFiles::kinds() {
+  const Tensors saved = model_.get_weights();
+  const Tensor x = random::normal({40, 3}), y = Tensor::from<std::int64_t>({5}, {1, 2, 3, 4, 5});
+  const std::string images = idx({6, 7, 5}, std::string(210, 'i'));
+  const auto load_whole = [saved](const std::string& file) {
+    // The last bit of a zip archive's checksums guards every bit of its members; plain HDF5 has none.
+    expect_weights(load_model(file, {.isolated = true}).get_weights(), saved, file.ends_with(".keras"));
+  };
+  return {
+      {"a.keras", 0.25, [this](const std::string& file) { model_.save(file); }, load_whole},
+      {"a.h5", 0.25, [this](const std::string& file) { model_.save(file); }, load_whole},
+      {"a.weights.h5", 0.25, [this](const std::string& file) { model_.save_weights(file); },
+       [saved](const std::string& file) {
+         Sequential model = network();
+         model.load_weights(file, {.isolated = true});
+         expect_weights(model.get_weights(), saved, false);
+       }},
+      {"a.npz", 0.1, [=](const std::string& file) { data::save_npz(file, {{"x", x}, {"y", y}}); },
+       [=](const std::string& file) {
+         const data::NamedArrays arrays = data::load_npz(file);
+         if (arrays.size() != 2) throw std::runtime_error("loaded another number of arrays");
+         expect_same(arrays[0].second, x);
+         expect_same(arrays[1].second, y);
+       }},
+      {"a.npy", 0.075, [=](const std::string& file) { data::save_npy(file, x); },
+       [=](const std::string& file) {  // the type itself may have changed
+         if (data::load_npy(file).bytes() > 4 * x.bytes()) throw std::runtime_error("loaded more than there is");
+       }},
+      {"a.gz", 0.075, [=](const std::string& file) { write_bytes(file, gzipped(images)); },
+       [=](const std::string& file) {
+         const Tensor t = data::parse_idx(data::read_content(file, 1 << 20), 3, file);
+         if (t.shape() != Shape{6, 7, 5} || t.at<int>(209) != 'i') throw std::runtime_error("loaded other images");
+       }},
+  };
+}
+
+void DamagedFiles::try_one(const Kind& kind, const std::string& file, const std::string& content,
+                           const std::string& what, Counts& counts) {
+  using Clock = std::chrono::steady_clock;
+  write_bytes(file, content);
+  const auto start = Clock::now();
+  int* outcome = &counts.loaded;
+  std::string wrong;
+  try {
+    kind.read(file);
+  } catch (const Error& e) {
+    const std::string message = e.what();
+    outcome = message.find("isolated reader died") != std::string::npos     ? &counts.died
+              : message.find("isolated reader gave no answer") != std::string::npos ? &counts.late
+                                                                                     : &counts.refused;
+    if (message.find(fs::path(file).filename()) == std::string::npos) wrong = "an error that does not name the file: " + message;
+  } catch (const std::exception& e) {
+    wrong = e.what();
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const std::lock_guard lock(mutex_);
+  ++*outcome;
+  counts.longest = std::max(counts.longest, seconds);
+  if (!wrong.empty()) counts.wrong.push_back(kind.name + ", " + what + ": " + wrong);
+}
+
+void DamagedFiles::in_parallel(std::size_t count, const std::string& name,
+                               const std::function<void(std::size_t, const std::string&)>& job) {
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < std::max(2u, std::thread::hardware_concurrency()); ++t)
+    threads.emplace_back([&, t] {
+      const std::string folder = file("thread" + std::to_string(t));
+      fs::create_directories(folder);
+      for (std::size_t i = next++; i < count; i = next++) job(i, folder + "/" + name);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::int64_t most_memory(int of) {
+  rusage usage{};
+  ::getrusage(of, &usage);
+  return usage.ru_maxrss / 1024;  // MiB
+}
+
+TEST_F(DamagedFiles, CutOffAtEveryHundredthAreErrors) {
+  for (const Kind& kind : kinds()) {
+    kind.make(file(kind.name));
+    const std::string good = bytes_of(file(kind.name));
+    Counts counts;
+    in_parallel(100, kind.name, [&](std::size_t percent, const std::string& file) {
+      try_one(kind, file, good.substr(0, good.size() * percent / 100), std::to_string(percent) + " %", counts);
+    });
+    EXPECT_EQ(counts.refused, 100) << kind.name;
+    for (const std::string& wrong : counts.wrong) ADD_FAILURE() << wrong;
+  }
+}
+
+TEST_F(DamagedFiles, FlippedBitsAreErrorsOrLoad) {
+  const std::uint64_t seed = from_environment("STRATA_DAMAGE_SEED", std::random_device{}());
+  const auto places = static_cast<double>(from_environment("STRATA_DAMAGE_PLACES", sanitized ? 1'000 : 10'000));
+  const std::int64_t memory_before = most_memory(RUSAGE_SELF);
+  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  Counts all;
+  for (const Kind& kind : kinds()) {
+    kind.make(file(kind.name));
+    const std::string good = bytes_of(file(kind.name));
+    Counts counts;
+    in_parallel(static_cast<std::size_t>(places * kind.share), kind.name, [&](std::size_t i, const std::string& file) {
+      std::mt19937_64 random(seed + i);
+      const std::size_t at = random() % good.size(), bit = random() % 8;
+      std::string damaged = good;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      try_one(kind, file, damaged, "bit " + std::to_string(bit) + " of byte " + std::to_string(at), counts);
+    });
+    std::printf("%-13s %5d loaded, %5d refused, %3d readers died, %d hung; the longest took %.1f s\n", kind.name.c_str(),
+                counts.loaded, counts.refused, counts.died, counts.late, counts.longest);
+    for (const std::string& wrong : counts.wrong) ADD_FAILURE() << wrong;
+    EXPECT_LT(counts.longest, 120) << kind.name;
+    all.died += counts.died + counts.late;
+  }
+  std::printf("%d isolated readers died or hung\n", all.died);
+  // Small files: what any of them can make this process hold is far below what a sane one of its size could.
+  EXPECT_LT(most_memory(RUSAGE_SELF) - memory_before, 1024);
+  EXPECT_LT(most_memory(RUSAGE_CHILDREN), 2560);
+}
+
+}  // namespace
+}  // namespace strata

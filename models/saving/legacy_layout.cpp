@@ -1,7 +1,7 @@
 #include "models/saving/legacy_layout.h"
 
-#include <algorithm>
 #include <cstdio>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -139,14 +139,15 @@ PendingValues read_by_order(const StoredTree& file, const std::vector<StoredLaye
 PendingValues read_by_name(const StoredTree& file, const std::vector<StoredLayer>& stored, const ModelDefinition& model,
                            const LegacyReading& reading) {
   PendingValues values;
+  std::map<std::string_view, const StoredLayer*> by_name;
+  for (const StoredLayer& layer : stored) by_name[layer.name] = &layer;
   std::size_t index = 0;
   for (const LegacyLayer& layer : legacy_layers(model)) {
     const std::size_t number = index++;
-    const auto saved =
-        std::find_if(stored.begin(), stored.end(), [&](const StoredLayer& s) { return s.name == layer.name; });
-    if (saved == stored.end()) continue;
+    const auto saved = by_name.find(layer.name);
+    if (saved == by_name.end()) continue;
     try {
-      values.append(read_layer(file, layer, number, saved->name, saved->datasets));
+      values.append(read_layer(file, layer, number, layer.name, saved->second->datasets));
     } catch (const Error& e) {
       if (!reading.skip_mismatch) throw;
       std::fprintf(stderr, "strata: warning: [%s] Skipping loading of weights for layer '%s': %s\n",

@@ -75,14 +75,21 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
 
 // ---- Loading
 
+Model read_model(const std::string& path, const ConfigValue& config) {
+  const layers::WithoutInitialValues overwritten_by_the_file;
+  try {
+    return model_from_config(config);
+  } catch (const MemoryError&) {
+    throw;
+  } catch (const Error& e) {
+    throw Error(place("load_model", path), e.what());
+  }
+}
+
 /// A model without weights of its own yet, compiled if the file says how and the options ask for it.
 Model model_from_texts(const std::string& path, const std::string& config_text,
                        const std::optional<ConfigValue>& compile, bool is_keras2) {
-  const ConfigValue config = parse_json(config_text, path + ": model config");
-  Model model = [&] {
-    const layers::WithoutInitialValues overwritten_by_the_file;
-    return model_from_config(config);
-  }();
+  Model model = read_model(path, parse_json(config_text, path + ": model config"));
   if (!compile) return model;
   std::vector<std::string> outputs = model.output_names();
   if (outputs.empty()) outputs = {""};  // a Sequential that does not know its input

@@ -112,11 +112,15 @@ TEST_F(Npy, EveryTruncationIsAnError) {
   }
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // whose operator new never throws
 TEST_F(Npy, AFileLargerThanMemoryIsAnError) {
   make("{}", "");
-  fs::resize_file(file("made.npy"), std::uintmax_t{1} << 46);  // takes no room on the disk
+  std::error_code status;
+  fs::resize_file(file("made.npy"), std::uintmax_t{1} << 43, status);  // takes no room on the disk
+  if (status) GTEST_SKIP() << "the file system has no files of 8 TB: " << status.message();
   EXPECT_ERROR(data::load_npy(file("made.npy")), "do not fit in memory");
 }
+#endif
 
 TEST_F(Npy, ArchivesOfArrays) {
   const Tensor x = random::normal({5, 2}), y = Tensor::from<std::int64_t>({3}, {1, 2, 3});

@@ -16,12 +16,12 @@ TEST(Json, WhatPythonWritesComesBack) {
   EXPECT_TRUE(std::isnan(numbers.as_list()[0].as_double()));
   EXPECT_EQ(numbers.as_list()[2].as_double(), -HUGE_VAL);
   EXPECT_EQ(numbers.as_list()[3].as_double(), 9223372036854775808.0);
-  EXPECT_EQ(to_json(numbers), "[NaN, Infinity, -Infinity, 9.223372036854775808e+18, 1.0]");
+  EXPECT_EQ(to_json(numbers), "[NaN, Infinity, -Infinity, 9223372036854775808.0, 1.0]");
 }
 
 TEST(Json, MalformedTextIsAnErrorWithItsPosition) {
   for (const std::string text : {"", "{", "[1,]", "{\"a\" 1}", "01", "\"\x01\"", "\"\xff\"", "tru", "1 2", "1e999", "{1: 2}"})
-    EXPECT_ERROR(parse_json(text, "file"), "[file] malformed JSON at byte") << text;
+    EXPECT_ERROR(parse_json(text, "file"), "[file] malformed JSON at byte");
   EXPECT_ERROR(parse_json(R"({"a": 1, "a": 2})", "file"), "the key 'a' comes twice");
 }
 

@@ -59,6 +59,8 @@ TEST_F(Isolation, ErrorsAreThoseOfReadingHere) {
   EXPECT_EQ(testing::message_of([&] { load_model(file("a.h5"), {.isolated = true}); }), here);
   EXPECT_NE(here.find("cannot be opened as an HDF5 file"), std::string::npos) << here;
   EXPECT_ERROR(load_model(file("missing.h5"), {.isolated = true}), "File not found");
+  std::filesystem::create_directory(file("folder.keras"));
+  EXPECT_ERROR(load_model(file("folder.keras"), {.isolated = true}), "folder.keras] cannot be read: Is a directory");
 }
 
 TEST_F(Isolation, TheDeathOfTheReaderIsAnErrorThatNamesTheFile) {

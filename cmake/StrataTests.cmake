@@ -3,6 +3,12 @@
 add_library(strata_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
 target_link_libraries(strata_test_main PRIVATE strata_library_flags GTest::gtest)
 
+set(STRATA_TEST_ENVIRONMENT STRATA_SOURCE_DIR=${PROJECT_SOURCE_DIR})
+if(STRATA_SANITIZE MATCHES "address")  # memory that cannot be had is an error of ours, not the end of the process
+  list(APPEND STRATA_TEST_ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1
+    LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.supp)
+endif()
+
 # add_strata_test(<folder>/<file> [INTERNAL] [LABELS <label>...] [TIMEOUT <seconds>] [LINK <target>...])
 function(add_strata_test file)
   cmake_parse_arguments(PARSE_ARGV 1 arg "INTERNAL" "TIMEOUT" "LABELS;LINK")
@@ -82,8 +88,7 @@ function(strata_level_test name level)
   strata_level_launcher(${level} launcher)
   strata_level_runs(${level} runs)
   add_test(NAME ${name} COMMAND ${launcher} ${ARGN} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "STRATA_EXPECTED_LEVEL=${level};STRATA_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "STRATA_EXPECTED_LEVEL=${level};${STRATA_TEST_ENVIRONMENT}")
   if(NOT runs)
     set_tests_properties(${name} PROPERTIES DISABLED ON)
   endif()
@@ -128,4 +133,5 @@ function(add_strata_python_test file)
   endif()
   add_test(NAME ${file} COMMAND ${STRATA_PYTHON} ${PROJECT_SOURCE_DIR}/tests/${file}.py ${ARGN}
            WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+  set_tests_properties(${file} PROPERTIES ENVIRONMENT "${STRATA_TEST_ENVIRONMENT}")
 endfunction()

@@ -43,6 +43,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(footer);
   add_commands(app);
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return 2;
+  }
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);

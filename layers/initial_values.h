@@ -1,13 +1,11 @@
 #pragma once
 
-#include "core/base/export.h"
-
 namespace strata::layers {
 
 /// While it lives, the weights that layers make on this thread start as zeros, whatever their initializers say: a file
 /// overwrites them at once. Random numbers cost time, and an orthogonal matrix as large as a damaged file may ask for would
 /// take hours.
-class STRATA_API WithoutInitialValues {
+class WithoutInitialValues {
  public:
   WithoutInitialValues();
   WithoutInitialValues(const WithoutInitialValues&) = delete;

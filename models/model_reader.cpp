@@ -63,7 +63,7 @@ std::uint64_t inspect_model(const ConfigObject& model, Unreadable& found) {
     std::uint64_t times = 1;
     if (const auto* entry = std::get_if<Config>(&inner.variant()); entry && entry->contains("inbound_nodes"))
       times = std::max<std::uint64_t>(times, entry->at("inbound_nodes").as_list().size());
-    calls += times * inspect(inner, found);  // each at most 2^26, or the text were too long
+    calls += times * inspect(inner, found);  // bounded by the length of the text, and by most_calls
     if (calls > most_calls)
       throw Error("model", "calls layers more than " + std::to_string(most_calls) + " times, nested models counted out");
   }

@@ -5,7 +5,7 @@
 namespace strata {
 
 namespace {
-thread_local AllocationBudget* innermost = nullptr;
+thread_local const AllocationBudget* innermost = nullptr;
 }  // namespace
 
 AllocationBudget::AllocationBudget(std::string where, std::uint64_t bytes)
@@ -16,7 +16,7 @@ AllocationBudget::AllocationBudget(std::string where, std::uint64_t bytes)
 AllocationBudget::~AllocationBudget() { innermost = outer_; }
 
 void AllocationBudget::take(std::uint64_t bytes) {
-  AllocationBudget* const budget = innermost;
+  const AllocationBudget* const budget = innermost;
   if (!budget) return;
   if (bytes > budget->left_)
     throw MemoryError(budget->where_, "asks for more memory than its size accounts for: " + std::to_string(bytes) +

@@ -3,14 +3,12 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/export.h"
-
 namespace strata {
 
 /// While it lives, the tensors and variables that this thread makes may take so many bytes in all, whether they still live
 /// or not: a bound on what a file can make a program allocate. Beyond it Storage::allocate is a MemoryError that names
 /// `where`. Of nested ones the innermost counts.
-class STRATA_API AllocationBudget {
+class AllocationBudget {
  public:
   AllocationBudget(std::string where, std::uint64_t bytes);
   AllocationBudget(const AllocationBudget&) = delete;
@@ -22,8 +20,9 @@ class STRATA_API AllocationBudget {
 
  private:
   std::string where_;
-  std::uint64_t granted_, left_;
-  AllocationBudget* outer_;
+  std::uint64_t granted_;
+  mutable std::uint64_t left_;
+  const AllocationBudget* outer_;
 };
 
 }  // namespace strata

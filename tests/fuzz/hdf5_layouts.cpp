@@ -1,8 +1,8 @@
 // The layouts of weights in `.keras`, `.weights.h5` and legacy `.h5` files, over trees that are intact as HDF5 and wrong as
 // what they should be. Damaged HDF5 itself is read by another process: tests/models/saving/damaged_files_test.cpp.
-#include "layers/normalization.h"
 #include "layers/dense.h"
 #include "layers/input.h"
+#include "layers/normalization.h"
 #include "models/model.h"
 #include "models/saving/hdf5_file.h"
 #include "models/saving/legacy_layout.h"

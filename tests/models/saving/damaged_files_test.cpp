@@ -1,10 +1,13 @@
 // Files of every kind, cut off and with flipped bits: each is an error or loads, in bounded time and memory, and the caller
-// lives. Kinds that HDF5 reads are read isolated; how many of their readers died is printed.
+// lives. Kinds that HDF5 reads are read isolated; how many of their readers died is printed. And files that are intact, but
+// ask for more than they may.
 //
 // STRATA_DAMAGE_SEED repeats a run, STRATA_DAMAGE_PLACES (10,000; with sanitizers 1,000) says how many files have one to
 // three bits flipped.
+#include <hdf5.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <zip.h>
 
 #include <atomic>
 #include <chrono>
@@ -15,10 +18,14 @@
 #include <random>
 #include <thread>
 
+#include "core/base/zip_archive.h"
 #include "data/gzip.h"
 #include "data/idx.h"
+#include "data/npy_header.h"
+#include "models/saving/hdf5_file.h"
 #include "tests/data/make_files.h"
 #include "tests/models/saving/saving_testing.h"
+#include "tests/support/messages.h"
 
 namespace strata {
 namespace {
@@ -226,6 +233,75 @@ TEST_F(DamagedFiles, FlippedBitsAreErrorsOrLoad) {
   // Small files: what any of them can make this process hold is far below what a sane one of its size could.
   EXPECT_LT(most_memory(RUSAGE_SELF) - memory_before, 1024);
   EXPECT_LT(most_memory(RUSAGE_CHILDREN), 2560);
+}
+
+/// The file with one text in place of another, both occurring once; archives are written anew.
+void replace_in_archive(const std::string& file, const std::string& text, const std::string& by) {
+  const ZipReader in(file);
+  std::vector<std::string> contents;
+  for (const ZipReader::Member& member : in.members()) contents.push_back(in.read(member.name, ~std::uint64_t{0}));
+  std::vector<ZipContent> members;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    if (const std::size_t at = contents[i].find(text); at != std::string::npos) contents[i].replace(at, text.size(), by);
+    members.push_back({in.members()[i].name, contents[i]});
+  }
+  write_zip(file + ".new", members);
+  std::filesystem::rename(file + ".new", file);
+}
+
+TEST_F(DamagedFiles, AFileMayNotAskForMoreMemoryThanItAccountsFor) {
+  Sequential a({layers::Input({6}), layers::Dense(8)});
+  a.save(file("a.keras"));
+  replace_in_archive(file("a.keras"), "\"units\": 8", "\"units\": 100000000");  // 2.4 GB of weights
+  EXPECT_ERROR(load_model(file("a.keras")), "asks for more memory than its size accounts for");
+  EXPECT_THROW(load_model(file("a.keras"), {.isolated = true}), MemoryError);
+}
+
+TEST_F(DamagedFiles, WeightsThatAFileBringsAreNotDrawnFirst) {
+  Sequential a({layers::Input({6}), layers::Dense(8)});
+  a.save(file("a.keras"));
+  replace_in_archive(file("a.keras"), "\"units\": 8", "\"units\": 5000");
+  replace_in_archive(file("a.keras"), "\"GlorotUniform\"", "\"Orthogonal\"");
+  replace_in_archive(file("a.keras"), "[null, 6]", "[null, 5000]");
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_ERROR(load_model(file("a.keras")), "shape [5000,5000], but the file holds [6,8]");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));  // drawn, it takes minutes
+}
+
+TEST_F(DamagedFiles, TextsInArchivesAreBounded) {
+  write_zip(file("a.keras"), {{"config.json", std::string((std::size_t{64} << 20) + 1, ' ')}});
+  for (const bool isolated : {false, true})
+    EXPECT_ERROR(load_model(file("a.keras"), {.isolated = isolated}), "'config.json' holds 67108865 bytes; expected at most 67108864");
+}
+
+// Forty arrays that are each within the limits of one.
+TEST_F(DamagedFiles, AnArchiveOfArraysIsBoundedAsAWhole) {
+  const std::string array = data::npy_header("|u1", {30'000'000}) + std::string(30'000'000, '\0');
+  int code = 0;
+  zip_t* const archive = zip_open(file("a.npz").c_str(), ZIP_CREATE, &code);
+  for (int i = 0; i < 40; ++i)
+    zip_file_add(archive, (std::to_string(i) + ".npy").c_str(), zip_source_buffer(archive, array.data(), array.size(), 0), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  EXPECT_EQ(data::load_npz(file("a.npz"), "39").shape(), Shape{30'000'000});
+  EXPECT_ERROR(data::load_npz(file("a.npz")), "more than 100 times as many, which is refused");
+}
+
+// Links make one group of 1000 weights any number of layers.
+TEST_F(DamagedFiles, WeightsThatLinksMultiplyAreBounded) {
+  std::vector<std::string> layers, weights;
+  for (int i = 0; i < 1001; ++i) layers.push_back("layer" + std::to_string(i));
+  for (int i = 0; i < 1000; ++i) weights.push_back("w" + std::to_string(i));
+  {
+    Hdf5File out = Hdf5File::create(file("a.h5"));
+    out.write_texts("", "layer_names", layers, Hdf5Text::fixed_ascii);
+    out.create_group("layer0");
+    out.write_texts("layer0", "weight_names", weights, Hdf5Text::fixed_ascii);
+    out.close();
+  }
+  const hid_t id = H5Fopen(file("a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  for (int i = 1; i < 1001; ++i) H5Lcreate_hard(id, "/layer0", id, layers[static_cast<std::size_t>(i)].c_str(), H5P_DEFAULT, H5P_DEFAULT);
+  ASSERT_GE(H5Fclose(id), 0);
+  EXPECT_ERROR(model_.load_weights(file("a.h5")), "lists more than 1000000 weights");
 }
 
 }  // namespace

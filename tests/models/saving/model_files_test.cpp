@@ -1,6 +1,3 @@
-#include <chrono>
-
-#include "core/base/zip_archive.h"
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 
@@ -122,45 +119,6 @@ TEST_F(ModelFiles, AFailedSaveLeavesThePreviousFile) {
     EXPECT_ERROR(a.save(file("none/" + name)), name);
   }
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), std::filesystem::directory_iterator()), 2);
-}
-
-/// The file with one text in place of another, both occurring once; archives are written anew.
-void replace_in_archive(const std::string& file, const std::string& text, const std::string& by) {
-  const ZipReader in(file);
-  std::vector<std::string> contents;
-  for (const ZipReader::Member& member : in.members()) contents.push_back(in.read(member.name, ~std::uint64_t{0}));
-  std::vector<ZipContent> members;
-  for (std::size_t i = 0; i < contents.size(); ++i) {
-    if (const std::size_t at = contents[i].find(text); at != std::string::npos) contents[i].replace(at, text.size(), by);
-    members.push_back({in.members()[i].name, contents[i]});
-  }
-  write_zip(file + ".new", members);
-  std::filesystem::rename(file + ".new", file);
-}
-
-TEST_F(ModelFiles, AFileMayNotAskForMoreMemoryThanItAccountsFor) {
-  Sequential a({layers::Input({6}), layers::Dense(8)});
-  a.save(file("a.keras"));
-  replace_in_archive(file("a.keras"), "\"units\": 8", "\"units\": 100000000");  // 2.4 GB of weights
-  EXPECT_ERROR(load_model(file("a.keras")), "asks for more memory than its size accounts for");
-  EXPECT_THROW(load_model(file("a.keras"), {.isolated = true}), MemoryError);
-}
-
-TEST_F(ModelFiles, WeightsThatAFileBringsAreNotDrawnFirst) {
-  Sequential a({layers::Input({6}), layers::Dense(8)});
-  a.save(file("a.keras"));
-  replace_in_archive(file("a.keras"), "\"units\": 8", "\"units\": 5000");
-  replace_in_archive(file("a.keras"), "\"GlorotUniform\"", "\"Orthogonal\"");
-  replace_in_archive(file("a.keras"), "[null, 6]", "[null, 5000]");
-  const auto start = std::chrono::steady_clock::now();
-  EXPECT_ERROR(load_model(file("a.keras")), "shape [5000,5000], but the file holds [6,8]");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));  // drawn, it takes minutes
-}
-
-TEST_F(ModelFiles, TextsInArchivesAreBounded) {
-  write_zip(file("a.keras"), {{"config.json", std::string((std::size_t{64} << 20) + 1, ' ')}});
-  for (const bool isolated : {false, true})
-    EXPECT_ERROR(load_model(file("a.keras"), {.isolated = isolated}), "'config.json' holds 67108865 bytes; expected at most 67108864");
 }
 
 TEST_F(ModelFiles, EveryTruncationIsAnError) {

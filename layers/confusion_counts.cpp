@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/device/allocation_budget.h"
 #include "core/ops/ops.h"
 #include "layers/loss_functions.h"
 #include "layers/metric_registration.h"
@@ -134,6 +135,7 @@ Value CountDefinition::counted(std::size_t kind) const {
 Value CountDefinition::result() const { return over_thresholds(counted(0)); }
 
 std::vector<double> even_thresholds(std::int64_t count) {
+  AllocationBudget::take_table(count, sizeof(double));
   std::vector<double> all;
   for (std::int64_t i = 0; i < count; ++i) all.push_back(static_cast<double>(i) / static_cast<double>(count - 1));
   return all;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <utility>
 #include <vector>
 
+#include "core/device/allocation_budget.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 
@@ -71,10 +73,21 @@ Taps taps_of(Interpolation kind, std::int64_t i, std::int64_t size, std::int64_t
   return taps;
 }
 
+/// Error for sizes whose table of taps cannot be, or is more than a file may ask for.
+void check_table(Interpolation kind, std::int64_t given, std::int64_t size, bool antialias) {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (given > most || size > most)
+    fail_expected("resize", "sizes below 2^31", std::to_string(given) + " to " + std::to_string(size));
+  const double widening = antialias ? std::max(static_cast<double>(given) / static_cast<double>(size), 1.0) : 1.0;
+  const double taps = 1 + 2 * radius_of(kind) * widening;
+  AllocationBudget::take_table(size, sizeof(Taps) + static_cast<std::size_t>(2 * taps) * sizeof(Tap));
+}
+
 /// `size` positions along `axis`, each a weighted sum of pixels: as many gathers as the longest sum has terms.
 Value resize_axis(const Value& x, std::int64_t axis, std::int64_t size, Interpolation kind, bool antialias) {
   const std::int64_t given = x.shape()[axis];
   if (given == size || given == 0) return x;
+  check_table(kind, given, size, antialias);
   std::vector<Taps> positions;
   std::size_t longest = 1;
   for (std::int64_t i = 0; i < size; ++i) {

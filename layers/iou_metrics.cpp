@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/device/allocation_budget.h"
 #include "core/ops/ops.h"
 #include "layers/loss_functions.h"
 #include "layers/metric_registration.h"
@@ -126,6 +127,7 @@ Metric overlap_metric(const char* class_name, Overlap overlap, Config config) {
 }
 
 std::vector<std::int64_t> all_of(std::int64_t classes) {
+  AllocationBudget::take_table(classes, sizeof(classes));
   std::vector<std::int64_t> ids;
   for (std::int64_t i = 0; i < classes; ++i) ids.push_back(i);
   return ids;

@@ -1,5 +1,7 @@
 #include "core/device/allocation_budget.h"
 
+#include <limits>
+
 #include "core/base/error.h"
 
 namespace strata {
@@ -23,6 +25,12 @@ void AllocationBudget::take(std::uint64_t bytes) {
                                           " bytes more, of which " + std::to_string(budget->left_) + " of " +
                                           std::to_string(budget->granted_) + " are left");
   budget->left_ -= bytes;
+}
+
+void AllocationBudget::take_table(std::int64_t entries, std::size_t bytes_each) {
+  std::uint64_t bytes = 0;
+  if (entries > 0 && __builtin_mul_overflow(static_cast<std::uint64_t>(entries), bytes_each, &bytes)) bytes = std::numeric_limits<std::uint64_t>::max();
+  take(bytes);
 }
 
 }  // namespace strata

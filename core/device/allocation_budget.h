@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +18,8 @@ class AllocationBudget {
 
   /// Takes bytes from the innermost budget of this thread, if there is one.
   static void take(std::uint64_t bytes);
+  /// The same for what is no tensor, but as long as a file says: so many entries, none if negative.
+  static void take_table(std::int64_t entries, std::size_t bytes_each);
 
  private:
   std::string where_;

@@ -13,8 +13,13 @@ mkdir -p "$folder/found" "$folder/corpus"
 python3 "$sources/make_seeds.py" "$folder/seeds"
 
 run_one() {
-  local target=$1 folder=$2 seconds=$3 status=0
-  local options=(-max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512
+  local target=$1 folder=$2 seconds=$3 status=0 longest=2048
+  case $target in
+    json) longest=8192 ;;  # a small model
+    hdf5_layouts) longest=512 ;;  # a dozen changes
+    wire) longest=4608 ;;
+  esac
+  local options=(-max_total_time="$seconds" -max_len=$longest -len_control=0 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512
     -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$folder/found/$target-")
   [ "$target" != json ] || options+=(-dict="$folder/seeds/json.dict")
   mkdir -p "$folder/corpus/$target"

@@ -22,6 +22,14 @@ TEST(AllocationBudget, CountsWhatThisThreadAllocates) {
   std::thread([] { bytes(5000); }).join();
 }
 
+TEST(AllocationBudget, CountsTablesThatAreNoTensors) {
+  const AllocationBudget budget("f", 1000);
+  AllocationBudget::take_table(-5, 8);
+  AllocationBudget::take_table(100, 8);
+  EXPECT_ERROR(AllocationBudget::take_table(100, 8), "800 bytes more, of which 200");
+  EXPECT_ERROR(AllocationBudget::take_table(std::int64_t{1} << 62, 8), "18446744073709551615 bytes more");
+}
+
 TEST(AllocationBudget, TheInnermostCounts) {
   const AllocationBudget outer("outer", 100);
   {

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "core/base/zip_archive.h"
+#include "core/device/allocation_budget.h"
 #include "data/gzip.h"
 #include "data/idx.h"
 #include "data/npy_header.h"
@@ -302,6 +303,19 @@ TEST_F(DamagedFiles, WeightsThatLinksMultiplyAreBounded) {
   for (int i = 1; i < 1001; ++i) H5Lcreate_hard(id, "/layer0", id, layers[static_cast<std::size_t>(i)].c_str(), H5P_DEFAULT, H5P_DEFAULT);
   ASSERT_GE(H5Fclose(id), 0);
   EXPECT_ERROR(model_.load_weights(file("a.h5")), "lists more than 1000000 weights");
+}
+
+// What layers and metrics hold beside tensors may not be larger than a file accounts for, either.
+TEST_F(DamagedFiles, TablesThatAConfigAsksForAreCounted) {
+  const AllocationBudget budget("a.keras", std::uint64_t{64} << 20);
+  const auto upsampling = [](const std::string& factor) {
+    return R"({"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config":
+      {"batch_shape": [null, 4, 4, 1], "name": "in"}}, {"class_name": "UpSampling2D", "config": {"name": "u",
+      "interpolation": "bilinear", "size": [1, )" + factor + "]}}]}}";
+  };
+  EXPECT_ERROR(model_from_json(upsampling("10000000")), "[a.keras] asks for more memory than its size accounts for");
+  EXPECT_ERROR(model_from_json(upsampling("10000000000")), "sizes below 2^31");
+  EXPECT_ERROR(metrics::AUC({.num_thresholds = std::int64_t{1} << 40}), "[a.keras] asks for more memory");
 }
 
 }  // namespace

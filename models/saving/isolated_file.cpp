@@ -140,7 +140,7 @@ class IsolatedFile : public ModelFile {
 
  public:
   explicit IsolatedFile(const std::string& path)
-      : path_(path), limits_(isolation_limits(fs::file_size(path))), reader_(path, limits_) {
+      : path_(path), limits_(isolation_limits(bytes_of_model_file(path))), reader_(path, limits_) {
     receive();  // whether the file could be opened
   }
 

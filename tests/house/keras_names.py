@@ -25,14 +25,16 @@ SCOPES = {
 }
 KINDS = {"A.1": "layer", "A.2": "activation", "A.3": "initializer", "A.4": "regularizer", "A.5": "constraint",
          "A.6": "optimizer", "A.7": "schedule", "A.8": "loss", "A.9": "metric", "A.11": "layer"}
-# `fit(x)` is an argument of fit: a member of its options.
+# `fit(epochs)` is an argument of fit: a member of its options. `Model.fit` is a member itself.
 OPTIONS = {"compile": "CompileOptions", "fit": "FitOptions", "evaluate": "EvaluateOptions", "predict": "PredictOptions",
            "Optimizer": "optimizers::CommonOptions", "summary": "SummaryOptions", "load_weights": "LoadWeightsOptions",
            "plot_model": "utils::DotOptions", "TensorBoard": "callbacks::TensorBoardOptions"}
-MEMBERS = {"Callback": "callbacks::Definition", "Layer": "layers::Base", "Model": "Model", "Sequential": "Sequential"}
-# Not classes that files name: bases of one's own classes, functions, handles.
-NOT_IN_FILES = {"Input", "InputLayer", "Layer", "OptimizerMap", "Model"}
+MEMBERS = {"Callback": "callbacks::Definition", "Layer": "layers::Base", "Model": "Model", "Optimizer": "Optimizer",
+           "Sequential": "Sequential"}
+# Names in sections with a registry that are no classes of it: bases of one's own classes, functions, lists.
+NOT_REGISTERED = {"Input", "InputLayer", "Layer", "LearningRateSchedule", "Model", "OptimizerMap"}
 
+QUOTE = '"'
 ROW = re.compile(r"^\| (?P<keras>.+?) \| (?P<here>\S*) *\| (?P<cpp>.*?) *\| (?P<note>.*?) *\|$")
 
 
@@ -55,8 +57,8 @@ class Row:
 
 
 def guesses(section, name):
-    if name.startswith('"'):
-        return [f"{KINDS[section]} {name}"]
+    if name.startswith(QUOTE):
+        return [name]
     argument = re.fullmatch(r"(\w+)\((\w+)\)", name)
     if argument:
         return [f"{OPTIONS[argument[1]]}::{argument[2]}"]
@@ -101,32 +103,31 @@ def declared(names, source, build, compiler):
     return {name for i, name in enumerate(names) if i + 2 not in missing}
 
 
-def known_to_program(program, quoted):
-    arguments = [name.replace(" ", ":", 1).replace('"', "") for name in quoted]
-    return set(subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout.splitlines())
+def with_kind(section, name):
+    """A text in quotes with what it stands for, as the program prints it; other names as they are."""
+    return f"{KINDS[section]} {name}" if name.startswith(QUOTE) else name
 
 
 class Code:
     """What there is."""
 
     def __init__(self, rows, source, build, program, compiler):
-        asked = {name for row in rows for name in row.cpp + sum(row.guesses(), [])}
-        quoted = {name if " " in name else f"{KINDS[row.section]} {name}" for row in rows
-                  for name in row.cpp + sum(row.guesses(), []) if '"' in name}
-        self.registered = known_to_program(program, sorted(quoted))
-        self.names = declared(sorted(n for n in asked if '"' not in n), source, build, compiler)
+        asked = {with_kind(row.section, name) for row in rows for name in row.cpp + sum(row.guesses(), [])}
+        texts = sorted(name for name in asked if QUOTE in name)
+        arguments = [text.replace(" ", ":", 1).replace(QUOTE, "") for text in texts]
+        output = subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
+        self.registered = set(output.splitlines())
+        self.names = declared(sorted(asked.difference(texts)), source, build, compiler)
 
     def has(self, section, name):
-        if '"' in name:
-            return (name if " " in name else f"{KINDS[section]} {name}") in self.registered
-        return name in self.names
+        return with_kind(section, name) in self.registered | self.names
 
     def cpp_of(self, row):
         """The C++ names of a row: those it states, else one guess for each of Keras's names that is right."""
         if row.cpp:
             return row.cpp if all(self.has(row.section, n) for n in row.cpp) else []
         found = [[g for g in options if self.has(row.section, g)] for options in row.guesses()]
-        return [options[0].partition(" ")[2] or options[0] for options in found] if all(found) else []
+        return [options[0] for options in found] if all(found) else []
 
 
 def disagreements(rows, code):
@@ -145,16 +146,16 @@ def disagreements(rows, code):
                 if code.has(row.section, name):
                     yield f"{where}: says no, but there is {name}"
         yield from registry_disagreements(row, where, code)
-    listed = {f"{KINDS[row.section]} {name}" for row in rows if row.section in KINDS for name in row.names}
+    listed = {f"{KINDS[row.section]} {name.strip(QUOTE)}" for row in rows if row.section in KINDS for name in row.names}
     for name in sorted(code.registered - listed):
-        if '"' not in name:
-            yield f"{name} is a class of the library, and has no row"
+        if QUOTE not in name:
+            yield f"{name} is in a registry, and has no row"
 
 
 def registry_disagreements(row, where, code):
     kind = KINDS.get(row.section)
     classes = [n for n in row.names if re.fullmatch(r"[A-Z]\w+", n)]
-    if kind in (None, "activation") or not classes or set(row.names) & NOT_IN_FILES:
+    if kind in (None, "activation") or not classes or set(row.names) & NOT_REGISTERED:
         return
     registered = any(f"{kind} {name}" in code.registered for name in classes)
     if registered != (row.says == "yes"):

@@ -9,15 +9,16 @@ namespace strata::optimizers {
 namespace {
 using Function = std::function<Value(const Value&)>;
 
-/// Nothing when the gradient is no list of rows: that of `gather` along the first axis, or a sum of such.
+/// Nothing when the gradient is no list of rows: that of `gather` along the first axis, or several that gradients() has
+/// added up. The result is such a gradient again.
 std::optional<Value> map_rows(const Value& gradient, const Function& f) {
   const Node& node = *gradient.node();
   if (const auto* rows = node.op().as<ScatterAdd>(); rows && rows->axis == 0)
     return scatter_add(node.input(0), f(node.input(1)), rows->shape);
-  if (!node.op().as<Add>()) return std::nullopt;
+  if (!node.op().as<Accumulate>()) return std::nullopt;
   const auto a = map_rows(node.input(0), f);
   const auto b = a ? map_rows(node.input(1), f) : std::nullopt;
-  return b ? std::optional(*a + *b) : std::nullopt;
+  return b ? std::optional(apply(Accumulate{}, *a, *b)) : std::nullopt;
 }
 }  // namespace
 

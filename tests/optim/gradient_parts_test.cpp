@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/base/json.h"
 #include "tests/optim/optimizer_testing.h"
 
 namespace strata {
@@ -77,7 +78,7 @@ TEST(GradientParts, AGradientFromElsewhereMakesItOneArray) {
 
 TEST(GradientParts, TwoLookUpsOfOneTableAreOneList) {
   const Table table;
-  const Optimizer adagrad = Adagrad({.learning_rate = 0.1, .initial_accumulator_value = 0});
+  const Optimizer adagrad = Adagrad({.learning_rate = 0.1, .initial_accumulator_value = 0, .clipvalue = 2});
   const Value loss = sum(gather(table.embeddings, constant(Tensor::from<std::int32_t>({1}, {2})))) +
                      sum(gather(table.embeddings, constant(Tensor::from<std::int32_t>({2}, {2, 0}))));
   Function({}, {loss}, adagrad.minimize(loss, {table.embeddings}))({});

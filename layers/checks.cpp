@@ -70,8 +70,12 @@ void require_noise_shape(std::string_view where, const Shape& noise, const Shape
 }
 
 void require_channels_last(std::string_view where, const std::string& data_format) {
-  if (data_format != "channels_last")
-    fail_expected(where, "data_format 'channels_last', the only one there is", "'" + data_format + "'");
+  if (data_format == "channels_last") return;
+  if (data_format != "channels_first")
+    throw Error(where, "The `data_format` argument must be one of {'channels_first', 'channels_last'}. Received: data_format=" +
+                           data_format);
+  fail_expected(where, "data_format 'channels_last', the only one there is",
+                "'channels_first': a Permute before the layer brings the channels to the end");
 }
 
 void require_padding(std::string_view where, const std::string& padding, bool causal) {

@@ -123,7 +123,7 @@ Interpolation interpolation_named(std::string_view where, const std::string& nam
   for (const auto& [known_name, kind] : known)
     if (name == known_name) return kind;
   fail_expected(where, "interpolation \"nearest\", \"bilinear\", \"bicubic\", \"lanczos3\" or \"lanczos5\"",
-                "\"" + name + "\"");
+                "\"" + name + "\"" + (name == "area" ? ", which Keras has with TensorFlow only" : ""));
 }
 
 Value resize_images(const Value& images, std::int64_t height, std::int64_t width, Interpolation kind, bool antialias) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "core/graph/names.h"
@@ -60,16 +61,18 @@ void Base::set_trainable(bool trainable) {
   for (const Layer& layer : sublayers()) layer.set_trainable(trainable);
 }
 
-namespace {
-void append(Variables& to, const Variables& more) { to.insert(to.end(), more.begin(), more.end()); }
-}  // namespace
+void Base::append_inner(Variables& to, const Variables& inner) const {
+  std::copy_if(inner.begin(), inner.end(), std::back_inserter(to), [&](const Variable& v) {
+    return std::find(weights_.begin(), weights_.end(), v) == weights_.end();
+  });
+}
 
 Variables Base::trainable_weights() const {
   Variables all;
   if (!trainable_) return all;
   for (const Variable& v : weights_)
     if (v.trainable()) all.push_back(v);
-  for (const Layer& layer : sublayers()) append(all, layer.trainable_weights());
+  for (const Layer& layer : sublayers()) append_inner(all, layer.trainable_weights());
   return all;
 }
 
@@ -78,7 +81,7 @@ Variables Base::non_trainable_weights() const {
   Variables all;
   for (const Variable& v : weights_)
     if (!v.trainable()) all.push_back(v);
-  for (const Layer& layer : sublayers()) append(all, layer.non_trainable_weights());
+  for (const Layer& layer : sublayers()) append_inner(all, layer.non_trainable_weights());
   return all;
 }
 
@@ -88,7 +91,7 @@ Variables Base::weights() const {
     if (v.trainable()) all.push_back(v);
   for (const Variable& v : weights_)
     if (!v.trainable()) all.push_back(v);
-  for (const Layer& layer : sublayers()) append(all, layer.weights());
+  for (const Layer& layer : sublayers()) append_inner(all, layer.weights());
   return all;
 }
 
@@ -104,11 +107,16 @@ Variable Base::add_weight(const std::string& name, const Shape& shape, const Ini
     fail_expected(describe() + " weight '" + name + "'", "a known size in every dimension", to_string(shape));
   const DType dtype = options.dtype.value_or(dtype_policy_.variable_dtype());
   Variable v(name, WithoutInitialValues::active() ? full(shape, 0, dtype) : initializer(shape, dtype), options.trainable);
-  v.set_path(name_ + "/" + name);
+  v.set_path(current_layer_path() + "/" + name);
   if (options.constraint) v.set_constraint(options.constraint.projection());
   weights_.push_back(v);
   regularizers_.push_back(options.regularizer);
   return v;
+}
+
+void Base::adopt_weight(const Variable& weight) {
+  weights_.push_back(weight);
+  regularizers_.emplace_back();  // that of the layer inside, which hangs it on itself
 }
 
 Variable Base::add_seed_state(std::int64_t seed) {

@@ -94,6 +94,9 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   /// A weight of this layer, filled by `initializer`. Within build only.
   Variable add_weight(const std::string& name, const Shape& shape, const Initializer& initializer,
                       const WeightOptions& options = {});
+  /// Counts a weight of a layer inside as this one's own, too, where Keras does: it is listed once, in the place of the
+  /// own ones, and files hold it twice. Within build only.
+  void adopt_weight(const Variable& weight);
   /// The state of a random stream, i64[2] = (seed, step); `seed` < 0 draws one from the process seed. A layer that
   /// draws passes the state to a random op and adds the update advance(state).
   Variable add_seed_state(std::int64_t seed);
@@ -108,6 +111,8 @@ class STRATA_API Base : public Callable, public std::enable_shared_from_this<Bas
   friend class strata::Layer;
   void require_name();
   std::optional<DType> compute_dtype() const;
+  /// Those of a layer inside, without the adopted ones.
+  void append_inner(Variables& to, const Variables& inner) const;
   /// Outputs with their losses, effects and masks hung on.
   Values finish_call(Values outputs, const Values& inputs, const Values& masks, CallScope& scope);
   Values masks_after(const Values& outputs, const Values& inputs, const Values& masks);

@@ -46,6 +46,7 @@ class SpectralNormalizationLayer final : public Definition {
         if (v.name() == name && !kernel_.defined()) kernel_ = v;
     if (!kernel_.defined())
       throw Error(describe(), layer_.class_name() + " object has no attribute 'kernel' nor 'embeddings'");
+    adopt_weight(kernel_);
     vector_u_ = add_weight("vector_u", {1, kernel_.shape().back()}, initializers::TruncatedNormal({.stddev = 0.02}),
                            {.trainable = false});
   }

@@ -188,17 +188,35 @@ void ModelDefinition::append(const Layer& layer) {
   try {
     check_names();
     const auto* first = dynamic_cast<const ModelDefinition*>(&layer.base());
+    const CallScope scope(name(), Mode::infer, trainable());  // as in start_from
     if (has_graph())
       set_graph(inputs_, layer.call_symbols(outputs_));
     else if (layers_.size() == 1 && first != nullptr && first->has_graph() && first->inputs().size() == 1)
-      start_from(input_symbol(unique_name("input_layer"), first->inputs()[0].shape(), first->inputs()[0].dtype()));
+      call_in_turn(input_symbol(unique_name("input_layer"), first->inputs()[0].shape(), first->inputs()[0].dtype()));
   } catch (...) {
     layers_.pop_back();
     throw;
   }
 }
 
+Layer ModelDefinition::remove_last() {
+  const UseGuard guard(use, UseGuard::Use::training, name());
+  if (layers_.empty()) throw Error("Sequential '" + name() + "'", "There are no layers in the model.");
+  Layer last = layers_.back();
+  layers_.pop_back();
+  trainer = nullptr;
+  predictor = std::make_unique<Predictor>(*this);
+  if (has_graph()) set_graph(inputs_, outputs_[0].node()->inputs);
+  return last;
+}
+
+// Keras builds the layers of a Sequential within the model's name: paths of weights begin with it.
 void ModelDefinition::start_from(const Symbol& input) {
+  const CallScope scope(name(), Mode::infer, trainable());
+  call_in_turn(input);
+}
+
+void ModelDefinition::call_in_turn(const Symbol& input) {
   Symbols at{input};
   for (const Layer& layer : layers_) at = layer.call_symbols(at);
   set_graph({input}, at);
@@ -208,7 +226,7 @@ void ModelDefinition::build_inputs(const Shapes& shapes) {
   if (has_graph()) return;
   Shape open = shapes.at(0);
   if (open.rank() > 0) open[0] = open_dim;
-  start_from(input_symbol(unique_name("input_layer"), open, DType::f32));
+  call_in_turn(input_symbol(unique_name("input_layer"), open, DType::f32));
 }
 
 void ModelDefinition::check_input_count(std::size_t count) const {
@@ -244,11 +262,16 @@ std::vector<std::string> ModelDefinition::input_names() const {
   return names;
 }
 
+std::vector<std::string> ModelDefinition::output_layer_names() const {
+  std::vector<std::string> names;
+  for (const Symbol& s : outputs_) names.push_back(name_of(*s.node()));
+  return names;
+}
+
 std::vector<std::string> ModelDefinition::output_names() const {
   std::vector<std::string> names;
   std::map<std::string, int> count;
-  for (const Symbol& s : outputs_) {
-    const std::string name = name_of(*s.node());
+  for (const std::string& name : output_layer_names()) {
     const int seen = count[name]++;
     names.push_back(seen == 0 ? name : name + "_" + std::to_string(seen));
   }

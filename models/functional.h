@@ -60,13 +60,17 @@ class STRATA_API ModelDefinition : public layers::Base {
   void set_graph(const Symbols& inputs, const Symbols& outputs);
   /// Appends to a Sequential.
   void append(const Layer& layer);
+  /// Takes the last layer off a Sequential; what was compiled goes. Error when there is none.
+  Layer remove_last();
   /// Starts a Sequential's graph: calls its layers one after the other.
   void start_from(const Symbol& input);
 
   const Symbols& inputs() const { return inputs_; }
   const Symbols& outputs() const { return outputs_; }
   std::vector<std::string> input_names() const;
-  /// Names of the layers that produce the outputs.
+  /// Names of the layers that produce the outputs, as Keras has them: a layer that is several outputs comes as often.
+  std::vector<std::string> output_layer_names() const;
+  /// The same with a number behind a name that was there before, so that each output can be told.
   std::vector<std::string> output_names() const;
   /// Calls in the order of Keras's `operations`, inputs included; for the summary.
   const std::vector<std::shared_ptr<const SymbolNode>>& operations() const { return operations_; }
@@ -83,6 +87,7 @@ class STRATA_API ModelDefinition : public layers::Base {
 
  private:
   void check_names() const;
+  void call_in_turn(const Symbol& input);
   bool sequential_ = false;
   Layers layers_;
   Symbols inputs_, outputs_;

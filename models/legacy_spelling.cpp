@@ -92,6 +92,13 @@ Config legacy_functional(const Config& config) {
   return out;
 }
 
+/// An argument that Keras 2 knows by another name, which Keras 3 takes, too.
+Config with_key(const Config& config, const std::string& key, const std::string& keras2_key) {
+  Config out;
+  for (const auto& [name, value] : config.items()) out.set(name == key ? keras2_key : name, value);
+  return out;
+}
+
 ConfigValue legacy_layer(const Config& entry) {
   const ConfigObject object = ConfigObject::read(entry, "layer");
   // Classes of one's own go by their registered name, as in Keras.
@@ -104,12 +111,8 @@ ConfigValue legacy_layer(const Config& entry) {
     for (const ConfigValue& inner : arguments.at("layers").as_list()) layers.push_back(legacy_layer(inner.as_config()));
     config.set("layers", layers);
   }
-  if (object.class_name == "InputLayer") {
-    Config renamed{{"batch_input_shape", config.at("batch_shape")}};
-    for (const auto& [key, value] : config.items())
-      if (key != "batch_shape") renamed.set(key, value);
-    config = renamed;
-  }
+  if (object.class_name == "InputLayer") config = with_key(config, "batch_shape", "batch_input_shape");
+  if (object.class_name == "LeakyReLU") config = with_key(config, "negative_slope", "alpha");
   return Config{{"class_name", class_name}, {"config", config}};
 }
 

@@ -25,6 +25,21 @@ std::string listed(const Layers& layers) {
   for (const Layer& layer : layers) names += (names.empty() ? "'" : ", '") + layer.name() + "'";
   return "[" + names + "]";
 }
+
+/// What Keras calls a model's layers, with an empty handle for each InputLayer. A Sequential hides its own.
+Layers keras_layers(const ModelDefinition& model) {
+  if (model.is_sequential()) return model.sublayers();
+  Layers all;
+  for (const auto& node : model.operations()) {
+    const Symbols& inputs = model.inputs();
+    const bool is_input = std::any_of(inputs.begin(), inputs.end(), [&](const Symbol& s) { return s.node() == node; });
+    if (is_input)
+      all.emplace_back();
+    else if (auto layer = std::dynamic_pointer_cast<layers::Base>(node->callee))
+      all.emplace_back(std::move(layer));
+  }
+  return all;
+}
 }  // namespace
 
 Model::Model(const Symbols& inputs, const Symbols& outputs, const std::string& name)
@@ -59,6 +74,8 @@ void Sequential::add(const SequentialItem& item) {
   d.ensure_built({item.input().shape()});
 }
 
+Layer Sequential::pop() { return definition().remove_last(); }
+
 Trainer& Model::trainer(std::string_view what) const {
   ModelDefinition& d = definition();
   if (!d.trainer) throw Error(what, "You must call `compile()` before using the model '" + name() + "'.");
@@ -92,12 +109,15 @@ Layer Model::get_layer(const std::string& layer_name) const {
 }
 
 Layer Model::get_layer(std::int64_t index) const {
-  const Layers all = layers();
+  const Layers all = keras_layers(definition());
   const auto count = static_cast<std::int64_t>(all.size());
   if (index < -count || index >= count)
     throw Error("get_layer", "Was asked to retrieve layer at index " + std::to_string(index) + " but model only has " +
                                  std::to_string(count) + " layers.");
-  return all[static_cast<std::size_t>(index < 0 ? index + count : index)];
+  const Layer& found = all[static_cast<std::size_t>(index < 0 ? index + count : index)];
+  if (!found.defined())
+    throw Error("get_layer", "index " + std::to_string(index) + " is an input of model '" + name() + "': inputs() has it");
+  return found;
 }
 
 }  // namespace strata

@@ -82,14 +82,17 @@ class STRATA_API Model : public Layer {
   void summary(const SummaryOptions& = {}) const;
   std::string summary_text(const SummaryOptions& = {}) const;
 
-  /// Keras's order (inputs first, by depth).
+  /// Keras's order (by depth), without its InputLayers: inputs are symbols here.
   Layers layers() const;
   /// Error that lists the layers there are.
   Layer get_layer(const std::string& name) const;
+  /// By Keras's index, which counts the InputLayers of a functional model; negative ones from the end. Error for the
+  /// index of an input, too.
   Layer get_layer(std::int64_t index) const;
   Symbols inputs() const;
   Symbols outputs() const;
   std::vector<std::string> input_names() const;
+  /// Names of the layers that give the outputs; a layer that gives several is followed by a number: `dense`, `dense_1`.
   std::vector<std::string> output_names() const;
   Optimizer optimizer() const;
   /// Layers and calls in Keras 3's words, without weights; see models/model_config.h for the way back.
@@ -102,7 +105,7 @@ class STRATA_API Model : public Layer {
   void save(const std::string& path, const SaveOptions& options = {}) const;
   /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. Atomic like save.
   void save_weights(const std::string& path) const;
-  /// From `.weights.h5`, `.keras`, or legacy `.h5` and `.hdf5` files of any version (whole models, or weights alone). Checks
+  /// From `.weights.h5` (also several, listed in a `.weights.json`), `.keras`, or legacy `.h5` and `.hdf5` files of any version (whole models, or weights alone). Checks
   /// everything before it changes anything. Error naming the layers that do not fit.
   void load_weights(const std::string& path, const LoadWeightsOptions& options = {});
 
@@ -134,6 +137,8 @@ class STRATA_API Sequential : public Model {
   explicit Sequential(const std::vector<SequentialItem>& items = {}, const std::string& name = "");
   /// Error when the model was built already, or a layer of this name is there.
   void add(const SequentialItem& item);
+  /// Takes off the last layer and returns it, with its weights; the model is to be compiled again. Error when there is none.
+  Layer pop();
 };
 
 }  // namespace strata

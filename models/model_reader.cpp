@@ -198,14 +198,14 @@ std::shared_ptr<ModelDefinition> read_sequential(const ConfigValue& value) {
   }
   if (!input && config && config->contains("build_input_shape") && std::holds_alternative<ConfigValue::List>(config->at("build_input_shape").variant()))
     input = input_symbol(unique_name("input_layer"), read_shape(config->at("build_input_shape"), "Sequential"), DType::f32);
-  auto model = std::make_shared<ModelDefinition>(Layers{});
-  if (input || layers.empty()) {
-    model = std::make_shared<ModelDefinition>(std::move(layers));
-    if (input) model->start_from(*input);
+  // Its name comes first: weights are named by it.
+  auto model = with_name(std::make_shared<ModelDefinition>(input ? layers : Layers{}), config);
+  if (input) {
+    model->start_from(*input);
   } else {
     for (const Layer& layer : layers) model->append(layer);
   }
-  return with_name(std::move(model), config);
+  return model;
 }
 
 void check_classes(const ConfigValue& model) {

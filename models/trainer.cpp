@@ -1,6 +1,8 @@
 #include "models/trainer.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "core/ops/ops.h"
 
@@ -198,15 +200,20 @@ void Trainer::track_mean(const std::string& name, const Value& value, std::int64
 }
 
 Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
-  const std::vector<std::string> names = model_.output_names();
+  const std::vector<std::string> names = model_.output_layer_names();
   const std::int64_t batch = y[0].shape().rank() > 0 ? y[0].shape()[0] : 1;
   Value total;
-  int count = 0;
-  for (const Output& o : outputs_) count += o.loss ? 1 : 0;
+  std::map<std::string, std::size_t> shown_output;  // Keras shows the last of several outputs of one layer
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (!outputs_[i].loss) continue;
+    shown_output[names[i]] = i;
+    ++count;
+  }
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     if (!outputs_[i].loss) continue;
     const Value loss = (*outputs_[i].loss)(y[i], outputs[i], i < w.size() ? w[i] : Value());
-    if (outputs_.size() > 1 && count > 0) track_mean(names[i] + "_loss", loss, batch, updates);
+    if (count > 1 && shown_output.at(names[i]) == i) track_mean(names[i] + "_loss", loss, batch, updates);
     const Value weighted = outputs_[i].weight == 1 ? loss : loss * outputs_[i].weight;
     total = total ? total + weighted : weighted;
   }
@@ -218,22 +225,22 @@ Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& 
 }
 
 void Trainer::add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
-  const std::vector<std::string> names = model_.output_names();
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+  const std::vector<std::string> names = model_.output_layer_names();
+  std::set<std::string> used;
+  const auto add = [&](std::size_t i, const Metric& prototype, bool weighted) {
     const std::string prefix = outputs_.size() > 1 ? names[i] + "_" : "";
-    std::vector<std::string> used;
-    const auto add = [&](const Metric& prototype, const Value& weight) {
-      std::string name = prefix + prototype.name();
-      if (weight && std::find(used.begin(), used.end(), name) != used.end()) name = prefix + "weighted_" + prototype.name();
-      const std::string stem = name;
-      for (int k = 1; std::find(used.begin(), used.end(), name) != used.end(); ++k) name = stem + "_" + std::to_string(k);
-      used.push_back(name);
-      const Updates more = tracker(name, prototype).update(y[i], outputs[i], weight);
-      updates.insert(updates.end(), more.begin(), more.end());
-    };
-    for (const Metric& m : outputs_[i].metrics) add(m, {});
-    for (const Metric& m : outputs_[i].weighted_metrics) add(m, i < w.size() ? w[i] : Value());
-  }
+    std::string name = prefix + prototype.name();
+    if (weighted && used.contains(name)) name = prefix + "weighted_" + prototype.name();
+    const std::string stem = name;
+    for (int k = 1; !used.insert(name).second; ++k) name = stem + "_" + std::to_string(k);
+    const Value weight = weighted && i < w.size() ? w[i] : Value();
+    const Updates more = tracker(name, prototype).update(y[i], outputs[i], weight);
+    updates.insert(updates.end(), more.begin(), more.end());
+  };
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    for (const Metric& m : outputs_[i].metrics) add(i, m, false);
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    for (const Metric& m : outputs_[i].weighted_metrics) add(i, m, true);
 }
 
 Metric& Trainer::tracker(const std::string& name, const Metric& prototype) {

@@ -1,5 +1,6 @@
 #include "optim/adam.h"
 
+#include "optim/gradient_parts.h"
 #include "optim/registration.h"
 
 namespace strata::optimizers {
@@ -21,7 +22,7 @@ constexpr auto adam_like_arguments = [](auto& field, auto& o) {
 /// The running mean of the gradient, and of its square.
 Value first_moment(const Step& s, double beta_1) { return s.slots[0] + (s.gradient - s.slots[0]) * (1 - beta_1); }
 Value second_moment(const Step& s, double beta_2) {
-  return s.slots[1] + (square(s.gradient) - s.slots[1]) * (1 - beta_2);
+  return s.slots[1] + (square_of_gradient(s.gradient) - s.slots[1]) * (1 - beta_2);
 }
 
 std::vector<Slot> two_moments(const Variable& v) { return {slot_like(v, "momentum"), slot_like(v, "velocity")}; }
@@ -63,7 +64,7 @@ struct AdamaxRule : AdamLikeRule {
     return {{slot_like(v, "momentum"), slot_like(v, "norm")}};
   }
   Values update(const Step& s) const override {
-    const Value m = first_moment(s, o.beta_1), u = maximum(o.beta_2 * s.slots[1], abs(s.gradient));
+    const Value m = first_moment(s, o.beta_1), u = maximum(o.beta_2 * s.slots[1], abs_of_gradient(s.gradient));
     const Value rate = cast(s.learning_rate / bias_correction(o.beta_1, s.number), s.weight.dtype());
     return {s.weight - rate * m / (u + o.epsilon), m, u};
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <regex>
 
+#include "optim/gradient_parts.h"
 #include "optim/optimizers.h"
 #include "optim/registration.h"
 
@@ -38,7 +39,7 @@ struct AdafactorRule : Rule {
   Values update(const Step& s) const override {
     const DType dtype = s.weight.dtype();
     const Value beta = cast(1.0 - power(s.number, o.beta_2_decay), dtype);
-    const Value squares = square(s.gradient) + o.epsilon_1;
+    const Value bare_squares = square_of_gradient(s.gradient), squares = bare_squares + o.epsilon_1;
     const auto followed = [&](const Value& old, const Value& now) { return beta * old + (1.0 - beta) * now; };
     Value rows, columns, v;
     if (s.weight.shape().rank() >= 2) {
@@ -48,10 +49,10 @@ struct AdafactorRule : Rule {
     } else {
       v = followed(s.slots[2], squares);
     }
-    const Value u = s.gradient / sqrt(v);
+    const Value u = s.gradient / sqrt(v), u_rms = sqrt(mean(bare_squares / v));
     const Value rate =
         cast(minimum(s.learning_rate, 1.0 / sqrt(s.number)), dtype) * maximum(rms(s.weight), o.epsilon_2);
-    return {s.weight - rate * (u / maximum(rms(u) / o.clip_threshold, 1.0)), rows, columns, v};
+    return {s.weight - rate * (u / maximum(u_rms / o.clip_threshold, 1.0)), rows, columns, v};
   }
   std::string class_name() const override { return "Adafactor"; }
   Config config() const override { return write_arguments(adafactor_arguments, o); }
@@ -98,7 +99,7 @@ struct MuonRule : Rule {
 
   Values adam_update(const Step& s) const {
     const Value m = s.slots[0] + (s.gradient - s.slots[0]) * (1 - o.adam_beta_1);
-    const Value v = s.slots[1] + (square(s.gradient) - s.slots[1]) * (1 - o.adam_beta_2);
+    const Value v = s.slots[1] + (square_of_gradient(s.gradient) - s.slots[1]) * (1 - o.adam_beta_2);
     const Value correction = sqrt(bias_correction(o.adam_beta_2, s.number)) / bias_correction(o.adam_beta_1, s.number);
     const Value rate = cast(s.learning_rate * o.adam_lr_ratio * correction, s.weight.dtype());
     return {s.weight - rate * m / (sqrt(v) + o.epsilon), m, v};

@@ -1,5 +1,6 @@
 #include "optim/optimizers.h"
 
+#include "optim/gradient_parts.h"
 #include "optim/registration.h"
 
 namespace strata::optimizers {
@@ -44,7 +45,7 @@ struct RMSpropRule : Rule {
   }
   Values update(const Step& s) const override {
     const Value& g = s.gradient;
-    const Value mean_square = o.rho * s.slots[0] + (1 - o.rho) * square(g);
+    const Value mean_square = o.rho * s.slots[0] + (1 - o.rho) * square_of_gradient(g);
     Value average, variance = mean_square;
     if (o.centered) {
       average = o.rho * s.slots.back() + (1 - o.rho) * g;
@@ -75,7 +76,7 @@ struct AdagradRule : Rule {
     return {{slot_like(v, "accumulator", o.initial_accumulator_value)}};
   }
   Values update(const Step& s) const override {
-    const Value total = s.slots[0] + square(s.gradient);
+    const Value total = s.slots[0] + square_of_gradient(s.gradient);
     return {s.weight - rate_of(s) * s.gradient / sqrt(total + o.epsilon), total};
   }
   std::string class_name() const override { return "Adagrad"; }
@@ -93,9 +94,11 @@ struct AdadeltaRule : Rule {
     return {{slot_like(v, "accumulated_grad"), slot_like(v, "accumulated_delta_var")}};
   }
   Values update(const Step& s) const override {
-    const Value grad = o.rho * s.slots[0] + (1 - o.rho) * square(s.gradient);
-    const Value delta = sqrt(s.slots[1] + o.epsilon) * s.gradient / sqrt(grad + o.epsilon);
-    return {s.weight - rate_of(s) * delta, grad, o.rho * s.slots[1] + (1 - o.rho) * square(delta)};
+    const Value squares = square_of_gradient(s.gradient);
+    const Value grad = o.rho * s.slots[0] + (1 - o.rho) * squares;
+    const Value factor = sqrt(s.slots[1] + o.epsilon) / sqrt(grad + o.epsilon);
+    return {s.weight - rate_of(s) * factor * s.gradient, grad,
+            o.rho * s.slots[1] + (1 - o.rho) * square(factor) * squares};
   }
   std::string class_name() const override { return "Adadelta"; }
   Config config() const override { return write_arguments(adadelta_arguments, o); }
@@ -117,7 +120,7 @@ struct FtrlRule : Rule {
   }
   Values update(const Step& s) const override {
     const Value& w = s.weight;
-    const Value rate = rate_of(s), total = s.slots[0] + square(s.gradient);
+    const Value rate = rate_of(s), total = s.slots[0] + square_of_gradient(s.gradient);
     const Value root = power(total, -o.learning_rate_power), old_root = power(s.slots[0], -o.learning_rate_power);
     const Value shrunk = s.gradient + 2 * o.l2_shrinkage_regularization_strength * w;
     return {{}, total, s.slots[1] + (shrunk - (root - old_root) / rate * w)};

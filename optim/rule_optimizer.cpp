@@ -9,6 +9,7 @@
 #include "core/graph/names.h"
 #include "core/ops/ops.h"
 #include "optim/arguments.h"
+#include "optim/gradient_parts.h"
 
 namespace strata::optimizers {
 
@@ -40,7 +41,7 @@ void check(const std::string& where, const CommonOptions& o) {
   if (o.loss_scale_factor && *o.loss_scale_factor == 0) fail_expected(where, "a loss_scale_factor other than 0", "0");
 }
 
-Value sum_of_squares(const Value& g) { return sum(square(g)); }
+Value sum_of_squares(const Value& g) { return sum(square_of_gradient(g)); }
 
 /// Whether the value reads the variable as pending, in a node that is not older than `since`.
 bool reads_pending(const Value& value, const Variable& variable, std::uint64_t since) {
@@ -136,9 +137,13 @@ std::optional<double> RuleOptimizer::decay_of(const Variable& v) const {
 
 Values RuleOptimizer::clipped(Values out) const {
   if (options_.clipvalue)
-    for (Value& g : out) g = clip(g, -*options_.clipvalue, *options_.clipvalue);
+    for (Value& g : out)
+      g = map_parts(g, [&](const Value& x) { return clip(x, -*options_.clipvalue, *options_.clipvalue); });
   if (options_.clipnorm)
-    for (Value& g : out) g = g * (*options_.clipnorm / maximum(sqrt(sum_of_squares(g)), *options_.clipnorm));
+    for (Value& g : out) {
+      const Value scale = *options_.clipnorm / maximum(sqrt(sum_of_squares(g)), *options_.clipnorm);
+      g = map_parts(g, [&](const Value& x) { return x * scale; });
+    }
   if (options_.global_clipnorm) {
     Value total;
     for (const Value& g : out) {

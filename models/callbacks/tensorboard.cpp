@@ -41,12 +41,6 @@ std::optional<Tensor> as_images(const Tensor& weight) {
   }
 }
 
-/// Keras builds the layers of a Sequential within the model's name.
-std::string keras_path(const ModelDefinition& model, const Variable& weight) {
-  const std::string scope = model.is_sequential() ? model.name() + "/" : "";
-  return weight.path().starts_with(scope) ? weight.path() : scope + weight.path();
-}
-
 class TensorBoardCallback final : public Definition {
  public:
   TensorBoardCallback(const std::string& folder, const TensorBoardOptions& o) : folder_(folder), o_(o) {
@@ -148,10 +142,9 @@ class TensorBoardCallback final : public Definition {
         continue;
       }
       for (const Variable& weight : layer.weights()) {
-        const std::string tag = keras_path(model, weight);
-        train().add_histogram(tag + "/histogram", weight.value(), epoch);
+        train().add_histogram(weight.path() + "/histogram", weight.value(), epoch);
         if (!o_.write_images) continue;
-        if (const auto images = as_images(weight.value())) train().add_images(tag + "/image", *images, epoch);
+        if (const auto images = as_images(weight.value())) train().add_images(weight.path() + "/image", *images, epoch);
       }
     }
   }

@@ -118,13 +118,6 @@ std::string described(int status, const IsolationLimits& limits) {
   return "it ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
-std::uint64_t size_of_file(const std::string& path) {
-  std::error_code status;
-  const std::uint64_t bytes = fs::file_size(path, status);
-  if (status) throw Error(path, "cannot be read: " + status.message());
-  return bytes;
-}
-
 class IsolatedFile : public ModelFile {
  private:
   wire::Channel channel() const { return {reader_.socket(), limits_.seconds, path_}; }
@@ -147,7 +140,7 @@ class IsolatedFile : public ModelFile {
 
  public:
   explicit IsolatedFile(const std::string& path)
-      : path_(path), limits_(isolation_limits(size_of_file(path))), reader_(path, limits_) {
+      : path_(path), limits_(isolation_limits(bytes_of_model_file(path))), reader_(path, limits_) {
     receive();  // whether the file could be opened
   }
 

@@ -7,15 +7,20 @@
 #include "core/base/zip_archive.h"
 #include "models/saving/hdf5_file.h"
 #include "models/saving/isolated_file.h"
+#include "models/saving/sharded_file.h"
 
 namespace strata {
 
+namespace {
+bool is_list_of_shards(const std::string& path) { return path.ends_with(".weights.json"); }
+}  // namespace
+
 FileKind kind_of_file(const std::string& path) {
   if (path.ends_with(".keras")) return FileKind::keras;
-  if (path.ends_with(".weights.h5")) return FileKind::weights;
+  if (path.ends_with(".weights.h5") || is_list_of_shards(path)) return FileKind::weights;
   if (path.ends_with(".h5") || path.ends_with(".hdf5")) return FileKind::legacy;
   throw Error(path,
-              "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5` or `.weights.h5`");
+              "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5`, `.weights.h5` or `.weights.json`");
 }
 
 namespace {
@@ -26,8 +31,10 @@ class LocalFile : public ModelFile {
   explicit LocalFile(const std::string& path) : path_(path) {
     if (kind_of_file(path) == FileKind::keras)
       archive_.emplace(path);
+    else if (is_list_of_shards(path))
+      tree_ = std::make_unique<ShardedTree>(path);
     else
-      tree_.emplace(Hdf5File::open(path));
+      tree_ = std::make_unique<Hdf5File>(Hdf5File::open(path));
   }
 
   std::optional<std::string> text(const std::string& member) const override {
@@ -50,25 +57,29 @@ class LocalFile : public ModelFile {
   }
 
  private:
-  const Hdf5File& tree() const {
+  const StoredTree& tree() const {
     if (!tree_) {
       const std::string member = "model.weights.h5";
       if (!archive_->contains(member))
         throw Error(path_, archive_->contains("model.weights.npz")
                                ? "its weights are in the form `model.weights.npz`, which is not supported"
                                : "Expected a `" + member + "` member; there is none");
-      tree_.emplace(Hdf5File::open_bytes(archive_->read(member, std::numeric_limits<std::uint64_t>::max()),
-                                         path_ + ":" + member));
+      tree_ = std::make_unique<Hdf5File>(Hdf5File::open_bytes(
+          archive_->read(member, std::numeric_limits<std::uint64_t>::max()), path_ + ":" + member));
     }
     return *tree_;
   }
 
   std::string path_;
   std::optional<ZipReader> archive_;
-  mutable std::optional<Hdf5File> tree_;
+  mutable std::unique_ptr<StoredTree> tree_;
 };
 
 }  // namespace
+
+std::uint64_t bytes_of_model_file(const std::string& path) {
+  return is_list_of_shards(path) ? bytes_of_shards(path) : std::filesystem::file_size(path);
+}
 
 std::unique_ptr<ModelFile> open_local_file(const std::string& path) { return std::make_unique<LocalFile>(path); }
 
@@ -76,7 +87,9 @@ std::unique_ptr<ModelFile> ModelFile::open(const std::string& path, bool isolate
   const FileKind kind = kind_of_file(path);
   if (!std::filesystem::exists(path))
     throw Error("load", "File not found: filepath=" + path + ". Please ensure the file is an accessible `" +
-                            (kind == FileKind::keras ? ".keras` zip file." : ".h5` file."));
+                            (kind == FileKind::keras       ? ".keras` zip file."
+                             : is_list_of_shards(path) ? ".weights.json` file."
+                                                       : ".h5` file."));
   return isolated ? open_isolated_file(path) : open_local_file(path);
 }
 

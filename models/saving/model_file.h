@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +12,7 @@ namespace strata {
 /// The kinds of files that hold models, which Keras tells by their names.
 enum class FileKind {
   keras,    ///< `.keras`: a zip archive of texts and a weights file
-  weights,  ///< `.weights.h5`
+  weights,  ///< `.weights.h5`, or `.weights.json`: a list of several
   legacy,   ///< any other `.h5`, or `.hdf5`: a whole model or weights alone
 };
 /// Error for other names, which lists these.
@@ -30,6 +31,9 @@ class ModelFile : public StoredTree {
   /// A text of a `.keras` archive; nothing when there is none.
   virtual std::optional<std::string> text(const std::string& member) const = 0;
 };
+
+/// What the file, or the files that it lists, take on the disk.
+std::uint64_t bytes_of_model_file(const std::string& path);
 
 /// Reads within this process.
 std::unique_ptr<ModelFile> open_local_file(const std::string& path);

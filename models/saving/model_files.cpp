@@ -197,7 +197,7 @@ void Model::load_weights(const std::string& path, const LoadWeightsOptions& opti
 Model load_model(const std::string& path, const LoadOptions& options) {
   if (kind_of_file(path) == FileKind::weights)
     throw Error(place("load_model", path),
-                "a `.weights.h5` file holds weights alone: make the model, then load_weights");
+                "a `.weights.h5` or `.weights.json` file holds weights alone: make the model, then load_weights");
   const std::unique_ptr<ModelFile> file = ModelFile::open(path, options.isolated);
   const AllocationBudget budget(place("load_model", path), allowance(path));
   return path.ends_with(".keras") ? load_archive(path, *file, options) : load_legacy(path, *file, options);

@@ -87,7 +87,10 @@ TEST(Reshaping, Errors) {
       "[Cropping2D 'crop'] Values in `cropping` argument should be smaller than the corresponding spatial dimension of the "
       "input. Received: inputs.shape=(None, 3, 4, 1), cropping=[[1, 2], [0, 1]]");
   expect_error([] { layers::Flatten({.data_format = "channels_first"}); },
-               "[Flatten] expected data_format 'channels_last', the only one there is; received 'channels_first'");
+               "[Flatten] expected data_format 'channels_last', the only one there is; received 'channels_first': a Permute before the layer "
+               "brings the channels to the end");
+  expect_error([] { layers::Flatten({.data_format = "last"}); },
+               "[Flatten] The `data_format` argument must be one of {'channels_first', 'channels_last'}. Received: data_format=last");
 }
 
 }  // namespace

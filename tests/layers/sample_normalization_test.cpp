@@ -77,6 +77,24 @@ TEST(SpectralNormalization, TrainsAsKerasDoes) {
   expect_values(layer.base().own_weights().back().value(), {0.884935f, -0.4657145f}, 1e-5f);
 }
 
+TEST(SpectralNormalization, CountsTheKernelAsItsOwnFirstAndOnce) {
+  const Layer dense = layers::Dense(2);
+  const Layer layer = layers::SpectralNormalization(dense);
+  layer(placeholder({2, 3}));
+  const auto names = [](const Variables& variables) {
+    std::string all;
+    for (const Variable& v : variables) all += v.name() + " ";
+    return all;
+  };
+  EXPECT_EQ(names(layer.weights()), "kernel vector_u bias ");
+  EXPECT_EQ(names(layer.trainable_weights()), "kernel bias ");
+  EXPECT_EQ(names(layer.non_trainable_weights()), "vector_u ");
+  EXPECT_EQ(names(dense.weights()), "kernel bias ");
+  EXPECT_EQ(layer.count_params(), 10);
+  layer.set_trainable(false);
+  EXPECT_EQ(names(layer.non_trainable_weights()), "kernel vector_u bias ");
+}
+
 TEST(SpectralNormalization, Errors) {
   expect_error([] { layers::SpectralNormalization(layers::ReLU(), {.name = "s"})(layers::Input({3})); },
                "[SpectralNormalization 's'] ReLU object has no attribute 'kernel' nor 'embeddings'");

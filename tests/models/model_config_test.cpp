@@ -80,6 +80,15 @@ TEST(ModelConfig, LegacySpellingIsKeras2s) {
   EXPECT_EQ(text.find("keras.layers"), std::string::npos);
 }
 
+TEST(ModelConfig, LegacySpellingOfArgumentsThatWereRenamed) {
+  const Sequential model({layers::Input({3}), layers::LeakyReLU({.negative_slope = 0.25, .name = "leaky"})}, "m");
+  const ConfigValue legacy = to_config(model, Spelling::legacy);
+  const std::string text = to_json(legacy);
+  EXPECT_NE(text.find(R"("alpha": 0.25)"), std::string::npos) << text;
+  EXPECT_EQ(text.find("negative_slope"), std::string::npos);
+  EXPECT_EQ(model_from_config(legacy).to_json(), model.to_json());
+}
+
 TEST(ModelConfig, CloneHasWeightsOfItsOwn) {
   const Model model = branching(), clone = clone_model(model);
   EXPECT_EQ(clone.count_params(), model.count_params());

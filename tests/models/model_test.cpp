@@ -68,6 +68,94 @@ TEST(Model, FindsLayers) {
   EXPECT_ERROR(model.get_layer(7), "model only has 2 layers");
 }
 
+TEST(Model, IndicesCountTheInputsOfAFunctionalModel) {
+  Symbol in = layers::Input({4}, {.name = "in"});
+  Model model({in}, {2.0f * layers::Dense(3, {.name = "first"})(in)});
+  EXPECT_EQ(model.get_layer(1).name(), "first");
+  EXPECT_EQ(model.get_layer(-1).name(), "first");
+  EXPECT_ERROR(model.get_layer(0), "index 0 is an input of model");
+  EXPECT_ERROR(model.get_layer(2), "index 2 but model only has 2 layers");  // an operation is no layer
+  Model tail({model.get_layer("first").output()}, {model.outputs()});
+  EXPECT_ERROR(tail.get_layer(0), "index 0 is an input of model");
+}
+
+TEST(Sequential, PopsItsLastLayer) {
+  const Layer first = layers::Dense(3, {.name = "first"}), last = layers::Dense(2, {.name = "last"});
+  Sequential model({layers::Input({4}), first, last});
+  model.compile({.optimizer = "sgd", .loss = "mse"});
+  const Tensor x = random::normal({5, 4});
+  EXPECT_EQ(Tensor(model.predict(x)).shape(), Shape({5, 2}));
+  EXPECT_EQ(model.pop(), last);
+  EXPECT_EQ(Tensor(model.predict(x)).shape(), Shape({5, 3}));
+  EXPECT_FALSE(model.compiled());
+  model.add(layers::Dense(7, {.name = "last"}));
+  EXPECT_EQ(Tensor(model.predict(x)).shape(), Shape({5, 7}));
+  model.pop();
+  EXPECT_EQ(model.pop(), first);
+  EXPECT_ERROR(model.pop(), "There are no layers in the model.");
+  model.add(first);
+  model.add(last);
+  EXPECT_EQ(Tensor(model.predict(x)).shape(), Shape({5, 2}));
+}
+
+TEST(Sequential, PopsBeforeItIsBuilt) {
+  Sequential model({layers::Dense(3), layers::Dense(2)});
+  model.pop();
+  EXPECT_EQ(Tensor(model.predict(ones({5, 4}))).shape(), Shape({5, 3}));
+}
+
+std::string paths_of(const Model& model) {
+  std::string paths;
+  for (const Variable& v : model.weights()) paths += v.path() + " ";
+  return paths;
+}
+
+// Paths by Keras 3.15.1.
+TEST(Model, WeightsAreNamedByTheSequentialAroundThem) {
+  const auto dense = [](const char* name) { return layers::Dense(2, {.use_bias = false, .name = name}); };
+  const Symbol in = layers::Input({3});
+  EXPECT_EQ(paths_of(Sequential({in, Sequential({dense("a")}, "inner"), dense("b")}, "outer")), "outer/inner/a/kernel outer/b/kernel ");
+  EXPECT_EQ(paths_of(Sequential({Sequential({layers::Input({3}), dense("a")}, "inner"), dense("b")}, "outer")),
+            "inner/a/kernel outer/b/kernel ");
+  EXPECT_EQ(paths_of(Model({in}, {Sequential({dense("a")}, "inner")(in)})), "inner/a/kernel ");
+  EXPECT_EQ(paths_of(Sequential({Model({in}, {dense("a")(in)}, "inner"), dense("b")}, "outer")), "a/kernel outer/b/kernel ");
+  Sequential late({dense("a")}, "late");
+  late.predict(ones({2, 3}));
+  EXPECT_EQ(paths_of(late), "late/a/kernel ");
+  EXPECT_EQ(paths_of(model_from_json(late.to_json())), "late/a/kernel ");
+  const Layer wrapped = layers::SpectralNormalization(layers::Dense(2, {.name = "a"}), {.name = "wrapper"});
+  EXPECT_EQ(paths_of(Sequential({in, wrapped}, "outer")),
+            "outer/wrapper/a/kernel outer/wrapper/vector_u outer/wrapper/a/bias ");
+}
+
+// Names by Keras 3.15.1.
+TEST(Model, LogsOfALayerThatIsSeveralOutputs) {
+  const Symbol in = layers::Input({3});
+  const Layer shared = layers::Dense(3, {.name = "d"});
+  const Symbol once = shared(in), twice = shared(once);
+  Model model({in}, {once, twice}), last({in}, {twice});
+  EXPECT_EQ(model.output_names(), (std::vector<std::string>{"d", "d_1"}));
+  const Metric mae = metrics::MeanAbsoluteError({.name = "mae"});
+  model.compile({.optimizer = "sgd", .loss = "mse", .metrics = {{"d", {mae, mae}}, {"d_1", {mae}}},
+                 .weighted_metrics = {{"d", {mae}}, {"d_1", {mae}}}});
+  last.compile({.optimizer = "sgd", .loss = "mse", .metrics = {mae}});
+  const Tensor x = random::normal({4, 3}), y = random::normal({4, 3});
+  const Logs logs = model.test_on_batch(x, {y, y}), expected = last.test_on_batch(x, y);
+  EXPECT_EQ(logs.items().size(), 7u);
+  EXPECT_NEAR(logs["d_loss"], expected["loss"], 1e-6);
+  EXPECT_EQ(logs["d_mae"], logs["d_mae_1"]);
+  EXPECT_NEAR(logs["d_mae_2"], expected["mae"], 1e-6);
+  EXPECT_EQ(logs["d_weighted_mae"], logs["d_mae"]);
+  EXPECT_NEAR(logs["d_weighted_mae_1"], expected["mae"], 1e-6);
+}
+
+TEST(Model, OneLossAmongSeveralOutputsIsTheLoss) {
+  const Symbol in = layers::Input({3});
+  Model model({in}, {layers::Dense(1, {.name = "a"})(in), layers::Dense(1, {.name = "b"})(in)});
+  model.compile({.optimizer = "sgd", .loss = LossSpec::from_items({{"a", Loss("mse")}})});
+  EXPECT_EQ(model.test_on_batch(ones({4, 3}), {ones({4, 1}), ones({4, 1})}).items().size(), 1u);
+}
+
 TEST(Model, SharesWeightsOfALayerCalledTwice) {
   Symbol a = layers::Input({4}), b = layers::Input({4});
   const Layer shared = layers::Dense(3);

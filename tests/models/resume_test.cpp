@@ -155,7 +155,7 @@ TEST_F(Resume, ABackupOfAnotherRunIsRefused) {
   program.run();
   auto other = program;
   other.units = 17;
-  EXPECT_ERROR(other.run(), "holds 'weights/dense/kernel' f32[5,16] where this model has");
+  EXPECT_ERROR(other.run(), "holds 'weights/sequential/dense/kernel' f32[5,16] where this model has");
   other = program;
   other.batch_size = 20;
   EXPECT_ERROR(other.run(), "the data is passed otherwise: 'batch_size' was 16 and is 20");

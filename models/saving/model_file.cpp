@@ -38,6 +38,7 @@ class LocalFile : public ModelFile {
   bool has_dataset(const std::string& path) const override { return tree().has_dataset(path); }
   std::vector<std::string> children(const std::string& group) const override { return tree().children(group); }
   Type dataset_type(const std::string& path) const override { return tree().dataset_type(path); }
+  StoredArray describe(const std::string& path) const override { return tree().describe(path); }
   Tensor read(const std::string& path, DType dtype) const override { return tree().read(path, dtype); }
   bool has_attribute(const std::string& object, const std::string& name) const override {
     return tree().has_attribute(object, name);

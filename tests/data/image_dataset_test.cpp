@@ -42,7 +42,7 @@ const std::vector<float> color420_grey_20x9{
     185.425, 161.713, 148.038, 140.587, 145.413, 160.137, 166.562, 173.238, 182.913, 170.175, 149.288, 137.35,
     132.475, 138.825, 151.625, 154.513, 167.775, 171.338, 151.288, 135.475, 125.2, 123.5, 131.225, 143.9,};
 
-class ImageDatasetTest : public testing::Test {
+class ImageDatasetTest : public ::testing::Test {
  protected:
   void SetUp() override {
     using Pair = std::pair<std::string, std::string>;

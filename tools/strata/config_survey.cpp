@@ -81,9 +81,9 @@ std::string plain(const std::string& name) {
 const std::set<std::string>& known_names() {
   static const std::set<std::string> all = [] {
     // What Keras's files hold beside objects of registered classes.
-    std::set<std::string> names{"model", "functional", "sequential", "inputlayer", "function", "kerastensor", "tensor",
+    std::set<std::string> names{"model", "functional", "sequential", "inputlayer", "kerastensor", "tensor",
                                 "dtypepolicy", "policy", "meanmetricwrapper", "tensorshape"};
-    for (const auto& list : {layer_names(), loss_names(), metric_names(), optimizer_names(), schedule_names(), initializer_names(),
+    for (const auto& list : {layer_names(), loss_names(), metric_names(), optimizer_names(), optimizers::schedules::schedule_names(), initializer_names(),
                              regularizer_names(), constraint_names(), activation_names()})
       for (const std::string& name : list) names.insert(plain(name));
     return names;
@@ -96,11 +96,11 @@ bool is_known(const std::string& name) { return is_layer_name(name) || known_nam
 /// As in "Custom>Adam" of Keras 2.
 std::string without_package(const std::string& name) { return name.substr(name.rfind('>') + 1); }
 
-/// What a file calls a function of a user's own is its config.
 std::string described(const ConfigValue& object) {
   const std::string class_name = text_at(object, "class_name"), registered = text_at(object, "registered_name"), module = text_at(object, "module");
   std::string name = class_name == "function" ? text_at(object, "config") : without_package(class_name), origin;
-  if (registered.find('>') != std::string::npos) origin = registered;
+  for (const std::string& full : {class_name, registered})
+    if (full.find('>') != std::string::npos) origin = full;
   if (!module.empty() && module != "builtins") origin += (origin.empty() ? "" : ", ") + module;
   return name + (origin.empty() ? "" : " (" + origin + ")");
 }
@@ -109,10 +109,8 @@ bool is_unknown(const ConfigValue& object) {
   const std::string class_name = text_at(object, "class_name"), registered = text_at(object, "registered_name");
   if (class_name.starts_with("__")) return false;  // "__keras_tensor__" and the like
   if (is_operation(object)) return !is_op_class(text_at(object, "module"), class_name);
-  if (is_known(registered)) return false;
   if (registered.find('>') != std::string::npos) return true;  // a user's, which may be called like one of Keras's
-  const std::string name = class_name == "function" ? text_at(object, "config") : without_package(class_name);
-  return !is_known(name);
+  return !is_known(class_name == "function" ? text_at(object, "config") : without_package(class_name));
 }
 }  // namespace
 

@@ -154,7 +154,7 @@ class Reader {
     contents_.compile = config;
     const ConfigValue& old = value_at(config, "optimizer_config");
     const ConfigValue& optimizer = old.is_null() ? value_at(config, "optimizer") : old;
-    contents_.optimizer = brief(optimizer);
+    if (!optimizer.is_null()) contents_.optimizer = brief(optimizer);
     contents_.learning_rate = value_at(value_at(optimizer, "config"), "learning_rate");
     add_unknown_classes(config, contents_.unknown);
   }

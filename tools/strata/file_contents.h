@@ -3,6 +3,7 @@
 #include <strata/strata.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,10 +31,10 @@ struct Amount {
 /// What the config of a model says, as far as it can be told without knowing its classes.
 struct ModelFacts {
   std::string class_name, name;
-  std::map<std::string, std::int64_t> layers;     ///< how many of each class, those inside of other models included
+  std::map<std::string, std::int64_t> layers = {};    ///< how many of each class, those inside of other models included
   std::int64_t operations = 0, nested_models = 0;
-  std::vector<std::string> inputs;                ///< "input_layer (None, 28, 28, 1) float32"
-  std::map<std::string, std::int64_t> policies;   ///< how many layers compute in which types
+  std::vector<std::string> inputs = {};               ///< "input_layer (None, 28, 28, 1) float32"
+  std::map<std::string, std::int64_t> policies = {};  ///< how many layers compute in which types
 };
 
 /// What is in a file that holds a model or weights, found without making the model: its classes may be unknown.

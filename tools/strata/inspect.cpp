@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "tools/strata/commands.h"
 #include "tools/strata/config_survey.h"
@@ -92,9 +94,17 @@ std::string amount_text(const Amount& amount) {
   return counted(amount.arrays, "array") + ", " + with_commas(amount.numbers) + " numbers, " + readable_bytes(amount.bytes);
 }
 
+/// Files hold a number as the double next to the float that it was.
+std::string rate_text(const ConfigValue& rate) {
+  if (!std::holds_alternative<double>(rate.variant())) return brief(rate);
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", rate.as_double());
+  return text;
+}
+
 std::string optimizer_text(const FileContents& contents) {
   std::string text = contents.optimizer;
-  if (!contents.learning_rate.is_null()) text += ", learning rate " + brief(contents.learning_rate);
+  if (!contents.learning_rate.is_null()) text += ", learning rate " + rate_text(contents.learning_rate);
   if (contents.steps) text += ", after " + counted(*contents.steps, "step");
   if (contents.state.arrays > 0) text += "; state of " + amount_text(contents.state);
   return text.starts_with(", ") || text.starts_with("; ") ? text.substr(2) : text;

@@ -26,7 +26,7 @@ struct OpDescription {
 };
 
 /// Whether files may name this operation; `module` may be empty, as in .h5.
-bool is_op_class(const std::string& module, const std::string& class_name);
+STRATA_API bool is_op_class(const std::string& module, const std::string& class_name);
 /// Error naming the operation when Keras has no word for it.
 OpDescription describe_op(const OpLayer&);
 /// Calls the operation on what a file's node says. Error naming the operation for arguments that do not fit.

@@ -114,6 +114,7 @@
 
 #include "data/dataset.h"
 #include "data/datasets.h"
+#include "data/image_dataset.h"
 #include "data/npy.h"
 
 #include "models/callbacks.h"

@@ -58,10 +58,13 @@ void Hdf5File::Impl::make_parents(const std::string& path) const {
   if (!group.valid()) fail_hdf5(parent, "cannot be made");
 }
 
+std::string Hdf5File::Impl::opaque_name(hid_t dataset, hid_t type, const std::string& path) {
+  if (H5Tget_class(type) != H5T_OPAQUE || H5Aexists(dataset, "dtype") <= 0) return {};
+  return texts(path, "dtype", true).front();
+}
+
 hdf5::StoredType Hdf5File::Impl::element_type(hid_t dataset, hid_t type, const std::string& path) {
-  std::string named;
-  if (H5Tget_class(type) == H5T_OPAQUE && H5Aexists(dataset, "dtype") > 0) named = texts(path, "dtype", true).front();
-  const auto stored = hdf5::stored_type(type, named);
+  const auto stored = hdf5::stored_type(type, opaque_name(dataset, type, path));
   if (!stored) fail(path, "has elements that are neither numbers, nor booleans, nor marked as bfloat16");
   return *stored;
 }
@@ -102,6 +105,15 @@ Type Hdf5File::dataset_type(const std::string& path) const {
   const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
   const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
   return {impl_->element_type(dataset.get(), type.get(), path).dtype, impl_->shape_of(space.get(), path)};
+}
+
+StoredArray Hdf5File::describe(const std::string& path) const {
+  const Session session;
+  const Handle dataset = impl_->open_dataset(path);
+  const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
+  const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
+  return {hdf5::type_name(type.get(), impl_->opaque_name(dataset.get(), type.get(), path)),
+          impl_->shape_of(space.get(), path), H5Dget_storage_size(dataset.get())};
 }
 
 Tensor Hdf5File::read(const std::string& path, DType dtype) const {

@@ -68,6 +68,8 @@ struct StoredType {
 };
 /// `named` is the data set's attribute "dtype", which says what an opaque type holds. Nothing for text and the like.
 std::optional<StoredType> stored_type(hid_t type, const std::string& named);
+/// What StoredArray::type says of such elements.
+std::string type_name(hid_t type, const std::string& named);
 /// Element by element; for bool and bfloat16 on one side.
 Tensor convert_elements(const Tensor& from, DType to);
 
@@ -105,6 +107,8 @@ struct Hdf5File::Impl {
   /// Error when a store of variable-length texts is damaged.
   void check_text_heaps();
   void make_parents(const std::string& path) const;
+  /// What a data set of an opaque type says that it holds; empty for other types.
+  std::string opaque_name(hid_t dataset, hid_t type, const std::string& path);
   hdf5::StoredType element_type(hid_t dataset, hid_t type, const std::string& path);
   std::vector<std::string> texts(const std::string& object, const std::string& name, bool scalar);
   void put_texts(const std::string& object, const std::string& name, const std::vector<std::string>& texts,

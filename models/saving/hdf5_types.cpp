@@ -144,6 +144,26 @@ std::optional<StoredType> stored_type(hid_t type, const std::string& named) {
   return std::nullopt;
 }
 
+std::string type_name(hid_t type, const std::string& named) {
+  const std::string bits = std::to_string(8 * H5Tget_size(type));
+  switch (H5Tget_class(type)) {
+    case H5T_FLOAT:
+      return "float" + bits;
+    case H5T_INTEGER:
+      return (H5Tget_sign(type) == H5T_SGN_2 ? "int" : "uint") + bits;
+    case H5T_ENUM:
+      return is_bool(type) ? "bool" : "enum";
+    case H5T_OPAQUE:
+      return named.empty() ? "opaque" : named;
+    case H5T_STRING:
+      return "text";
+    case H5T_COMPOUND:
+      return "compound";
+    default:
+      return "other";
+  }
+}
+
 Tensor convert_elements(const Tensor& from, DType to) {
   Tensor result(to, from.shape(), Device{});
   dispatch(from.dtype(), [&]<class F>() {

@@ -159,6 +159,14 @@ class IsolatedFile : public ModelFile {
   Type dataset_type(const std::string& path) const override {
     return ask(Question::dataset_type, Message().put(path)).take_type();
   }
+  StoredArray describe(const std::string& path) const override {
+    Message answer = ask(Question::describe, Message().put(path));
+    StoredArray array;
+    array.type = answer.take_text();
+    array.shape = answer.take_shape();
+    array.bytes = answer.take_number();
+    return array;
+  }
   bool has_attribute(const std::string& object, const std::string& name) const override {
     return ask_yes(Question::has_attribute, Message().put(object).put(name));
   }

@@ -76,6 +76,11 @@ void answer_to(const ModelFile& file, Message& question, Message& answer, Tensor
     case Question::dataset_type:
       answer.put(file.dataset_type(object));
       break;
+    case Question::describe: {
+      const StoredArray array = file.describe(object);
+      answer.put(std::string_view(array.type)).put(array.shape).put(array.bytes);
+      break;
+    }
     case Question::read:
       value = file.read(object, static_cast<DType>(about.take_number(static_cast<std::uint64_t>(DType::boolean))));
       answer.put(value.type());

@@ -45,6 +45,7 @@ class LocalFile : public ModelFile {
   bool has_dataset(const std::string& path) const override { return tree().has_dataset(path); }
   std::vector<std::string> children(const std::string& group) const override { return tree().children(group); }
   Type dataset_type(const std::string& path) const override { return tree().dataset_type(path); }
+  StoredArray describe(const std::string& path) const override { return tree().describe(path); }
   Tensor read(const std::string& path, DType dtype) const override { return tree().read(path, dtype); }
   bool has_attribute(const std::string& object, const std::string& name) const override {
     return tree().has_attribute(object, name);
@@ -78,7 +79,11 @@ class LocalFile : public ModelFile {
 }  // namespace
 
 std::uint64_t bytes_of_model_file(const std::string& path) {
-  return is_list_of_shards(path) ? bytes_of_shards(path) : std::filesystem::file_size(path);
+  if (is_list_of_shards(path)) return bytes_of_shards(path);
+  std::error_code status;
+  const std::uint64_t bytes = std::filesystem::file_size(path, status);
+  if (status) throw Error(path, "cannot be read: " + status.message());
+  return bytes;
 }
 
 std::unique_ptr<ModelFile> open_local_file(const std::string& path) { return std::make_unique<LocalFile>(path); }

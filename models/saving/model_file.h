@@ -16,10 +16,10 @@ enum class FileKind {
   legacy,   ///< any other `.h5`, or `.hdf5`: a whole model or weights alone
 };
 /// Error for other names, which lists these.
-FileKind kind_of_file(const std::string& path);
+STRATA_API FileKind kind_of_file(const std::string& path);
 
 /// A file that a model or weights are read from: the tree of its weights and, in a `.keras` archive, texts beside it.
-class ModelFile : public StoredTree {
+class STRATA_API ModelFile : public StoredTree {
  public:
   /// A text takes at most this much.
   static constexpr std::uint64_t most_text = std::uint64_t{64} << 20;

@@ -1,11 +1,19 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/device/tensor.h"
 
 namespace strata {
+
+/// How a data set lies in its file.
+struct StoredArray {
+  std::string type;         ///< in NumPy's words ("float32", "int8", "bool", "bfloat16"), "text", or what HDF5 calls it
+  Shape shape;
+  std::uint64_t bytes = 0;  ///< that its values take there: fewer than they have when compressed
+};
 
 /// What readers of weights ask of a file, wherever it is read: groups that hold data sets and further groups, both with
 /// texts as attributes. Paths are from the root with '/' between names; "" and "/" are the root. Errors name the file
@@ -20,6 +28,8 @@ class STRATA_API StoredTree {
   /// Shape of a data set, and the element type as which read() gives it: the stored one, or for integers that have no
   /// counterpart i32 or i64.
   virtual Type dataset_type(const std::string& path) const = 0;
+  /// Of any data set, those that read() cannot give included.
+  virtual StoredArray describe(const std::string& path) const = 0;
   /// Converted from the stored integers, floats or booleans to `dtype`. Floats to integers are cut off.
   virtual Tensor read(const std::string& path, DType dtype) const = 0;
   Tensor read(const std::string& path) const { return read(path, dataset_type(path).dtype); }

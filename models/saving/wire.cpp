@@ -43,11 +43,15 @@ Message& Message::put(const std::vector<std::string>& texts) {
   return *this;
 }
 
+Message& Message::put(const Shape& shape) {
+  put(static_cast<std::uint64_t>(shape.rank()));
+  for (const std::int64_t d : shape) put(static_cast<std::uint64_t>(d));
+  return *this;
+}
+
 Message& Message::put(const Type& type) {
   put(static_cast<std::uint64_t>(type.dtype));
-  put(static_cast<std::uint64_t>(type.shape.rank()));
-  for (const std::int64_t d : type.shape) put(static_cast<std::uint64_t>(d));
-  return *this;
+  return put(type.shape);
 }
 
 std::string_view Message::take(std::uint64_t count) {
@@ -78,9 +82,8 @@ std::vector<std::string> Message::take_texts() {
   return texts;
 }
 
-Type Message::take_type() {
-  Type type;
-  type.dtype = static_cast<DType>(take_number(static_cast<std::uint64_t>(last_dtype)));
+Shape Message::take_shape() {
+  Shape shape;
   const std::uint64_t rank = take_number(most_rank);
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 62;
   std::uint64_t bytes = 8;  // of one element, at most
@@ -88,9 +91,14 @@ Type Message::take_type() {
     const std::uint64_t size = take_number(most_bytes);
     if (size != 0 && bytes > most_bytes / size) fail();
     bytes *= std::max<std::uint64_t>(size, 1);
-    type.shape.push_back(static_cast<std::int64_t>(size));
+    shape.push_back(static_cast<std::int64_t>(size));
   }
-  return type;
+  return shape;
+}
+
+Type Message::take_type() {
+  const auto dtype = static_cast<DType>(take_number(static_cast<std::uint64_t>(last_dtype)));
+  return {dtype, take_shape()};
 }
 
 void Channel::send(std::span<const std::byte> raw) const {

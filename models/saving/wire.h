@@ -19,6 +19,7 @@ enum class Question : std::uint8_t {
   has_dataset,
   children,
   dataset_type,
+  describe,
   read,
   has_attribute,
   read_text,
@@ -37,6 +38,7 @@ class Message {
   Message& put(std::uint64_t number);
   Message& put(std::string_view text);
   Message& put(const std::vector<std::string>& texts);
+  Message& put(const Shape& shape);
   Message& put(const Type& type);
 
   /// Each is an error when the message has no more, or no such value.
@@ -45,6 +47,7 @@ class Message {
   std::uint64_t take_number(std::uint64_t most);
   std::string take_text();
   std::vector<std::string> take_texts();
+  Shape take_shape();
   Type take_type();
 
   const std::string& bytes() const { return bytes_; }

@@ -1,10 +1,15 @@
 """The strata command as a user runs it: strata_test.py STRATA FOLDER."""
+import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
+import zipfile
+import zlib
 
+import h5py
 import numpy as np
 
 STRATA, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -67,6 +72,108 @@ def test_formats():
         assert (FOLDER / name).read_bytes().startswith(start), name
 
 
+def test_inspect():
+    contains(strata("inspect", "trained.keras"), "a whole model (.keras)", "Keras 3.", "Sequential 'linear'", "(None, 4) float32",
+             "2: Dense, Flatten", "loss sparse_categorical_crossentropy; metrics accuracy",
+             "Adam, learning rate 0.05", "after 64 steps; state of 6 arrays, 32 numbers", "2 arrays, 15 numbers, 60 B",
+             "layers/\n", "dense/vars/\n", "float32   (4, 3)   48 B", "int64     ()       8 B", "flatten/vars/   empty")
+    facts = json.loads(strata("inspect", "copy.h5", "--json"))
+    assert facts["kind"] == "a whole model (legacy .h5)" and facts["backend"] == "tensorflow", facts
+    assert facts["model"]["layers"] == {"Dense": 1, "Flatten": 1} and facts["optimizer"]["steps"] == 64, facts
+    assert facts["unknown_classes"] == [] and facts["problems"] == [], facts
+    kernel = [o for o in facts["objects"] if o.get("shape") == [4, 3]]
+    assert [o["path"].split("/")[0] for o in kernel] == ["model_weights", "optimizer_weights", "optimizer_weights"], kernel
+    contains(strata("inspect", "copy.weights.h5"), "weights (.weights.h5)", "adam, after 64 steps; state of")
+    contains(strata("inspect", "missing.h5", status=1), "missing.h5")
+    contains(strata("inspect", "x.npy", status=1), ".keras", ".weights.h5")
+
+
+def change_config(source, target, change):
+    """A copy of a .keras file whose config.json `change` has been at."""
+    with zipfile.ZipFile(FOLDER / source) as old, zipfile.ZipFile(FOLDER / target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                change(config)
+                content = json.dumps(config)
+            new.writestr(name, content)
+
+
+def test_inspect_of_what_cannot_be_loaded():
+    def make_foreign(config):
+        dense = config["config"]["layers"][-1]
+        dense.update(module="my.layers", class_name="Maxout", registered_name="mine>Maxout")
+        dense["config"]["kernel_initializer"] = {"module": "my.layers", "class_name": "Dots", "config": {}, "registered_name": "mine>Dots"}
+        config["config"]["name"] = "odd\u001b[31m"
+        config["compile_config"]["loss"] = {"module": "builtins", "class_name": "function", "config": "my_loss", "registered_name": "mine>my_loss"}
+        config["compile_config"]["metrics"] = ["accuracy", {"module": "keras.metrics", "class_name": "Secret", "config": {}, "registered_name": None}]
+    change_config("trained.keras", "foreign.keras", make_foreign)
+    contains(strata("summary", "foreign.keras", status=1), "Maxout")
+    text = strata("inspect", "foreign.keras")
+    contains(text, "Maxout (mine>Maxout, my.layers)", "Dots (mine>Dots, my.layers)", "my_loss (mine>my_loss)", "Secret (keras.metrics)",
+             "dense/vars/", "odd?[31m")
+    assert "\x1b" not in text
+    whole = (FOLDER / "copy.h5").read_bytes()
+    with h5py.File(FOLDER / "links.weights.h5", "w") as file:
+        file["layers/a/vars/0"] = np.zeros((2, 3), "int8")
+        file["layers/a/vars/10"] = np.zeros(2, ">f8")
+        file["layers/a/vars/2"] = ["text"]
+        file["layers/again"] = file["layers"]  # a circle
+        file["outside"] = h5py.SoftLink("/layers")
+    text = " ".join(strata("inspect", "links.weights.h5", status=1).split())
+    contains(text, "0 int8 (2, 3) 6 B", "2 text (1,)", "10 float64 (2,) 16 B", "is a soft link, which is refused", "groups deep")
+    assert text.index(" 2 text") < text.index(" 10 float64"), text
+    (FOLDER / "cut.h5").write_bytes(whole[:len(whole) // 2])
+    contains(strata("inspect", "cut.h5", status=1), "cut.h5")
+    archive = bytearray((FOLDER / "trained.keras").read_bytes())
+    at = archive.index(b"\x89HDF")
+    archive[at:at + 4] = b"gone"
+    (FOLDER / "half.keras").write_bytes(archive)
+    contains(strata("inspect", "half.keras", status=1), "Sequential 'linear'", "is damaged")
+
+
+def png(pixels):
+    """A PNG file of an array [height, width, channels] of bytes."""
+    height, width, channels = pixels.shape
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_folder_of_images():
+    """Three classes that are told by their brightest channel; the images are larger than the model's input."""
+    rng = np.random.default_rng(2)
+    for number, name in enumerate(["blue", "green", "red"]):
+        (FOLDER / "images" / name).mkdir(parents=True)
+        for i in range(40):
+            pixels = rng.integers(0, 120, (8, 8, 3), "uint8")
+            pixels[..., 2 - number] += 100
+            (FOLDER / "images" / name / f"{i:02}.png").write_bytes(png(pixels))
+    strata("new", "linear", "colors.keras", "--input-shape", "4,4,3", "--classes", "3", "--learning-rate", "0.02", "--seed", "1")
+    text = strata("fit", "colors.keras", "images", "--scaled", "--epochs", "6", "--batch-size", "10", "--validation-split", "0.25", "--seed", "4",
+                  "--verbose", "2")
+    contains(text, "Found 120 files belonging to 3 classes.", "Using 90 files for training.", "Using 30 files for validation.", "val_accuracy")
+    assert accuracy(strata("evaluate", "colors.keras", "images", "--scaled", "--verbose", "0")) > 0.95
+    contains(strata("predict", "colors.keras", "images/red", "red.npy", "--scaled"), "Found 40 files.")
+    red = np.load(FOLDER / "red.npy")
+    assert red.shape == (40, 3) and (red.argmax(axis=1) == 2).mean() > 0.9, red
+    # One-hot labels, for a loss that wants them, give what integers give.
+    change_config("colors.keras", "one_hot.keras", lambda config: config["compile_config"].update(loss="categorical_crossentropy"))
+    numbers, one_hot = [strata("evaluate", name, "images", "--scaled", "--verbose", "0").splitlines()[-2:] for name in ("colors.keras", "one_hot.keras")]
+    assert [abs(float(a.split()[1]) - float(b.split()[1])) < 1e-4 for a, b in zip(numbers, one_hot)] == [True, True], (numbers, one_hot)
+    (FOLDER / "images" / "yellow").mkdir()
+    contains(strata("evaluate", "colors.keras", "images", status=1), "expected 3 folders", "received 4")
+    (FOLDER / "images" / "yellow").rmdir()
+    (FOLDER / "images" / "red" / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    contains(strata("evaluate", "colors.keras", "images", status=1), "red/bad.jpg")
+    contains(strata("evaluate", "trained.keras", "images", status=1), "(None, height, width, channels)")
+    contains(strata("evaluate", "colors.keras", "images", "--image-size", "5,5", status=2), "--image-size")
+
+
 def test_messages():
     contains(strata("--help"), "Examples:", "fit", "Exit status")
     contains(strata("fit", "--help"), "Examples:", "--resume", "FILE.npz")
@@ -85,7 +192,7 @@ def test_messages():
 def test_completion():
     for shell in ("bash", "zsh"):
         script = strata("completion", shell)
-        contains(script, "evaluate", "--tensorboard")
+        contains(script, "evaluate", "inspect", "--tensorboard", "--image-size")
         if shutil.which(shell):
             subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
@@ -97,6 +204,9 @@ def main():
     x, y = make_data()
     test_train_evaluate_predict(x, y)
     test_formats()
+    test_inspect()
+    test_inspect_of_what_cannot_be_loaded()
+    test_folder_of_images()
     test_messages()
     test_completion()
 

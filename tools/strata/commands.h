@@ -18,6 +18,7 @@ class UsageError : public std::runtime_error {
 void add_summary(CLI::App& strata);
 void add_plot(CLI::App& strata);
 void add_convert(CLI::App& strata);
+void add_inspect(CLI::App& strata);
 void add_diff(CLI::App& strata);
 void add_predict(CLI::App& strata);
 void add_evaluate(CLI::App& strata);

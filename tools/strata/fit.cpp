@@ -65,6 +65,28 @@ Callbacks make_callbacks(const Arguments& a) {
   return all;
 }
 
+History train(const Arguments& a, Model& model, FitOptions options) {
+  if (!a.data.is_folder()) {
+    options.batch_size = a.batch_size;
+    options.validation_split = a.validation_split;
+    options.shuffle = !a.no_shuffle;
+    const auto data = a.data.load(DataArgument::Part::train, model);
+    return model.fit(data.inputs(), data.targets(), options);
+  }
+  // A seed in any case: a run that is resumed must hold out the same images.
+  data::ImageDatasetOptions images{.batch_size = a.batch_size,
+                                   .shuffle = !a.no_shuffle,
+                                   .seed = static_cast<std::uint64_t>(std::max<std::int64_t>(a.seed, 0)),
+                                   .validation_split = a.validation_split,
+                                   .verbose = a.verbose != 0};
+  if (a.validation_split > 0) {
+    images.subset = "validation";
+    options.validation_data = a.data.images(model, images);
+    images.subset = "training";
+  }
+  return model.fit(a.data.images(model, images), options);
+}
+
 void run(const Arguments& a) {
   if (a.resume && a.checkpoint.empty()) throw UsageError("--resume wants the folder of the run that was cut off: --checkpoint DIR");
   const std::string output = a.output.empty() ? a.file.path : a.output;
@@ -75,16 +97,8 @@ void run(const Arguments& a) {
   if (!model.compiled())
     throw Error(a.file.path, "holds no training settings: save it compiled, or start from `strata new`");
   if (a.learning_rate > 0) model.optimizer().set_learning_rate(a.learning_rate);
-  const auto data = a.data.load(DataArgument::Part::train, model);
   const Interruption interruption;
-  const History history = model.fit(data.inputs(), data.targets(),
-                                    {.batch_size = a.batch_size,
-                                     .epochs = a.epochs,
-                                     .verbose = a.verbose,
-                                     .callbacks = make_callbacks(a),
-                                     .validation_split = a.validation_split,
-                                     .shuffle = !a.no_shuffle,
-                                     .stop = interruption.token()});
+  train(a, model, {.epochs = a.epochs, .verbose = a.verbose, .callbacks = make_callbacks(a), .stop = interruption.token()});
   if (interruption.token().stop_requested() && !a.checkpoint.empty()) {
     std::printf("\nstopped after the current step; go on with --resume --checkpoint %s\n", a.checkpoint.c_str());
     return;
@@ -99,13 +113,13 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--output", a.output, "where to save the trained model; default: FILE itself");
   command.add_option("--epochs", a.epochs, "passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
   command.add_option("--batch-size", a.batch_size, "samples in a step")->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_option("--validation-split", a.validation_split, "share of the samples, from the end, that is held out")
+  command.add_option("--validation-split", a.validation_split, "share of the samples that is held out: the last ones, of images in a folder random ones")
       ->check(CLI::Range(0.0, 1.0));
   command.add_option("--learning-rate", a.learning_rate, "instead of the saved one")->check(CLI::PositiveNumber);
   command.add_option("--device", a.device, "where to compute: cpu, gpu, or auto (a GPU if there is one)")
       ->check(CLI::IsMember({"cpu", "gpu", "auto"}))->capture_default_str();
   command.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber);
-  command.add_option("--seed", a.seed, "of the order of samples and of dropout")->check(CLI::NonNegativeNumber);
+  command.add_option("--seed", a.seed, "of the order of samples and of dropout; images in a folder are taken in that of 0 without one")->check(CLI::NonNegativeNumber);
   command.add_flag("--no-shuffle", a.no_shuffle, "take the samples in the file's order");
   command.add_option("--checkpoint", a.checkpoint, "folder: the model after each epoch, and what --resume needs");
   command.add_flag("--resume", a.resume, "go on with the run of --checkpoint that was cut off");
@@ -122,7 +136,8 @@ void add_fit(CLI::App& strata) {
   command->footer(std::string(DataArgument::help) +
                   "\n\nExamples:\n  strata fit model.keras mnist --epochs 5 --batch-size 128\n"
                   "  strata fit model.keras data.npz --validation-split 0.1 --checkpoint run1 --tensorboard logs\n"
-                  "  strata fit model.keras data.npz --validation-split 0.1 --checkpoint run1 --resume");
+                  "  strata fit model.keras data.npz --validation-split 0.1 --checkpoint run1 --resume\n"
+                  "  strata fit model.keras photos/train --validation-split 0.2");
   command->callback([a] { run(*a); });
 }
 

@@ -12,12 +12,16 @@ struct PredictArguments {
   std::int64_t batch_size = 32;
 };
 
+Tensors outputs_for(const PredictArguments& a, Model& model) {
+  if (a.data.is_folder()) return model.predict(a.data.images(model, {.batch_size = a.batch_size, .shuffle = false}));
+  return model.predict(a.data.load(DataArgument::Part::test, model).inputs(), {.batch_size = a.batch_size, .verbose = 0});
+}
+
 void predict(const PredictArguments& a) {
   if (!a.output.ends_with(".npy") && !a.output.ends_with(".npz"))
     throw UsageError("predict: OUT must end in .npy (one output) or .npz; received " + a.output);
   Model model = a.file.load(false);
-  const auto data = a.data.load(DataArgument::Part::test, model);
-  const Tensors outputs = model.predict(data.inputs(), {.batch_size = a.batch_size, .verbose = 0});
+  const Tensors outputs = outputs_for(a, model);
   const std::vector<std::string> names = model.output_names();
   if (a.output.ends_with(".npy")) {
     if (outputs.size() != 1)
@@ -40,11 +44,17 @@ struct EvaluateArguments {
   int verbose = verbose_auto;
 };
 
+Logs measures_of(const EvaluateArguments& a, Model& model) {
+  if (a.data.is_folder())
+    return model.evaluate(a.data.images(model, {.batch_size = a.batch_size, .shuffle = false, .verbose = a.verbose != 0}), {.verbose = a.verbose});
+  const auto data = a.data.load(DataArgument::Part::test, model);
+  return model.evaluate(data.inputs(), data.targets(), {.batch_size = a.batch_size, .verbose = a.verbose});
+}
+
 void evaluate(const EvaluateArguments& a) {
   Model model = a.file.load(true);
   if (!model.compiled()) throw Error(a.file.path, "holds no training settings, so there is no loss to compute");
-  const auto data = a.data.load(DataArgument::Part::test, model);
-  const Logs logs = model.evaluate(data.inputs(), data.targets(), {.batch_size = a.batch_size, .verbose = a.verbose});
+  const Logs logs = measures_of(a, model);
   for (const auto& [name, value] : logs) std::printf("%s %.6g\n", name.c_str(), value);
 }
 }  // namespace
@@ -69,7 +79,8 @@ void add_evaluate(CLI::App& strata) {
   command->add_option("--batch-size", a->batch_size, "samples computed at once")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--verbose", a->verbose, "0: only the result; 1: a progress bar")->check(CLI::IsMember({0, 1}));
   command->footer(std::string(DataArgument::help) +
-                  "\n\nExamples:\n  strata evaluate model.keras mnist\n  strata evaluate model.h5 inputs.npy --targets labels.npy");
+                  "\n\nExamples:\n  strata evaluate model.keras mnist\n  strata evaluate model.h5 inputs.npy --targets labels.npy\n"
+                  "  strata evaluate model.keras photos/test");
   command->callback([a] { evaluate(*a); });
 }
 

@@ -90,6 +90,37 @@ TEST_F(Hdf5FileTest, EveryDtypeComesBackAsItWent) {
   EXPECT_EQ(in.read("none").shape(), Shape({0, 4}));
 }
 
+// What read() gives other types for, or cannot give, too.
+TEST_F(Hdf5FileTest, DataSetsAreDescribedAsTheyAreStored) {
+  make_raw(path("a.h5"), [](hid_t file) {
+    const hsize_t sizes[] = {3, 2};
+    const hid_t space = H5Screate_simple(2, sizes, nullptr);
+    const hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, 5);
+    for (const auto& [name, type] : {std::pair{"i8", H5T_STD_I8LE}, std::pair{"u32", H5T_STD_U32BE}, std::pair{"text", text}})
+      H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Tclose(text);
+    H5Sclose(space);
+  });
+  const Hdf5File raw = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(raw.describe("i8").type, "int8");
+  EXPECT_EQ(raw.describe("i8").shape, Shape({3, 2}));
+  EXPECT_EQ(raw.describe("u32").type, "uint32");
+  EXPECT_EQ(raw.describe("text").type, "text");
+  EXPECT_NE(error_of([&] { raw.describe("none"); }).find("is not in the file"), std::string::npos);
+  EXPECT_NE(error_of([&] { raw.describe(""); }).find("is not a data set"), std::string::npos);
+
+  Hdf5File out = Hdf5File::create(path("b.h5"));
+  for (const DType d : {DType::f16, DType::bf16, DType::boolean}) out.write(std::string(to_string(d)), sample_tensor(d));
+  out.close();
+  const Hdf5File in = Hdf5File::open(path("b.h5"));
+  for (const DType d : {DType::f16, DType::bf16, DType::boolean}) {
+    const StoredArray array = in.describe(std::string(to_string(d)));
+    EXPECT_EQ(array.type, keras_name(d));
+    EXPECT_EQ(array.bytes, 6 * size_of(d));
+  }
+}
+
 TEST_F(Hdf5FileTest, ElementsAreConvertedWhenAnotherDtypeIsAsked) {
   Hdf5File out = Hdf5File::create(path("a.h5"));
   for (const DType d : {DType::f64, DType::f16, DType::bf16, DType::i64, DType::boolean})

@@ -14,12 +14,14 @@ TEST(Wire, ValuesComeBackInOrder) {
   out.put(std::uint64_t{7})
       .put(std::string_view("text"))
       .put(std::vector<std::string>{"a", ""})
-      .put(Type{DType::i64, {2, 0}});
+      .put(Type{DType::i64, {2, 0}})
+      .put(Shape{5});
   Message in(out.bytes());
   EXPECT_EQ(in.take_number(), 7u);
   EXPECT_EQ(in.take_text(), "text");
   EXPECT_EQ(in.take_texts(), (std::vector<std::string>{"a", ""}));
   EXPECT_EQ(in.take_type(), (Type{DType::i64, {2, 0}}));
+  EXPECT_EQ(in.take_shape(), Shape{5});
   EXPECT_ERROR(in.take_number(), "malformed");
 }
 

@@ -38,10 +38,10 @@ def numbered(values):
 
 
 def read_log(file):
-    """The table that --csv asks for, as Keras's `history`."""
+    """The table that --csv asks for, as Keras's `history`. Columns for a validation that there was not hold NA."""
     with open(file, newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    return {key: [float(row[key]) for row in rows] for key in rows[0] if key != "epoch"}
+    return {key: [float(row[key]) for row in rows] for key in rows[0] if key != "epoch" and rows[0][key] != "NA"}
 
 
 class Station:

@@ -7,12 +7,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dataclasses
+import logging
 import typing
 
+import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow import keras
 
+logging.getLogger("absl").setLevel(logging.ERROR)  # Keras's advice on formats, at every file
+tf.get_logger().setLevel("ERROR")
 L = keras.layers
 GENERATION = 3 if keras.__version__ >= "3" else 2
 SAMPLES = 24

@@ -143,8 +143,9 @@ void Kill::expect_whole_files(const fs::path& folder) {
 /// that dies after its training, when the backup is gone but the result not yet written, begins anew.
 void Kill::expect_no_step_lost(const Program& program) {
   if (program.told().empty()) return;
-  if (last_step_ < testing::training_steps - 1)
+  if (last_step_ < testing::training_steps - 1) {
     EXPECT_GE(program.told().front().number, last_step_ - testing::backup_every);
+  }
   last_step_ = program.told().back().number;
 }
 
@@ -199,10 +200,11 @@ void Kill::expect_last_versions(const fs::path& folder, std::int32_t first, cons
       continue;
     }
     Model model = testing::versioned_model();
-    if (file.string().ends_with(".weights.h5"))
+    if (file.string().ends_with(".weights.h5")) {
       ASSERT_NO_THROW(model.load_weights(file.string())) << file;
-    else
+    } else {
       ASSERT_NO_THROW(model = load_model(file.string())) << file;
+    }
     const auto version = static_cast<std::int32_t>(model.get_weights().at(0).at<float>(0));
     EXPECT_TRUE((saved_.contains(f) && version == saved_[f]) || version == under_way[f])
         << file << " is version " << version;

@@ -148,6 +148,13 @@ std::vector<Metric> read_metric_list(const ConfigValue& config) {
   return all;
 }
 
+/// tf.keras stores metrics of several outputs under their names in logs, and when it reads the file, puts the output's name
+/// in front once more.
+void strip_prefix(const std::string& prefix, std::vector<Metric>& metrics) {
+  for (Metric& metric : metrics)
+    if (metric.name().starts_with(prefix)) metric = metric.renamed(metric.name().substr(prefix.size()));
+}
+
 MetricSpec read_metrics(const ConfigValue& config, const Names& outputs, bool is_keras2) {
   if (config.is_null()) return {};
   std::vector<std::pair<std::string, std::vector<Metric>>> named;
@@ -163,7 +170,11 @@ MetricSpec read_metrics(const ConfigValue& config, const Names& outputs, bool is
     return MetricSpec::from_items(std::move(named));
   }
   check_count(list.size(), outputs, "lists of metrics");
-  for (std::size_t i = 0; i < list.size(); ++i) named.emplace_back(outputs[i], read_metric_list(list[i]));
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    std::vector<Metric> own = read_metric_list(list[i]);
+    if (is_keras2 && outputs.size() > 1) strip_prefix(outputs[i] + "_", own);
+    named.emplace_back(outputs[i], std::move(own));
+  }
   if (outputs.size() == 1) named[0].first = "";
   return MetricSpec::from_items(std::move(named));
 }

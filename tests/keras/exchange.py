@@ -30,7 +30,10 @@ def outputs(model, x):
 
 
 def optimizer_state(model):
-    return numbered(model.optimizer.variables)
+    optimizer = model.optimizer
+    if GENERATION == 2 and optimizer.__class__.__name__ == "SGD" and not optimizer.momentum:
+        return numbered([optimizer.iterations])  # what else it keeps is of no use to it
+    return numbered(optimizer.variables)
 
 
 def numbered(values):

@@ -84,9 +84,10 @@ class Kill : public testing::TemporaryFolder {
   /// Removes what fills the disk, and what killed programs have left behind: temporary files, no others.
   static void tidy(const fs::path& folder) {
     fs::remove(folder / "ballast");
-    const std::vector<fs::directory_entry> entries{fs::directory_iterator(folder), {}};
-    for (const auto& entry : entries)
-      if (entry.path().extension() == ".tmp") fs::remove(entry.path());
+    std::vector<fs::path> left_over;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.path().extension() == ".tmp") left_over.push_back(entry.path());
+    for (const fs::path& file : left_over) fs::remove(file);
   }
 
   // Training.

@@ -104,17 +104,30 @@ Loss read_loss(const ConfigValue& config) {
   return loss;
 }
 
-/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs.
-Metric read_metric(const ConfigValue& config) {
+/// "accuracy" means a function that the shapes of the targets decide on. A file that tf.keras wrote before it saw targets
+/// holds a guess.
+bool is_accuracy_by_shape(const std::string& name, const std::string& function) {
+  static const Names functions{"accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"};
+  return (name == "accuracy" || name == "acc") && std::find(functions.begin(), functions.end(), function) != functions.end();
+}
+
+std::string without_prefix(const std::string& name, const std::string& prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs. With several outputs
+/// all metrics have the output's name in front there, the `prefix`.
+Metric read_metric(const ConfigValue& config, const std::string& prefix) {
   if (is_object(config) && config.as_config().at("class_name") == ConfigValue("MeanMetricWrapper")) {
     const Config& wrapper = config.as_config().at("config").as_config();
     if (!std::holds_alternative<std::string>(wrapper.at("fn").variant()))
       throw Error(where, "a metric is a function of one's own, which files cannot hold: register a metric of its name");
-    return Metric(wrapper.at("fn").as_string()).renamed(wrapper.at("name").as_string());
+    const std::string name = without_prefix(wrapper.at("name").as_string(), prefix), function = wrapper.at("fn").as_string();
+    return is_accuracy_by_shape(name, function) ? Metric(name) : Metric(function).renamed(name);
   }
   Metric metric("mean_squared_error");
   from_config(config, metric);
-  return metric;
+  return metric.renamed(without_prefix(metric.name(), prefix));
 }
 
 void check_count(std::size_t count, const Names& outputs, const std::string& what) {
@@ -139,20 +152,13 @@ LossSpec read_losses(const ConfigValue& config, const Names& outputs) {
   return LossSpec::from_items(std::move(named));
 }
 
-std::vector<Metric> read_metric_list(const ConfigValue& config) {
+std::vector<Metric> read_metric_list(const ConfigValue& config, const std::string& prefix = "") {
   std::vector<Metric> all;
   if (config.is_null()) return all;
-  if (!is_list(config)) return {read_metric(config)};
+  if (!is_list(config)) return {read_metric(config, prefix)};
   for (const ConfigValue& one : config.as_list())
-    if (!one.is_null()) all.push_back(read_metric(one));
+    if (!one.is_null()) all.push_back(read_metric(one, prefix));
   return all;
-}
-
-/// tf.keras stores metrics of several outputs under their names in logs, and when it reads the file, puts the output's name
-/// in front once more.
-void strip_prefix(const std::string& prefix, std::vector<Metric>& metrics) {
-  for (Metric& metric : metrics)
-    if (metric.name().starts_with(prefix)) metric = metric.renamed(metric.name().substr(prefix.size()));
 }
 
 MetricSpec read_metrics(const ConfigValue& config, const Names& outputs, bool is_keras2) {
@@ -170,11 +176,9 @@ MetricSpec read_metrics(const ConfigValue& config, const Names& outputs, bool is
     return MetricSpec::from_items(std::move(named));
   }
   check_count(list.size(), outputs, "lists of metrics");
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    std::vector<Metric> own = read_metric_list(list[i]);
-    if (is_keras2 && outputs.size() > 1) strip_prefix(outputs[i] + "_", own);
-    named.emplace_back(outputs[i], std::move(own));
-  }
+  const bool has_prefix = is_keras2 && outputs.size() > 1;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    named.emplace_back(outputs[i], read_metric_list(list[i], has_prefix ? outputs[i] + "_" : ""));
   if (outputs.size() == 1) named[0].first = "";
   return MetricSpec::from_items(std::move(named));
 }

@@ -36,7 +36,7 @@ class Example:
     atol: float = 2e-5
 
     def compile(self, model):
-        model.compile(optimizer=self.optimizer(), loss=self.loss, metrics=self.metrics, loss_weights=self.loss_weights)
+        model.compile(optimizer=self.optimizer(), loss=self.loss, metrics=self.metrics() if callable(self.metrics) else self.metrics, loss_weights=self.loss_weights)
 
     def close(self, a, b):
         a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
@@ -216,7 +216,7 @@ def _():
 
 @example("einsum_dense")
 def _():
-    return keras.Sequential([L.Input((4, 6)), L.EinsumDense("abc,cd->abd", output_shape=(None, 5), bias_axes="d", activation="gelu"), L.Flatten(), L.Dense(2)])
+    return keras.Sequential([L.Input((4, 6)), L.EinsumDense("abc,cd->abd", output_shape=(4, 5), bias_axes="d", activation="gelu"), L.Flatten(), L.Dense(2)])
 
 
 # ---- weights with rules, element types, losses and metrics
@@ -240,7 +240,7 @@ def _():
 
 
 @example("losses", loss=[keras.losses.Huber(), keras.losses.BinaryCrossentropy(label_smoothing=0.1), keras.losses.LogCosh()], targets=("values", "binary", "values"),
-         metrics=[[keras.metrics.RootMeanSquaredError(name="rmse")], [keras.metrics.AUC(num_thresholds=20, name="auc"), keras.metrics.Precision(0.4, name="precision")], []])
+         metrics=lambda: [[keras.metrics.RootMeanSquaredError(name="rmse")], [keras.metrics.AUC(num_thresholds=20, name="auc"), keras.metrics.Precision(0.4, name="precision")], []])
 def _():
     x = L.Input((5,))
     h = L.Dense(6, activation="relu")(x)
@@ -248,7 +248,7 @@ def _():
 
 
 @example("logits", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), targets=("classes",),
-         metrics=[keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")])
+         metrics=lambda: [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")])
 def _():
     return keras.Sequential([L.Input((4,)), L.Dense(6, activation="relu"), L.Dense(4)])
 

@@ -35,6 +35,29 @@ class Legacy : public testing::TemporaryFolder {
     out.write_texts("model_weights", "layer_names", names, Hdf5Text::variable_ascii);
   }
 
+  /// A metric as tf.keras stores one that was given as a name.
+  static std::string wrapped(const std::string& name, const std::string& function) {
+    return R"({"class_name": "MeanMetricWrapper", "config": {"name": ")" + name + R"(", "dtype": "float32", "fn": ")" +
+           function + R"("}})";
+  }
+
+  /// b.h5: the model as tf.keras 2.15 writes it, compiled with these metrics.
+  void write_with_metrics(const Model& model, const std::string& metrics) const {
+    model.save(file("a.h5"));
+    const Hdf5File in = Hdf5File::open(file("a.h5"));
+    Config training = parse_json(in.read_text("", "training_config"), "a.h5").as_config();
+    training.set("metrics", parse_json(metrics, "metrics"));
+    Hdf5File out = Hdf5File::create(file("b.h5"));
+    out.write_text("", "model_config", in.read_text("", "model_config"), Hdf5Text::variable_ascii);
+    out.write_text("", "training_config", to_json(training), Hdf5Text::variable_ascii);
+    out.write_text("", "keras_version", "2.15.0", Hdf5Text::variable_utf8);
+    std::vector<std::pair<std::string, Tensors>> stored;
+    for (const Layer& layer : model.layers())
+      if (!layer.get_weights().empty()) stored.emplace_back(layer.name(), layer.get_weights());
+    write_layers(out, stored);
+    out.close();
+  }
+
   /// b.h5: a model of one layer of 2 inputs and 1 output, its optimizer after 5 steps. Slots are named `names`, kernel
   /// and bias taking turns, and hold 1, 2, ...
   void write_with_optimizer(const std::string& optimizer, const std::vector<std::string>& names) const {
@@ -147,32 +170,28 @@ TEST_F(Legacy, AnSgdOfKeras2HasMomentaThatItDoesNotUse) {
 }
 
 TEST_F(Legacy, MetricsOfSeveralOutputsKeepTheirNames) {
+  // As tf.keras 2.15 writes {"a": ["mae"], "b": ["mse", "b_own"]}: with the outputs' names in front.
   const Symbol x = layers::Input({2});
   Model model({x}, {layers::Dense(1, {.name = "a"})(x), layers::Dense(3, {.name = "b"})(x)});
   model.compile({.optimizer = "sgd", .loss = "mse"});
-  model.save(file("a.h5"));
-  const Hdf5File in = Hdf5File::open(file("a.h5"));
-  Config training = parse_json(in.read_text("", "training_config"), "a.h5").as_config();
-  // As tf.keras 2.15 writes {"a": ["mae"], "b": ["mse", "b_own"]}: with the outputs' names in front.
-  const auto wrapped = [](const std::string& name, const std::string& function) {
-    return R"({"class_name": "MeanMetricWrapper", "config": {"name": ")" + name + R"(", "dtype": "float32", "fn": ")" +
-           function + R"("}})";
-  };
-  training.set("metrics", parse_json("[[" + wrapped("a_mae", "mean_absolute_error") + "], [" +
-                                         wrapped("b_mse", "mean_squared_error") + ", " +
-                                         wrapped("b_b_own", "mean_absolute_error") + "]]",
-                                     "metrics"));
-  Hdf5File out = Hdf5File::create(file("b.h5"));
-  out.write_text("", "model_config", in.read_text("", "model_config"), Hdf5Text::variable_ascii);
-  out.write_text("", "training_config", to_json(training), Hdf5Text::variable_ascii);
-  out.write_text("", "keras_version", "2.15.0", Hdf5Text::variable_utf8);
-  write_layers(out, {{"a", {zeros({2, 1}), zeros({1})}}, {"b", {zeros({2, 3}), zeros({3})}}});
-  out.close();
+  write_with_metrics(model, "[[" + wrapped("a_mae", "mean_absolute_error") + "], [" +
+                                wrapped("b_mse", "mean_squared_error") + ", " +
+                                wrapped("b_b_own", "mean_absolute_error") + "]]");
   Model back = load_model(file("b.h5"));
   std::vector<std::string> names;
   for (const auto& [name, value] : back.train_on_batch(ones({4, 2}), {ones({4, 1}), ones({4, 3})}))
     names.push_back(name);
   EXPECT_EQ(names, (std::vector<std::string>{"a_loss", "a_mae", "b_b_own", "b_loss", "b_mse", "loss"}));
+}
+
+TEST_F(Legacy, AccuracyFollowsTheTargetsWhateverKeras2Guessed) {
+  // What tf.keras 2.15 writes for "accuracy" when it has not seen the targets, which are classes.
+  Model model = Sequential({layers::Input({2}), layers::Dense(3, {.activation = "softmax"})});
+  model.compile({.optimizer = "sgd", .loss = "sparse_categorical_crossentropy"});
+  write_with_metrics(model, "[[" + wrapped("accuracy", "categorical_accuracy") + "]]");
+  Model back = load_model(file("b.h5"));
+  const Logs logs = back.test_on_batch(ones({4, 2}), zeros({4}, DType::i32));
+  EXPECT_TRUE(logs["accuracy"] == 0 || logs["accuracy"] == 1) << logs["accuracy"];
 }
 
 }  // namespace

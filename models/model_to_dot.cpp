@@ -29,7 +29,7 @@ std::string escaped(const std::string& text) {
 
 std::string list_of(const Types& types, bool dtype) {
   std::string text;
-  for (const Type& t : types) text += (text.empty() ? "" : ", ") + (dtype ? std::string(to_string(t.dtype)) : to_keras_string(t.shape));
+  for (const Type& t : types) text += (text.empty() ? "" : ", ") + (dtype ? std::string(keras_name(t.dtype)) : to_keras_string(t.shape));
   return escaped(text);
 }
 

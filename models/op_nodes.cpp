@@ -5,6 +5,7 @@
 
 #include "core/base/argument_fields.h"
 #include "core/base/json.h"
+#include "core/graph/tile_loops.h"
 #include "core/ops/ops.h"
 
 namespace strata {
@@ -134,23 +135,48 @@ OpClass op_class(const char* module, const char* class_name, Form form, Statemen
   return {module, class_name, describe, call};
 }
 
+/// FillLike in an element type other than its input's: what Keras makes of masks, zeros_like(x, dtype="bool").
+struct FillLikeAs {
+  double value = 0;
+  DType dtype = DType::f32;
+  static constexpr std::string_view name = "fill_like_as";
+  bool operator==(const FillLikeAs&) const = default;
+  Type infer(std::span<const Type> in) const {
+    detail::require_inputs(name, 1, in);
+    return {dtype, in[0].shape};
+  }
+  Values vjp(const Node&, Value) const { return no_gradient(); }
+  void run(Cpu&, Buffers io) const {
+    dispatch(dtype, [&]<class T>() { std::ranges::fill(io.out<T>(0), tiles::store<T>(value)); });
+  }
+};
+
 /// ZerosLike, OnesLike, and FullLike, which has the number as its second argument.
 OpClass fill_like(const char* class_name, std::optional<double> fixed) {
   const auto describe = [=](const OpLayer& layer) -> std::optional<OpDescription> {
     const auto* op = layer.op().as<FillLike>();
-    if (op == nullptr || (fixed && op->value != *fixed)) return std::nullopt;
+    const auto* typed = layer.op().as<FillLikeAs>();
+    if (op == nullptr && typed == nullptr) return std::nullopt;
+    const double value = op ? op->value : typed->value;
+    if (fixed && value != *fixed) return std::nullopt;
     OpDescription d{"keras.src.ops.numpy", class_name, {}, {{}}};
-    if (!fixed) d.arguments.push_back({.constant = op->value});
+    if (typed) d.config.set("dtype", std::string(keras_name(typed->dtype)));
+    if (!fixed) d.arguments.push_back({.constant = value});
     return d;
   };
   const auto call = [=](const std::string& name, const Config& config, const CallArguments& arguments) {
     const std::string where = where_of(class_name, name);
-    read_arguments(where, config, [](auto& field) { field.accepted("dtype", nullptr); });
     if (arguments.size() != (fixed ? 1u : 2u) || !arguments[0].symbol.defined())
       fail_expected(where, fixed ? "one tensor" : "a tensor and a number", std::to_string(arguments.size()) + " arguments");
     const double value = fixed ? *fixed : arguments[1].constant.as_double();
     const Symbol& x = arguments[0].symbol;
-    return call_symbols(std::make_shared<OpLayer>(FillLike{value}, detail::AnyOperands{x}, detail::Promotion{detail::Promotion::none}, name), {x});
+    ConfigValue dtype;
+    read_arguments(where, config, [](auto& field, auto& given) { field("dtype", given); }, dtype);
+    const DType wanted = dtype.is_null() ? x.dtype() : dtype_from_string(dtype.as_string());
+    const auto make = [&](const auto& op) {
+      return call_symbols(std::make_shared<OpLayer>(op, detail::AnyOperands{x}, detail::Promotion{detail::Promotion::none}, name), {x});
+    };
+    return wanted == x.dtype() ? make(FillLike{value}) : make(FillLikeAs{value, wanted});
   };
   return {"keras.src.ops.numpy", class_name, describe, call};
 }

@@ -60,13 +60,28 @@ ConfigValue written(const LossSpec& losses, Spelling spelling) {
   return losses.is_named() ? ConfigValue(named) : ConfigValue(listed);
 }
 
-ConfigValue written(const MetricSpec& metrics, Spelling spelling) {
+/// Whether the targets of an output are numbers of classes.
+bool has_class_targets(const LossSpec& losses, const std::string& output) {
+  return std::any_of(losses.items().begin(), losses.items().end(), [&](const auto& item) {
+    return (losses.is_single() || item.first == output) && item.second.class_name() == "SparseCategoricalCrossentropy";
+  });
+}
+
+/// As the legacy form wants it: tf.keras guesses what "accuracy" means when it reads a file, as if targets were like outputs.
+Metric decided(const Metric& metric, bool class_targets) {
+  const bool by_shape = metric.class_name() == "accuracy" && class_targets;
+  return by_shape ? metrics::SparseCategoricalAccuracy({.name = metric.name()}) : metric;
+}
+
+ConfigValue written(const MetricSpec& metrics, const LossSpec& losses, Spelling spelling) {
   if (metrics.empty()) return nullptr;
   Config named;
   ConfigValue::List all;
   for (const auto& [name, own] : metrics.items()) {
     ConfigValue::List list;
-    for (const Metric& metric : own) list.push_back(written(metric, spelling));
+    for (const Metric& metric : own)
+      list.push_back(spelling == Spelling::legacy ? written(decided(metric, has_class_targets(losses, name)), spelling)
+                                                  : written(metric, spelling));
     if (!metrics.is_named()) return list;
     named.set(name, list);
   }
@@ -104,17 +119,29 @@ Loss read_loss(const ConfigValue& config) {
   return loss;
 }
 
-/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs.
-Metric read_metric(const ConfigValue& config) {
+/// "accuracy" means a function that the shapes of the targets decide on. tf.keras stores its choice; before it has seen
+/// targets it takes them to be like the outputs, which makes it this function.
+bool may_be_guessed(const std::string& name, const std::string& function) {
+  return (name == "accuracy" || name == "acc") && function == "categorical_accuracy";
+}
+
+std::string without_prefix(const std::string& name, const std::string& prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs. With several outputs
+/// all metrics have the output's name in front there, the `prefix`.
+Metric read_metric(const ConfigValue& config, const std::string& prefix) {
   if (is_object(config) && config.as_config().at("class_name") == ConfigValue("MeanMetricWrapper")) {
     const Config& wrapper = config.as_config().at("config").as_config();
     if (!std::holds_alternative<std::string>(wrapper.at("fn").variant()))
       throw Error(where, "a metric is a function of one's own, which files cannot hold: register a metric of its name");
-    return Metric(wrapper.at("fn").as_string()).renamed(wrapper.at("name").as_string());
+    const std::string name = without_prefix(wrapper.at("name").as_string(), prefix), function = wrapper.at("fn").as_string();
+    return may_be_guessed(name, function) ? Metric(name) : Metric(function).renamed(name);
   }
   Metric metric("mean_squared_error");
   from_config(config, metric);
-  return metric;
+  return metric.renamed(without_prefix(metric.name(), prefix));
 }
 
 void check_count(std::size_t count, const Names& outputs, const std::string& what) {
@@ -139,12 +166,12 @@ LossSpec read_losses(const ConfigValue& config, const Names& outputs) {
   return LossSpec::from_items(std::move(named));
 }
 
-std::vector<Metric> read_metric_list(const ConfigValue& config) {
+std::vector<Metric> read_metric_list(const ConfigValue& config, const std::string& prefix = "") {
   std::vector<Metric> all;
   if (config.is_null()) return all;
-  if (!is_list(config)) return {read_metric(config)};
+  if (!is_list(config)) return {read_metric(config, prefix)};
   for (const ConfigValue& one : config.as_list())
-    if (!one.is_null()) all.push_back(read_metric(one));
+    if (!one.is_null()) all.push_back(read_metric(one, prefix));
   return all;
 }
 
@@ -163,7 +190,9 @@ MetricSpec read_metrics(const ConfigValue& config, const Names& outputs, bool is
     return MetricSpec::from_items(std::move(named));
   }
   check_count(list.size(), outputs, "lists of metrics");
-  for (std::size_t i = 0; i < list.size(); ++i) named.emplace_back(outputs[i], read_metric_list(list[i]));
+  const bool has_prefix = is_keras2 && outputs.size() > 1;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    named.emplace_back(outputs[i], read_metric_list(list[i], has_prefix ? outputs[i] + "_" : ""));
   if (outputs.size() == 1) named[0].first = "";
   return MetricSpec::from_items(std::move(named));
 }
@@ -195,8 +224,8 @@ ConfigValue compile_config(const CompileOptions& options, Spelling spelling) {
   if (spelling == Spelling::keras3) config.set("optimizer", written_optimizer(options.optimizer, spelling));
   config.set("loss", written(options.loss, spelling));
   config.set("loss_weights", weights.empty() ? ConfigValue(nullptr) : ConfigValue(weights));
-  config.set("metrics", written(options.metrics, spelling));
-  config.set("weighted_metrics", written(options.weighted_metrics, spelling));
+  config.set("metrics", written(options.metrics, options.loss, spelling));
+  config.set("weighted_metrics", written(options.weighted_metrics, options.loss, spelling));
   config.set("run_eagerly", options.run_eagerly);
   config.set("steps_per_execution", 1);
   config.set("jit_compile", spelling == Spelling::keras3 ? ConfigValue("auto") : ConfigValue(false));

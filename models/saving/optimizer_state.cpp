@@ -83,6 +83,8 @@ PendingValues read_optimizer_state(const StoredTree& file, const std::vector<std
     if (stored.size() > wanted.size()) stored.resize(wanted.size());  // placeholders of length one for AMSGrad
   } else if (stored.size() != wanted.size()) {
     const Variables without_rate = keras2_variables(optimizer);
+    if (optimizer.class_name() == "SGD" && stored.size() == without_rate.size() + trained.size())
+      stored.resize(without_rate.size());  // without momentum tf.keras keeps one for each variable, and never reads it
     if (stored.size() == without_rate.size()) wanted = without_rate;
   }
   if (stored.size() != wanted.size())

@@ -191,6 +191,23 @@ TEST(ModelConfig, OperationsOfAFileAreChecked) {
   EXPECT_ERROR(model_from_json(with_op("Fft", "", "[" + in + "]")), "'Fft' (an operation)");
 }
 
+TEST(ModelConfig, FilledArraysMayHaveAnElementTypeOfTheirOwn) {
+  // As Keras 3 joins masks: zeros of type bool in the shape of an input.
+  const std::string in = R"({"class_name": "__keras_tensor__", "config": {"shape": [null, 3], "dtype": "float32", "keras_history": ["in", 0, 0]}})";
+  const auto read = [&](const std::string& op, const std::string& dtype, const std::string& more = "") {
+    return model_from_json(functional(R"({"module": "keras.src.ops.numpy", "class_name": ")" + op + R"(", "config": {"name": "b", "dtype": )" + dtype +
+                                      R"(}, "name": "b", "inbound_nodes": [{"args": [)" + in + more + R"(], "kwargs": {}}]})"));
+  };
+  const Model zero = read("ZerosLike", R"("bool")"), seven = read("FullLike", R"("int32")", ", 7");
+  for (Model model : {zero, seven, model_from_json(zero.to_json()), model_from_json(seven.to_json())}) {
+    const Tensor y = Tensors(model.predict_on_batch(ones({2, 3}))).at(0);
+    EXPECT_EQ(y.shape(), Shape({2, 3}));
+    EXPECT_TRUE((y.dtype() == DType::boolean && y.at<int>(5) == 0) || (y.dtype() == DType::i32 && y.at<int>(5) == 7)) << to_string(y.type());
+  }
+  EXPECT_EQ(read("OnesLike", "null").outputs().at(0).dtype(), DType::f32);
+  EXPECT_ERROR(read("OnesLike", R"("float31")"), "float31");
+}
+
 TEST(ModelConfig, AnErrorListsAllUnknownClasses) {
   const std::string foo = R"({"class_name": "Foo", "config": {}, "name": "f", "inbound_nodes": []}, {"class_name": "Bar", "config": {}, "name": "g", "inbound_nodes": []})";
   EXPECT_ERROR(model_from_json(functional(foo)), "Unknown layer classes: 'Foo', 'Bar'. Register each");

@@ -67,6 +67,9 @@ def test_formats():
     for name in ("copy.h5", "copy.keras"):
         contains(strata("diff", "trained.keras", name), "no differences")
     contains(strata("diff", "model.keras", "trained.keras", status=1), "differs by up to", "differences")
+    strata("convert", "model.keras", "weighted.keras", "--weights", "copy.weights.h5")
+    contains(strata("diff", "trained.keras", "weighted.keras"), "no differences")
+    contains(strata("convert", "model.keras", "copy.json", "--weights", "copy.weights.h5", status=2), "--weights")
     for name, start in (("m.svg", b"<?xml"), ("m.png", b"\x89PNG"), ("m.dot", b"digraph")):
         strata("plot", "trained.keras", name)
         assert (FOLDER / name).read_bytes().startswith(start), name

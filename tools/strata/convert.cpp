@@ -9,7 +9,7 @@ namespace strata::tools {
 namespace {
 struct Arguments {
   ModelFile file;
-  std::string output;
+  std::string output, weights;
   bool no_optimizer = false;
 };
 
@@ -24,7 +24,9 @@ void run(const Arguments& a) {
   const bool weights = a.output.ends_with(".weights.h5"), json = a.output.ends_with(".json");
   if (!weights && !json && !a.output.ends_with(".keras") && !a.output.ends_with(".h5"))
     throw UsageError("convert: OUT must end in .keras, .h5, .weights.h5 or .json; received " + a.output);
-  const Model model = a.file.load(!a.no_optimizer && !json);
+  if (json && !a.weights.empty()) throw UsageError("convert: a .json file holds no weights, so --weights has no use");
+  Model model = a.file.load(!a.no_optimizer && !json);
+  if (!a.weights.empty()) model.load_weights(a.weights, {.isolated = !a.file.trusted});
   if (json)
     write_config(model, a.output);
   else if (weights)
@@ -40,8 +42,10 @@ void add_convert(CLI::App& strata) {
   const auto a = std::make_shared<Arguments>();
   a->file.add_to(*command, "IN");
   command->add_option("OUT", a->output, ".keras (Keras 3), .h5 (Keras 2 and 3), .weights.h5 (weights alone) or .json (layers alone)")->required();
+  command->add_option("--weights", a->weights, "take the weights from this file instead; a .weights.h5 brings the optimizer's state along");
   command->add_flag("--no-optimizer", a->no_optimizer, "leave out training settings and the optimizer's state");
-  command->footer("Examples:\n  strata convert old.h5 model.keras\n  strata convert model.keras model.weights.h5 --no-optimizer");
+  command->footer("Examples:\n  strata convert old.h5 model.keras\n  strata convert model.keras model.weights.h5 --no-optimizer\n"
+                  "  strata convert model.keras trained.keras --weights best.weights.h5");
   command->callback([a] { run(*a); });
 }
 

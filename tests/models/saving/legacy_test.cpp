@@ -20,6 +20,62 @@ class Legacy : public testing::TemporaryFolder {
     out.write_texts("dense_1", "weight_names", {"dense_1_W:0", "dense_1_b:0"}, Hdf5Text::variable_ascii);
     out.close();
   }
+
+  static void write_layers(Hdf5File& out, const std::vector<std::pair<std::string, Tensors>>& layers) {
+    std::vector<std::string> names;
+    for (const auto& [layer, weights] : layers) {
+      std::vector<std::string> own;
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        own.push_back("w" + std::to_string(i));
+        out.write("model_weights/" + layer + "/" + own.back(), weights[i]);
+      }
+      out.write_texts("model_weights/" + layer, "weight_names", own, Hdf5Text::variable_ascii);
+      names.push_back(layer);
+    }
+    out.write_texts("model_weights", "layer_names", names, Hdf5Text::variable_ascii);
+  }
+
+  /// A metric as tf.keras stores one that was given as a name.
+  static std::string wrapped(const std::string& name, const std::string& function) {
+    return R"({"class_name": "MeanMetricWrapper", "config": {"name": ")" + name + R"(", "dtype": "float32", "fn": ")" +
+           function + R"("}})";
+  }
+
+  /// b.h5: the model as tf.keras 2.15 writes it, compiled with these metrics.
+  void write_with_metrics(const Model& model, const std::string& metrics) const {
+    model.save(file("a.h5"));
+    const Hdf5File in = Hdf5File::open(file("a.h5"));
+    Config training = parse_json(in.read_text("", "training_config"), "a.h5").as_config();
+    training.set("metrics", parse_json(metrics, "metrics"));
+    Hdf5File out = Hdf5File::create(file("b.h5"));
+    out.write_text("", "model_config", in.read_text("", "model_config"), Hdf5Text::variable_ascii);
+    out.write_text("", "training_config", to_json(training), Hdf5Text::variable_ascii);
+    out.write_text("", "keras_version", "2.15.0", Hdf5Text::variable_utf8);
+    std::vector<std::pair<std::string, Tensors>> stored;
+    for (const Layer& layer : model.layers())
+      if (!layer.get_weights().empty()) stored.emplace_back(layer.name(), layer.get_weights());
+    write_layers(out, stored);
+    out.close();
+  }
+
+  /// b.h5: a model of one layer of 2 inputs and 1 output, its optimizer after 5 steps. Slots are named `names`, kernel
+  /// and bias taking turns, and hold 1, 2, ...
+  void write_with_optimizer(const std::string& optimizer, const std::vector<std::string>& names) const {
+    Sequential model({layers::Input({2}), layers::Dense(1, {.name = "d"})});
+    model.compile({.optimizer = optimizer, .loss = "mse"});
+    model.save(file("a.h5"));
+    const Hdf5File in = Hdf5File::open(file("a.h5"));
+    Hdf5File out = Hdf5File::create(file("b.h5"));
+    for (const std::string text : {"model_config", "training_config"})
+      out.write_text("", text, in.read_text("", text), Hdf5Text::variable_ascii);
+    write_layers(out, {{"d", {zeros({2, 1}), zeros({1})}}});
+    out.create_group("optimizer_weights");
+    out.write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
+    out.write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));
+    for (std::size_t i = 1; i < names.size(); ++i)
+      out.write("optimizer_weights/" + names[i], full(i % 2 == 1 ? Shape{2, 1} : Shape{1}, static_cast<double>(i)));
+    out.close();
+  }
 };
 
 Sequential one_dense(const std::string& name = "d", std::int64_t units = 3) {
@@ -105,30 +161,52 @@ TEST_F(Legacy, LongListsOfNamesAreSplitAsKerasDoes) {
 
 TEST_F(Legacy, OptimizersOfBeforeTensorFlow211) {
   // The counter, then one kind of slot for all variables, then the other.
-  Sequential model({layers::Input({2}), layers::Dense(1, {.name = "d"})});
-  model.compile({.optimizer = "adam", .loss = "mse"});
-  model.save(file("a.h5"));
-  const Hdf5File in = Hdf5File::open(file("a.h5"));
-  Hdf5File out = Hdf5File::create(file("b.h5"));
-  for (const std::string text : {"model_config", "training_config"})
-    out.write_text("", text, in.read_text("", text), Hdf5Text::variable_ascii);
-  out.write("model_weights/d/k", zeros({2, 1}));
-  out.write("model_weights/d/b", zeros({1}));
-  out.write_texts("model_weights", "layer_names", {"d"}, Hdf5Text::variable_ascii);
-  out.write_texts("model_weights/d", "weight_names", {"k", "b"}, Hdf5Text::variable_ascii);
-  const std::vector<std::string> names{"Adam/iter:0", "Adam/d/kernel/m:0", "Adam/d/bias/m:0", "Adam/d/kernel/v:0",
-                                       "Adam/d/bias/v:0"};
-  out.create_group("optimizer_weights");
-  out.write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
-  out.write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));
-  for (int i = 1; i < 5; ++i)
-    out.write("optimizer_weights/" + names[static_cast<std::size_t>(i)], full(i % 2 == 1 ? Shape{2, 1} : Shape{1}, i));
-  out.close();
+  write_with_optimizer("adam",
+                       {"Adam/iter:0", "Adam/d/kernel/m:0", "Adam/d/bias/m:0", "Adam/d/kernel/v:0", "Adam/d/bias/v:0"});
   const Variables state = load_model(file("b.h5")).optimizer().variables();
   ASSERT_EQ(state.size(), 6u);  // iteration, learning_rate, then momentum and velocity of each variable
   EXPECT_EQ(state[0].value().item<int>(), 5);
   const int expected[] = {1, 3, 2, 4};
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(state[i + 2].value().at<int>(0), expected[i]) << state[i + 2].path();
+}
+
+TEST_F(Legacy, AnSgdOfKeras2HasMomentaThatItDoesNotUse) {
+  write_with_optimizer("sgd", {"iteration:0", "SGD/m/d/kernel:0", "SGD/m/d/bias:0"});
+  const Variables state = load_model(file("b.h5")).optimizer().variables();
+  ASSERT_EQ(state.size(), 2u);
+  EXPECT_EQ(state[0].value().item<int>(), 5);
+  EXPECT_NEAR(state[1].value().item<float>(), 0.01f, 1e-9);
+}
+
+TEST_F(Legacy, MetricsOfSeveralOutputsKeepTheirNames) {
+  // As tf.keras 2.15 writes {"a": ["mae"], "b": ["mse", "b_own"]}: with the outputs' names in front.
+  const Symbol x = layers::Input({2});
+  Model model({x}, {layers::Dense(1, {.name = "a"})(x), layers::Dense(3, {.name = "b"})(x)});
+  model.compile({.optimizer = "sgd", .loss = "mse"});
+  write_with_metrics(model, "[[" + wrapped("a_mae", "mean_absolute_error") + "], [" +
+                                wrapped("b_mse", "mean_squared_error") + ", " +
+                                wrapped("b_b_own", "mean_absolute_error") + "]]");
+  Model back = load_model(file("b.h5"));
+  std::vector<std::string> names;
+  for (const auto& [name, value] : back.train_on_batch(ones({4, 2}), {ones({4, 1}), ones({4, 3})}))
+    names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"a_loss", "a_mae", "b_b_own", "b_loss", "b_mse", "loss"}));
+}
+
+TEST_F(Legacy, AccuracyFollowsTheTargetsWhateverKeras2Guessed) {
+  // What tf.keras 2.15 writes for "accuracy" when it has not seen the targets, which are classes.
+  Model model = Sequential({layers::Input({2}), layers::Dense(3, {.activation = "softmax"})});
+  model.compile({.optimizer = "sgd", .loss = "sparse_categorical_crossentropy"});
+  write_with_metrics(model, "[[" + wrapped("accuracy", "categorical_accuracy") + "]]");
+  Model back = load_model(file("b.h5"));
+  const Logs logs = back.test_on_batch(ones({4, 2}), zeros({4}, DType::i32));
+  EXPECT_TRUE(logs["accuracy"] == 0 || logs["accuracy"] == 1) << logs["accuracy"];
+  // Keras 2.15 would guess again.
+  back.save(file("c.h5"));
+  const std::string written = Hdf5File::open(file("c.h5")).read_text("", "training_config");
+  EXPECT_NE(written.find(R"({"class_name": "SparseCategoricalAccuracy", "config": {"name": "accuracy"}})"),
+            std::string::npos)
+      << written;
 }
 
 }  // namespace

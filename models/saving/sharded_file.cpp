@@ -86,6 +86,7 @@ const Hdf5File& ShardedTree::with_attribute(const std::string& object, const std
 }
 
 Type ShardedTree::dataset_type(const std::string& path) const { return with_dataset(path).dataset_type(path); }
+StoredArray ShardedTree::describe(const std::string& path) const { return with_dataset(path).describe(path); }
 Tensor ShardedTree::read(const std::string& path, DType dtype) const { return with_dataset(path).read(path, dtype); }
 
 bool ShardedTree::has_attribute(const std::string& object, const std::string& name) const {

@@ -22,6 +22,7 @@ class ShardedTree : public StoredTree {
   bool has_dataset(const std::string& path) const override;
   std::vector<std::string> children(const std::string& group) const override;
   Type dataset_type(const std::string& path) const override;
+  StoredArray describe(const std::string& path) const override;
   Tensor read(const std::string& path, DType dtype) const override;
   bool has_attribute(const std::string& object, const std::string& name) const override;
   std::string read_text(const std::string& object, const std::string& name) const override;

@@ -36,6 +36,10 @@ class DamagedTree : public StoredTree {
     return {names.begin(), names.end()};
   }
   Type dataset_type(const std::string& path) const override { return dataset(path).type; }
+  StoredArray describe(const std::string& path) const override {
+    const Type type = dataset_type(path);
+    return {std::string(to_string(type.dtype)), type.shape, type.bytes()};
+  }
   Tensor read(const std::string& path, DType dtype) const override {
     const Stored& stored = dataset(path);
     // Shapes are compared before values are read, or a file could ask for any amount of memory.

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <memory>
 #include <random>
-#include <tuple>
+#include <utility>
 
 #include "core/base/error.h"
 #include "data/image_decoding.h"
@@ -177,7 +177,8 @@ std::string read_file(const std::string& path) {
   return content;
 }
 
-/// Which two pixels a place lies between, and how far from the first. Centers of pixels lie at half-integers.
+/// Which two pixels a place lies between, and how far from the first. Centers of pixels lie at half-integers. Computed
+/// in f32, as TensorFlow does: of an image of millions of columns the last place may be rounded beyond it.
 struct Between {
   std::int64_t first, second;
   float share;
@@ -187,9 +188,10 @@ std::vector<Between> places(std::int64_t given, std::int64_t wanted) {
   const float step = static_cast<float>(given) / static_cast<float>(wanted);
   for (std::int64_t i = 0; i < wanted; ++i) {
     const float at = (static_cast<float>(i) + 0.5f) * step - 0.5f, below = std::floor(at);
-    const auto first = static_cast<std::int64_t>(below);
-    all.push_back(
-        {std::max<std::int64_t>(first, 0), std::min(static_cast<std::int64_t>(std::ceil(at)), given - 1), at - below});
+    const auto inside = [given](float pixel) {
+      return std::clamp<std::int64_t>(static_cast<std::int64_t>(pixel), 0, given - 1);
+    };
+    all.push_back({inside(below), inside(std::ceil(at)), at - below});
   }
   return all;
 }

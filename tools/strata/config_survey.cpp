@@ -1,6 +1,5 @@
 #include "tools/strata/config_survey.h"
 
-#include <algorithm>
 #include <cctype>
 
 #include "models/op_nodes.h"

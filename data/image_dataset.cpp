@@ -8,7 +8,7 @@
 #include <fstream>
 #include <memory>
 #include <random>
-#include <tuple>
+#include <utility>
 
 #include "core/base/error.h"
 #include "data/image_decoding.h"
@@ -41,8 +41,10 @@ void check(const ImageDatasetOptions& o) {
   const Names label_modes{"int", "categorical", "binary", "none"};
   if (std::ranges::find(label_modes, o.label_mode) == label_modes.end())
     fail_expected(where, R"(label_mode "int", "categorical", "binary" or "none")", "\"" + o.label_mode + "\"");
-  if (o.label_mode == "none" && !o.class_names.empty()) fail_expected(where, "no class_names when label_mode is \"none\"", "some");
-  if (o.batch_size < 0) fail_expected(where, "a batch_size of 1 or more, or 0 for single images", std::to_string(o.batch_size));
+  if (o.label_mode == "none" && !o.class_names.empty())
+    fail_expected(where, "no class_names when label_mode is \"none\"", "some");
+  if (o.batch_size < 0)
+    fail_expected(where, "a batch_size of 1 or more, or 0 for single images", std::to_string(o.batch_size));
   const auto [height, width] = o.image_size;
   if (height < 1 || width < 1 || height > most_image_pixels / width)
     fail_expected(where, "an image_size of 1 to " + std::to_string(most_image_pixels) + " pixels",
@@ -52,9 +54,11 @@ void check(const ImageDatasetOptions& o) {
     fail_expected(where, "a validation_split from 0 to below 1", std::to_string(o.validation_split));
   const bool is_split = o.validation_split > 0;
   if (is_split ? o.subset != "training" && o.subset != "validation" : !o.subset.empty())
-    fail_expected(where, R"(subset "training" or "validation" with a validation_split, and none without)", "\"" + o.subset + "\"");
+    fail_expected(where, R"(subset "training" or "validation" with a validation_split, and none without)",
+                  "\"" + o.subset + "\"");
   if (is_split && o.shuffle && !o.seed)
-    throw Error(where, "a validation_split of shuffled files needs a seed: without one, both subsets may hold the same file");
+    throw Error(where,
+                "a validation_split of shuffled files needs a seed: without one, both subsets may hold the same file");
 }
 
 // ---- The files
@@ -73,10 +77,12 @@ Names class_folders(const fs::path& directory) {
 Names chosen_classes(const fs::path& directory, const Names& wanted) {
   const Names there = class_folders(directory);
   if (there.empty())
-    throw Error(directory.string(), "expected a folder for each class; there is none. Images without classes want label_mode \"none\"");
+    throw Error(directory.string(),
+                "expected a folder for each class; there is none. Images without classes want label_mode \"none\"");
   if (wanted.empty()) return there;
   for (const std::string& name : wanted)
-    if (std::ranges::find(there, name) == there.end()) throw Error(directory.string(), "holds no folder '" + name + "', which class_names asks for");
+    if (std::ranges::find(there, name) == there.end())
+      throw Error(directory.string(), "holds no folder '" + name + "', which class_names asks for");
   return wanted;
 }
 
@@ -84,7 +90,8 @@ bool is_image(const fs::path& file) {
   std::string ending = file.extension().string();
   std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (ending == ".bmp" || ending == ".gif")
-    throw Error(file.string(), "expected JPEG or PNG images; BMP and GIF are not supported: convert the file, or move it away");
+    throw Error(file.string(),
+                "expected JPEG or PNG images; BMP and GIF are not supported: convert the file, or move it away");
   return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
@@ -118,27 +125,38 @@ Files subset_of(Files files, const ImageDatasetOptions& o, const std::string& di
   const auto border = files.end() - held_out;
   Files part = training ? Files(files.begin(), border) : Files(border, files.end());
   if (part.empty())
-    throw Error(directory, "No " + o.subset + " images found: a validation_split of " + std::to_string(o.validation_split) + " of " +
-                               std::to_string(files.size()) + " files leaves none");
+    throw Error(directory, "No " + o.subset + " images found: a validation_split of " +
+                               std::to_string(o.validation_split) + " of " + std::to_string(files.size()) +
+                               " files leaves none");
   if (o.verbose) std::printf("Using %zu files for %s.\n", part.size(), o.subset.c_str());
   return part;
 }
 
-Files find_files(const std::string& directory, const ImageDatasetOptions& o, Names& class_names) {
-  if (!fs::is_directory(directory)) throw Error(directory, fs::exists(directory) ? "expected a folder of images; received a file" : "no such folder");
+/// All images, sorted, and the classes that they are of.
+Files list_images(const std::string& directory, const ImageDatasetOptions& o, Names& class_names) try {
+  if (!fs::is_directory(directory))
+    throw Error(directory, fs::exists(directory) ? "expected a folder of images; received a file" : "no such folder");
   Files files;
   if (o.label_mode == "none") {
     append_images(directory, 0, files);
-  } else {
-    class_names = chosen_classes(directory, o.class_names);
-    for (std::size_t i = 0; i < class_names.size(); ++i)
-      append_images(fs::path(directory) / class_names[i], static_cast<std::int32_t>(i), files);
+    return files;
   }
+  class_names = chosen_classes(directory, o.class_names);
+  for (std::size_t i = 0; i < class_names.size(); ++i)
+    append_images(fs::path(directory) / class_names[i], static_cast<std::int32_t>(i), files);
+  return files;
+} catch (const fs::filesystem_error& e) {
+  throw Error(e.path1().empty() ? directory : e.path1().string(), "cannot be listed: " + e.code().message());
+}
+
+Files find_files(const std::string& directory, const ImageDatasetOptions& o, Names& class_names) {
+  Files files = list_images(directory, o, class_names);
   if (o.label_mode == "binary" && class_names.size() != 2)
     fail_expected(directory, "2 classes for label_mode \"binary\"", std::to_string(class_names.size()));
   if (files.empty()) throw Error(directory, "No images found. Allowed formats: .jpg, .jpeg, .png");
   if (o.verbose && o.label_mode == "none") std::printf("Found %zu files.\n", files.size());
-  if (o.verbose && o.label_mode != "none") std::printf("Found %zu files belonging to %zu classes.\n", files.size(), class_names.size());
+  if (o.verbose && o.label_mode != "none")
+    std::printf("Found %zu files belonging to %zu classes.\n", files.size(), class_names.size());
   if (o.shuffle && o.seed) shuffle_as_numpy(files, *o.seed);
   return subset_of(std::move(files), o, directory);
 }
@@ -150,7 +168,8 @@ std::string read_file(const std::string& path) {
   std::error_code status;
   const std::uintmax_t size = fs::file_size(path, status);
   if (status) throw Error(path, "cannot be read: " + status.message());
-  if (size > most_bytes) fail_expected(path, "an image file of at most " + std::to_string(most_bytes) + " bytes", std::to_string(size));
+  if (size > most_bytes)
+    fail_expected(path, "an image file of at most " + std::to_string(most_bytes) + " bytes", std::to_string(size));
   std::string content(size, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(content.data(), static_cast<std::streamsize>(size));
@@ -158,7 +177,8 @@ std::string read_file(const std::string& path) {
   return content;
 }
 
-/// Which two pixels a place lies between, and how far from the first. Centers of pixels lie at half-integers.
+/// Which two pixels a place lies between, and how far from the first. Centers of pixels lie at half-integers. Computed
+/// in f32, as TensorFlow does: of an image of millions of columns the last place may be rounded beyond it.
 struct Between {
   std::int64_t first, second;
   float share;
@@ -168,8 +188,10 @@ std::vector<Between> places(std::int64_t given, std::int64_t wanted) {
   const float step = static_cast<float>(given) / static_cast<float>(wanted);
   for (std::int64_t i = 0; i < wanted; ++i) {
     const float at = (static_cast<float>(i) + 0.5f) * step - 0.5f, below = std::floor(at);
-    const auto first = static_cast<std::int64_t>(below);
-    all.push_back({std::max<std::int64_t>(first, 0), std::min(static_cast<std::int64_t>(std::ceil(at)), given - 1), at - below});
+    const auto inside = [given](float pixel) {
+      return std::clamp<std::int64_t>(static_cast<std::int64_t>(pixel), 0, given - 1);
+    };
+    all.push_back({inside(below), inside(std::ceil(at)), at - below});
   }
   return all;
 }
@@ -188,7 +210,8 @@ Tensor resized(const Tensor& image, std::int64_t height, std::int64_t width) {
       for (std::int64_t c = 0; c < channels; ++c) {
         const std::int64_t left = column.first * channels + c, right = column.second * channels + c;
         const auto mixed = [](float a, float b, float share) { return a + (b - a) * share; };
-        *to++ = mixed(mixed(upper[left], upper[right], column.share), mixed(lower[left], lower[right], column.share), row.share);
+        *to++ = mixed(mixed(upper[left], upper[right], column.share), mixed(lower[left], lower[right], column.share),
+                      row.share);
       }
   }
   return result;

@@ -37,15 +37,15 @@ struct ImageDataset : Dataset {
   std::vector<std::string> file_paths;   ///< in the order of a pass that does not shuffle
 };
 
-/// A folder of images as batches: f32 [batch, height, width, channels] with values from 0 to 255, resized bilinearly, and
-/// labels. Each folder in `directory` whose name does not begin with a dot is a class; with label_mode "none" all files below
-/// `directory` are taken. Taken are files, at any depth, that end in .jpg, .jpeg or .png in either case, sorted by
-/// folder and name; links to folders are not followed. Files are read and decoded while a pass asks for them, by
-/// config::num_threads() workers.
+/// A folder of images as batches: f32 [batch, height, width, channels] with values from 0 to 255, resized bilinearly,
+/// and labels. Each folder in `directory` whose name does not begin with a dot is a class; with label_mode "none" all
+/// files below `directory` are taken. Taken are files, at any depth, that end in .jpg, .jpeg or .png in either case,
+/// sorted by folder and name; links to folders are not followed. Files are read and decoded while a pass asks for them,
+/// by config::num_threads() workers.
 ///
-/// Error for a directory that is missing or holds no images, an option that does not fit, and files that Keras would take
-/// and that are not supported (.bmp, .gif). A pass that comes to a file that cannot be read, or is damaged, ends in an error
-/// that names it.
+/// Error for a directory that is missing or holds no images, an option that does not fit, and files that Keras would
+/// take and that are not supported (.bmp, .gif). A pass that comes to a file that cannot be read, or is damaged, ends
+/// in an error that names it.
 STRATA_API ImageDataset image_dataset_from_directory(const std::string& directory, const ImageDatasetOptions& = {});
 
 }  // namespace strata::data

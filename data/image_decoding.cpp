@@ -87,7 +87,8 @@ class JpegDecoder {
     std::vector<std::uint8_t*> rows = rows_of(image);
     jumping_.guarded([&] {
       info_.out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-      info_.dct_method = JDCT_IFAST;  // TensorFlow's choice: up to 4 levels from the exact transform, which models there learn
+      info_.dct_method =
+          JDCT_IFAST;  // TensorFlow's choice: up to 4 levels from the exact transform, which models there learn
       ::jpeg_start_decompress(&info_);
       while (info_.output_scanline < info_.output_height)
         ::jpeg_read_scanlines(&info_, &rows[info_.output_scanline], info_.output_height - info_.output_scanline);
@@ -99,10 +100,13 @@ class JpegDecoder {
  private:
   void check_colors(int channels) const {
     if (channels == 4)
-      throw Error(jumping_.where(), "a JPEG file holds no transparency: expected 1 or 3 channels to be asked for; received 4");
+      throw Error(jumping_.where(),
+                  "a JPEG file holds no transparency: expected 1 or 3 channels to be asked for; received 4");
     const J_COLOR_SPACE space = info_.jpeg_color_space;
     if (space != JCS_GRAYSCALE && space != JCS_RGB && space != JCS_YCbCr)
-      throw Error(jumping_.where(), "expected a JPEG file in grey or in colours; received one in colours for print (CMYK) or unknown ones");
+      throw Error(
+          jumping_.where(),
+          "expected a JPEG file in grey or in colours; received one in colours for print (CMYK) or unknown ones");
   }
 
   static Jumping& jumping(j_common_ptr info) { return *static_cast<Jumping*>(info->client_data); }
@@ -149,8 +153,8 @@ class PngDecoder {
 
   Tensor decode(int channels) {
     jumping_.guarded([&] { ::png_read_info(png_, info_); });
-    Tensor image = make_image(::png_get_image_height(png_, info_), ::png_get_image_width(png_, info_), channels,
-                              jumping_.where());
+    Tensor image =
+        make_image(::png_get_image_height(png_, info_), ::png_get_image_width(png_, info_), channels, jumping_.where());
     std::vector<std::uint8_t*> rows = rows_of(image);
     jumping_.guarded([&] {
       ask_for(channels);
@@ -209,7 +213,8 @@ Tensor decode_image(std::string_view bytes, int channels, const std::string& whe
     fail_expected(where, "1, 3 or 4 channels to be asked for", std::to_string(channels));
   if (bytes.starts_with("\xff\xd8\xff")) return JpegDecoder(where).decode(bytes, channels);
   if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return PngDecoder(bytes, where).decode(channels);
-  throw Error(where, bytes.empty() ? "is empty: expected a JPEG or PNG image" : "expected a JPEG or PNG image; its first bytes are those of neither");
+  throw Error(where, bytes.empty() ? "is empty: expected a JPEG or PNG image"
+                                   : "expected a JPEG or PNG image; its first bytes are those of neither");
 }
 
 }  // namespace strata::data

@@ -10,7 +10,7 @@ namespace strata {
 
 /// How a data set lies in its file.
 struct StoredArray {
-  std::string type;         ///< in NumPy's words ("float32", "int8", "bool", "bfloat16"), "text", or what HDF5 calls it
+  std::string type;  ///< in NumPy's words ("float32", "int8", "bool", "bfloat16"), "text", or what HDF5 calls it
   Shape shape;
   std::uint64_t bytes = 0;  ///< that its values take there: fewer than they have when compressed
 };

@@ -19,28 +19,32 @@ using Names = std::vector<std::string>;
 // What keras.utils.image_dataset_from_directory of Keras 3.15.1 gives for the folder below: [6,7,3] in colour, and the
 // first 6 of 20 rows of 9 in grey.
 const std::vector<float> color420_6x7{
-    148.917, 201.815, 3.25, 210.315, 212.78, 44.464, 205.19, 212.762, 91.655, 121.542, 221.042, 113.667, 46.137,
-    223.018, 137.78, 27.679, 206.696, 190.506, 59.47, 215.161, 213.464, 187.179, 173.464, 38.893, 214.661, 174.839,
-    76.107, 184.518, 169.643, 109.518, 95.75, 169.25, 128.375, 39.661, 171.946, 162.071, 39.143, 160.696, 205.661,
-    93.75, 155.893, 219.25, 205.173, 100.476, 56.613, 184.351, 88.274, 82.536, 137.798, 101.113, 118.208, 51.833,
-    92.458, 136.917, 25.274, 92.018, 181.387, 52.464, 89.738, 204.345, 136.071, 87.339, 131.744, 208.958, 50.024,
-    56.982, 162.327, 44.536, 96.75, 89.113, 53.845, 114.19, 35.25, 58.458, 154.458, 36.238, 50.595, 204.006, 87.149,
-    55.25, 192.595, 168.589, 47.952, 52.81, 208.143, 60.482, 63.804, 142.571, 56.732, 115.107, 68.696, 73.696,
-    128.375, 22.5, 58.125, 157.25, 57.821, 48.768, 215.357, 124.018, 63.232, 165.393, 189.339, 56.661, 56.375,
-    193.679, 106.952, 80.792, 122.833, 102.798, 143.905, 57.31, 121.881, 148.595, 44.167, 110.208, 188.625, 107.06,
-    102.274, 250.452, 170.625, 115.512, 157.077, 207.583, 110.065, 64.351,};
+    148.917, 201.815, 3.25,    210.315, 212.78,  44.464,  205.19,  212.762, 91.655,  121.542, 221.042, 113.667, 46.137,
+    223.018, 137.78,  27.679,  206.696, 190.506, 59.47,   215.161, 213.464, 187.179, 173.464, 38.893,  214.661, 174.839,
+    76.107,  184.518, 169.643, 109.518, 95.75,   169.25,  128.375, 39.661,  171.946, 162.071, 39.143,  160.696, 205.661,
+    93.75,   155.893, 219.25,  205.173, 100.476, 56.613,  184.351, 88.274,  82.536,  137.798, 101.113, 118.208, 51.833,
+    92.458,  136.917, 25.274,  92.018,  181.387, 52.464,  89.738,  204.345, 136.071, 87.339,  131.744, 208.958, 50.024,
+    56.982,  162.327, 44.536,  96.75,   89.113,  53.845,  114.19,  35.25,   58.458,  154.458, 36.238,  50.595,  204.006,
+    87.149,  55.25,   192.595, 168.589, 47.952,  52.81,   208.143, 60.482,  63.804,  142.571, 56.732,  115.107, 68.696,
+    73.696,  128.375, 22.5,    58.125,  157.25,  57.821,  48.768,  215.357, 124.018, 63.232,  165.393, 189.339, 56.661,
+    56.375,  193.679, 106.952, 80.792,  122.833, 102.798, 143.905, 57.31,   121.881, 148.595, 44.167,  110.208, 188.625,
+    107.06,  102.274, 250.452, 170.625, 115.512, 157.077, 207.583, 110.065, 64.351,
+};
 const std::vector<float> palette_6x7{
     255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
     255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
     255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
     255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
     255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
-    255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,};
+    255, 0, 0, 109.286, 114.286, 5.714, 8.571, 154.286, 78.571, 30, 40, 250, 15, 17.857, 77.857, 9, 9, 9, 9, 9, 9,
+};
 const std::vector<float> color420_grey_20x9{
-    153, 191, 202, 200.5, 185.5, 168.5, 157.5, 159, 172.5, 159.175, 185.3, 197.962, 198.125, 180.275, 163.75, 153.7,
-    155.675, 170.125, 167, 178.625, 193, 193.875, 172.438, 156.812, 148.062, 150.938, 166.312, 172.2, 176.675, 190.4,
-    185.425, 161.713, 148.038, 140.587, 145.413, 160.137, 166.562, 173.238, 182.913, 170.175, 149.288, 137.35,
-    132.475, 138.825, 151.625, 154.513, 167.775, 171.338, 151.288, 135.475, 125.2, 123.5, 131.225, 143.9,};
+    153,     191,     202,     200.5,   185.5,   168.5,   157.5,   159,     172.5,   159.175, 185.3,
+    197.962, 198.125, 180.275, 163.75,  153.7,   155.675, 170.125, 167,     178.625, 193,     193.875,
+    172.438, 156.812, 148.062, 150.938, 166.312, 172.2,   176.675, 190.4,   185.425, 161.713, 148.038,
+    140.587, 145.413, 160.137, 166.562, 173.238, 182.913, 170.175, 149.288, 137.35,  132.475, 138.825,
+    151.625, 154.513, 167.775, 171.338, 151.288, 135.475, 125.2,   123.5,   131.225, 143.9,
+};
 
 class ImageDatasetTest : public ::testing::Test {
  protected:
@@ -78,8 +82,9 @@ void expect_close(std::span<const float> values, const std::vector<float>& expec
   EXPECT_LE(largest, tolerance);
 }
 
-const Names in_order{"birds/Z.JPG",     "birds/a.png",      "birds/palette.png", "cats/color420.jpg",   "cats/gray.jpeg",
-                     "cats/b/deep.png", "cats/b-side/x.png", "dogs/bits.png",    "dogs/progressive.jpg"};
+const Names in_order{"birds/Z.JPG",       "birds/a.png",    "birds/palette.png",
+                     "cats/color420.jpg", "cats/gray.jpeg", "cats/b/deep.png",
+                     "cats/b-side/x.png", "dogs/bits.png",  "dogs/progressive.jpg"};
 constexpr float jpeg_tolerance = 1.001f;  // a pixel may differ by one level (image_decoding_test.cpp)
 
 TEST_F(ImageDatasetTest, FilesLabelsAndValuesAreThoseOfKeras) {
@@ -127,9 +132,9 @@ TEST_F(ImageDatasetTest, ASeedShufflesAndSplitsAsKerasDoes) {
     return paths(image_dataset_from_directory(
         directory(), {.seed = seed, .validation_split = split, .subset = subset, .verbose = false}));
   };
-  EXPECT_EQ(with(7, ""), (Names{"birds/palette.png", "dogs/bits.png", "birds/Z.JPG", "dogs/progressive.jpg",
-                                "cats/b/deep.png", "cats/color420.jpg", "cats/b-side/x.png", "birds/a.png",
-                                "cats/gray.jpeg"}));
+  EXPECT_EQ(with(7, ""),
+            (Names{"birds/palette.png", "dogs/bits.png", "birds/Z.JPG", "dogs/progressive.jpg", "cats/b/deep.png",
+                   "cats/color420.jpg", "cats/b-side/x.png", "birds/a.png", "cats/gray.jpeg"}));
   EXPECT_EQ(with(7, "validation"), (Names{"cats/b-side/x.png", "birds/a.png", "cats/gray.jpeg"}));
   EXPECT_EQ(with(123456789, "training"), (Names{"dogs/bits.png", "cats/color420.jpg", "birds/Z.JPG", "cats/b/deep.png",
                                                 "cats/b-side/x.png", "birds/a.png"}));
@@ -167,8 +172,8 @@ TEST_F(ImageDatasetTest, ChosenClassesAndTwoOfThem) {
                                                                           .image_size = {2, 2},
                                                                           .shuffle = false,
                                                                           .verbose = false});
-  EXPECT_EQ(paths(dataset), (Names{"dogs/bits.png", "dogs/progressive.jpg", "birds/Z.JPG", "birds/a.png",
-                                   "birds/palette.png"}));
+  EXPECT_EQ(paths(dataset),
+            (Names{"dogs/bits.png", "dogs/progressive.jpg", "birds/Z.JPG", "birds/a.png", "birds/palette.png"}));
   const data::Sample batch = *dataset.iterate()->next();
   ASSERT_EQ(batch.y.type(), (Type{DType::f32, {5, 1}}));
   EXPECT_EQ(batch.y.data<float>()[1], 0.0f);
@@ -178,9 +183,9 @@ TEST_F(ImageDatasetTest, ChosenClassesAndTwoOfThem) {
 TEST_F(ImageDatasetTest, WithoutLabelsAllFilesBelowAreTaken) {
   const ImageDataset dataset = image_dataset_from_directory(
       directory(), {.label_mode = "none", .image_size = {2, 2}, .shuffle = false, .verbose = false});
-  EXPECT_EQ(paths(dataset), (Names{"top.png", ".hidden/h.png", "birds/Z.JPG", "birds/a.png", "birds/palette.png",
-                                   "cats/color420.jpg", "cats/gray.jpeg", "cats/b/deep.png", "cats/b-side/x.png",
-                                   "dogs/bits.png", "dogs/progressive.jpg"}));
+  EXPECT_EQ(paths(dataset),
+            (Names{"top.png", ".hidden/h.png", "birds/Z.JPG", "birds/a.png", "birds/palette.png", "cats/color420.jpg",
+                   "cats/gray.jpeg", "cats/b/deep.png", "cats/b-side/x.png", "dogs/bits.png", "dogs/progressive.jpg"}));
   EXPECT_FALSE(dataset.iterate()->next()->y.defined());
   EXPECT_TRUE(dataset.class_names.empty());
 }

@@ -99,7 +99,8 @@ TEST(ImageDecoding, WhatIsNotSupportedSaysSo) {
   EXPECT_ERROR(decode_image(file_named("gray.jpg"), 4, "a.jpg"), "no transparency");
   EXPECT_ERROR(decode_image(file_named("gray.jpg"), 2, "a.jpg"), "1, 3 or 4 channels");
   EXPECT_ERROR(decode_image("\xff\xd8\xff and text", 3, "a.jpg"), "is not a JPEG file, or a damaged one");
-  EXPECT_ERROR(decode_image("\x89PNG\r\n\x1a\n and text that goes on", 3, "a.png"), "is not a PNG file, or a damaged one");
+  EXPECT_ERROR(decode_image("\x89PNG\r\n\x1a\n and text that goes on", 3, "a.png"),
+               "is not a PNG file, or a damaged one");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "tools/strata/config_survey.h"
 
-#include <algorithm>
 #include <cctype>
 
 #include "models/op_nodes.h"
@@ -15,7 +14,8 @@ bool is_object(const ConfigValue& value) { return !text_at(value, "class_name").
 const ConfigValue::List& entries_of(const ConfigValue& model) {
   static const ConfigValue::List none;
   const ConfigValue& config = value_at(model, "config");
-  const ConfigValue& layers = std::holds_alternative<ConfigValue::List>(config.variant()) ? config : value_at(config, "layers");
+  const ConfigValue& layers =
+      std::holds_alternative<ConfigValue::List>(config.variant()) ? config : value_at(config, "layers");
   const auto* list = std::get_if<ConfigValue::List>(&layers.variant());
   return list ? *list : none;
 }
@@ -25,7 +25,8 @@ const ConfigValue::List& entries_of(const ConfigValue& model) {
 bool is_operation(const ConfigValue& entry) {
   const std::string module = text_at(entry, "module"), name = text_at(entry, "class_name");
   if (!module.empty()) return module.starts_with("keras.src.ops") || module == "keras.ops";
-  return is_op_class("", name) && value_at(value_at(entry, "config"), "trainable").is_null() && !value_at(entry, "inbound_nodes").is_null();
+  return is_op_class("", name) && value_at(value_at(entry, "config"), "trainable").is_null() &&
+         !value_at(entry, "inbound_nodes").is_null();
 }
 
 std::string policy_of(const ConfigValue& layer) {
@@ -39,7 +40,8 @@ std::string shape_text(const ConfigValue& shape) {
   const auto* sizes = std::get_if<ConfigValue::List>(&shape.variant());
   if (!sizes) return "of unknown shape";
   std::string text;
-  for (const ConfigValue& size : *sizes) text += (text.empty() ? "" : ", ") + (size.is_null() ? std::string("None") : to_json(size));
+  for (const ConfigValue& size : *sizes)
+    text += (text.empty() ? "" : ", ") + (size.is_null() ? std::string("None") : to_json(size));
   return "(" + text + (sizes->size() == 1 ? ",)" : ")");
 }
 
@@ -81,10 +83,11 @@ std::string plain(const std::string& name) {
 const std::set<std::string>& known_names() {
   static const std::set<std::string> all = [] {
     // What Keras's files hold beside objects of registered classes.
-    std::set<std::string> names{"model", "functional", "sequential", "inputlayer", "kerastensor", "tensor",
-                                "dtypepolicy", "policy", "meanmetricwrapper", "tensorshape"};
-    for (const auto& list : {layer_names(), loss_names(), metric_names(), optimizer_names(), optimizers::schedules::schedule_names(), initializer_names(),
-                             regularizer_names(), constraint_names(), activation_names()})
+    std::set<std::string> names{"model",  "functional",  "sequential", "inputlayer",        "kerastensor",
+                                "tensor", "dtypepolicy", "policy",     "meanmetricwrapper", "tensorshape"};
+    for (const auto& list :
+         {layer_names(), loss_names(), metric_names(), optimizer_names(), optimizers::schedules::schedule_names(),
+          initializer_names(), regularizer_names(), constraint_names(), activation_names()})
       for (const std::string& name : list) names.insert(plain(name));
     return names;
   }();
@@ -97,7 +100,8 @@ bool is_known(const std::string& name) { return is_layer_name(name) || known_nam
 std::string without_package(const std::string& name) { return name.substr(name.rfind('>') + 1); }
 
 std::string described(const ConfigValue& object) {
-  const std::string class_name = text_at(object, "class_name"), registered = text_at(object, "registered_name"), module = text_at(object, "module");
+  const std::string class_name = text_at(object, "class_name"), registered = text_at(object, "registered_name"),
+                    module = text_at(object, "module");
   std::string name = class_name == "function" ? text_at(object, "config") : without_package(class_name), origin;
   for (const std::string& full : {class_name, registered})
     if (full.find('>') != std::string::npos) origin = full;

@@ -44,7 +44,8 @@ const std::set<std::string> named_data_sets{"mnist", "fashion_mnist", "cifar10",
 std::string label_mode_for(const Model& model) {
   const Symbols outputs = model.outputs();
   if (outputs.size() != 1)
-    throw Error(model.name(), "a folder of images gives one label for each; the model has " + std::to_string(outputs.size()) + " outputs");
+    throw Error(model.name(), "a folder of images gives one label for each; the model has " +
+                                  std::to_string(outputs.size()) + " outputs");
   const std::set<std::string> of_integers{"SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy"};
   for (const auto& [output, loss] : model.definition().trainer->options().loss.items())
     if (of_integers.contains(loss.class_name())) return "int";
@@ -54,7 +55,8 @@ std::string label_mode_for(const Model& model) {
 void check_classes(const Model& model, const std::string& label_mode, std::size_t classes, const std::string& folder) {
   const std::int64_t units = model.outputs()[0].shape().back(), given = static_cast<std::int64_t>(classes);
   if (label_mode == "binary" || units == given) return;
-  fail_expected(folder, std::to_string(units) + " folders, a class each, as the output of '" + model.name() + "' has", std::to_string(given));
+  fail_expected(folder, std::to_string(units) + " folders, a class each, as the output of '" + model.name() + "' has",
+                std::to_string(given));
 }
 }  // namespace
 
@@ -70,7 +72,9 @@ void DataArgument::add_to(CLI::App& command, bool targets) {
   command.add_flag("--raw", raw_, "leave the pixels of named data sets as numbers from 0 to 255");
   command.add_flag("--scaled", scaled_, "divide the pixels of images in a folder by 255");
   command.add_option("--image-size", image_size_, "HEIGHT,WIDTH of images from a folder, where the model takes any")
-      ->delimiter(',')->expected(2)->check(CLI::PositiveNumber);
+      ->delimiter(',')
+      ->expected(2)
+      ->check(CLI::PositiveNumber);
 }
 
 DataArgument::Arrays DataArgument::load_named(Part part) const {
@@ -79,7 +83,10 @@ DataArgument::Arrays DataArgument::load_named(Part part) const {
   if (path_ == "fashion_mnist") return split_of([&] { return datasets::fashion_mnist::load_data(where); }, part, raw_);
   if (path_ == "cifar10") return split_of([&] { return datasets::cifar10::load_data(where); }, part, raw_);
   if (path_ == "cifar100") return split_of([&] { return datasets::cifar100::load_data({.directory = folder_}); }, part, raw_);
-  throw UsageError("DATA must be mnist, fashion_mnist, cifar10, cifar100, a file that ends in .npz, .npy or .h5, or a folder; received " + path_);
+  throw UsageError(
+      "DATA must be mnist, fashion_mnist, cifar10, cifar100, a file that ends in .npz, .npy or .h5, or a folder; "
+      "received " +
+      path_);
 }
 
 DataArgument::Arrays DataArgument::load_archive(Part part) const {
@@ -117,26 +124,32 @@ DataArgument::Arrays DataArgument::load(Part part, const Model& model) const {
 }
 
 // A folder that is called like a data set is given as ./mnist.
-bool DataArgument::is_folder() const { return !named_data_sets.contains(path_) && std::filesystem::is_directory(path_); }
+bool DataArgument::is_folder() const {
+  return !named_data_sets.contains(path_) && std::filesystem::is_directory(path_);
+}
 
 std::array<std::int64_t, 2> DataArgument::image_size(const Shape& input) const {
   const bool any = input[1] == open_dim || input[2] == open_dim;
-  if (any && image_size_.empty()) throw UsageError("the model takes images of any size: choose one by --image-size HEIGHT,WIDTH");
+  if (any && image_size_.empty())
+    throw UsageError("the model takes images of any size: choose one by --image-size HEIGHT,WIDTH");
   if (image_size_.empty()) return {input[1], input[2]};
   for (int axis : {1, 2})
-    if (const std::int64_t asked = image_size_[static_cast<std::size_t>(axis - 1)]; input[axis] != open_dim && input[axis] != asked)
-      throw UsageError("--image-size: the model takes images of " + to_keras_string(input) + "; received " + std::to_string(asked) + " for axis " +
-                       std::to_string(axis));
+    if (const std::int64_t asked = image_size_[static_cast<std::size_t>(axis - 1)];
+        input[axis] != open_dim && input[axis] != asked)
+      throw UsageError("--image-size: the model takes images of " + to_keras_string(input) + "; received " +
+                       std::to_string(asked) + " for axis " + std::to_string(axis));
   return {image_size_[0], image_size_[1]};
 }
 
 data::Dataset DataArgument::images(const Model& model, data::ImageDatasetOptions options) const {
   const Symbols inputs = model.inputs();
   if (inputs.size() != 1 || inputs[0].shape().rank() != 4)
-    throw Error(model.name(), "a folder of images is for models with one input of shape (None, height, width, channels)");
+    throw Error(model.name(),
+                "a folder of images is for models with one input of shape (None, height, width, channels)");
   const std::map<std::int64_t, std::string> color_modes{{1, "grayscale"}, {3, "rgb"}, {4, "rgba"}, {open_dim, "rgb"}};
   const auto mode = color_modes.find(inputs[0].shape()[3]);
-  if (mode == color_modes.end()) fail_expected(model.name(), "an input of 1, 3 or 4 channels", to_keras_string(inputs[0].shape()));
+  if (mode == color_modes.end())
+    fail_expected(model.name(), "an input of 1, 3 or 4 channels", to_keras_string(inputs[0].shape()));
   options.color_mode = mode->second;
   options.image_size = image_size(inputs[0].shape());
   options.label_mode = wants_targets_ ? label_mode_for(model) : "none";

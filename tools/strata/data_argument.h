@@ -28,8 +28,8 @@ class DataArgument {
 
   /// Whether DATA is a folder of images, which is read while it is used: by images() rather than load().
   bool is_folder() const;
-  /// Batches in the size and with the channels of the model's input, with labels as its loss wants them, where targets are
-  /// wanted. The options say the rest. Error when the model takes no such images or has other classes.
+  /// Batches in the size and with the channels of the model's input, with labels as its loss wants them, where targets
+  /// are wanted. The options say the rest. Error when the model takes no such images or has other classes.
   data::Dataset images(const Model& model, data::ImageDatasetOptions options) const;
 
   static constexpr const char* help =
@@ -38,8 +38,8 @@ class DataArgument {
       "  FILE.npz   arrays x and y, or x_train, y_train, x_test, y_test; others by --x and --y\n"
       "  FILE.npy   the inputs; targets by --targets FILE.npy\n"
       "  FILE.h5    data sets x and y; others by --x and --y\n"
-      "  FOLDER     JPEG and PNG images in a folder for each class, whose numbers follow their sorted names; resized to\n"
-      "             the model's input; pixels as numbers from 0 to 255, as Keras reads them (--scaled: to 1).\n"
+      "  FOLDER     JPEG and PNG images in a folder for each class, in the order of their names; resized to the\n"
+      "             model's input; pixels as numbers from 0 to 255, as Keras reads them (--scaled: to 1).\n"
       "             predict takes all images in the folder and below, sorted by path";
 
  private:

@@ -16,13 +16,14 @@ constexpr int most_depth = 64;
 constexpr int most_objects = 200'000;
 
 bool is_number(const std::string& name) {
-  return !name.empty() && name.size() < 10 && std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c) != 0; });
+  return !name.empty() && name.size() < 10 &&
+         std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-/// Variables are numbered: 2 comes before 10.
+/// Variables are numbered: 2 comes before 10, and both before names.
 bool comes_before(const std::string& a, const std::string& b) {
-  if (is_number(a) && is_number(b)) return std::stoi(a) < std::stoi(b);
-  return a < b;
+  if (is_number(a) != is_number(b)) return is_number(a);
+  return is_number(a) ? std::stoi(a) < std::stoi(b) : a < b;
 }
 
 class TreeReader {
@@ -33,11 +34,12 @@ class TreeReader {
     StoredObject object{.name = name};
     try {
       if (depth > most_depth) throw Error(path, "lies more than " + std::to_string(most_depth) + " groups deep");
-      if (++objects_ > most_objects) throw Error(path, "is beyond the " + std::to_string(most_objects) + " objects that are listed");
+      if (++objects_ > most_objects)
+        throw Error(path, "is beyond the " + std::to_string(most_objects) + " objects that are listed");
       fill(object, path, depth);
     } catch (const Error& e) {
       object.problem = e.message();
-      if (objects_ <= most_objects) problems_.push_back(e.what());
+      if (objects_ <= most_objects + 1) problems_.push_back(e.what());  // that there are too many is said once
     }
     return object;
   }
@@ -83,7 +85,8 @@ const StoredObject* child_of(const StoredObject& object, const std::string& name
 
 bool is_optimizer(const StoredObject& group) { return group.name == "optimizer" || group.name == "optimizer_weights"; }
 
-/// The optimizer's counter of steps is its first variable, or in files of Keras 2 the one whose name begins with `iter`.
+/// The optimizer's counter of steps is its first variable, or in files of Keras 2 the one whose name begins with
+/// `iter`.
 std::optional<std::string> counter_path(const StoredObject& group, const std::string& path) {
   for (const StoredObject& child : group.children) {
     const std::string below = joined_path(path, child.name);
@@ -106,8 +109,9 @@ class Reader {
     else
       attempt([&] { read_attributes(); });
     contents_.tree = TreeReader(*file_, contents_.problems).read("", "", 0);
-    name_kind();
-    for (const StoredObject& group : contents_.tree.children) add(group, is_optimizer(group) ? contents_.state : contents_.weights);
+    attempt([&] { name_kind(); });
+    for (const StoredObject& group : contents_.tree.children)
+      add(group, is_optimizer(group) ? contents_.state : contents_.weights);
     attempt([&] { read_optimizer(); });
     return std::move(contents_);
   }
@@ -121,7 +125,9 @@ class Reader {
     }
   }
 
-  ConfigValue parsed(const std::string& text, const std::string& what) const { return parse_json(text, path_ + ": " + what); }
+  ConfigValue parsed(const std::string& text, const std::string& what) const {
+    return parse_json(text, path_ + ": " + what);
+  }
 
   void read_archive() {
     if (const auto text = file_->text("metadata.json")) {
@@ -137,11 +143,14 @@ class Reader {
   }
 
   void read_attributes() {
-    const auto attribute = [&](const char* name) { return file_->has_attribute("", name) ? file_->read_text("", name) : std::string(); };
+    const auto attribute = [&](const char* name) {
+      return file_->has_attribute("", name) ? file_->read_text("", name) : std::string();
+    };
     contents_.keras_version = attribute("keras_version");
     contents_.backend = attribute("backend");
     if (file_->has_attribute("", "model_config")) take_config(parsed(attribute("model_config"), "model_config"));
-    if (file_->has_attribute("", "training_config")) take_compile(parsed(attribute("training_config"), "training_config"));
+    if (file_->has_attribute("", "training_config"))
+      take_compile(parsed(attribute("training_config"), "training_config"));
   }
 
   void take_config(const ConfigValue& config) {
@@ -177,8 +186,10 @@ class Reader {
   void read_optimizer() {
     for (const StoredObject& group : contents_.tree.children) {
       if (!is_optimizer(group)) continue;
-      if (const StoredObject* variables = child_of(group, "vars"); variables && contents_.optimizer.empty()) contents_.optimizer = variables->layer;
-      if (const auto counter = counter_path(group, group.name)) contents_.steps = file_->read(*counter, DType::i64).item<std::int64_t>();
+      if (const StoredObject* variables = child_of(group, "vars"); variables && contents_.optimizer.empty())
+        contents_.optimizer = variables->layer;
+      if (const auto counter = counter_path(group, group.name))
+        contents_.steps = file_->read(*counter, DType::i64).item<std::int64_t>();
     }
   }
 
@@ -205,7 +216,8 @@ void list_objects(const StoredObject& object, const std::string& path, ConfigVal
 }
 
 Config config_of(const Amount& amount) {
-  return {{"arrays", amount.arrays}, {"numbers", amount.numbers}, {"bytes", amount.bytes}};
+  const auto whole = [](double number) { return static_cast<std::int64_t>(std::min(number, 9e18)); };
+  return {{"arrays", amount.arrays}, {"numbers", whole(amount.numbers)}, {"bytes", whole(amount.bytes)}};
 }
 
 Config counts(const std::map<std::string, std::int64_t>& by_name) {
@@ -226,7 +238,11 @@ ConfigValue::List list_of(const Texts& texts) {
 }  // namespace
 
 Config FileContents::to_config() const {
-  Config all{{"kind", kind}, {"bytes", bytes}, {"keras_version", or_null(keras_version)}, {"backend", or_null(backend)}, {"date_saved", or_null(date)}};
+  Config all{{"kind", kind},
+             {"bytes", bytes},
+             {"keras_version", or_null(keras_version)},
+             {"backend", or_null(backend)},
+             {"date_saved", or_null(date)}};
   if (model)
     all.set("model", Config{{"class_name", model->class_name},
                             {"name", model->name},

@@ -98,7 +98,8 @@ void run(const Arguments& a) {
     throw Error(a.file.path, "holds no training settings: save it compiled, or start from `strata new`");
   if (a.learning_rate > 0) model.optimizer().set_learning_rate(a.learning_rate);
   const Interruption interruption;
-  train(a, model, {.epochs = a.epochs, .verbose = a.verbose, .callbacks = make_callbacks(a), .stop = interruption.token()});
+  train(a, model,
+        {.epochs = a.epochs, .verbose = a.verbose, .callbacks = make_callbacks(a), .stop = interruption.token()});
   if (interruption.token().stop_requested() && !a.checkpoint.empty()) {
     std::printf("\nstopped after the current step; go on with --resume --checkpoint %s\n", a.checkpoint.c_str());
     return;
@@ -113,13 +114,18 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--output", a.output, "where to save the trained model; default: FILE itself");
   command.add_option("--epochs", a.epochs, "passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
   command.add_option("--batch-size", a.batch_size, "samples in a step")->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_option("--validation-split", a.validation_split, "share of the samples that is held out: the last ones, of images in a folder random ones")
+  command
+      .add_option("--validation-split", a.validation_split,
+                  "share of the samples that is held out: the last ones, of images in a folder random ones")
       ->check(CLI::Range(0.0, 1.0));
   command.add_option("--learning-rate", a.learning_rate, "instead of the saved one")->check(CLI::PositiveNumber);
   command.add_option("--device", a.device, "where to compute: cpu, gpu, or auto (a GPU if there is one)")
       ->check(CLI::IsMember({"cpu", "gpu", "auto"}))->capture_default_str();
   command.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber);
-  command.add_option("--seed", a.seed, "of the order of samples and of dropout; images in a folder are taken in that of 0 without one")->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--seed", a.seed,
+                  "of the order of samples and of dropout; images in a folder are taken in that of 0 without one")
+      ->check(CLI::NonNegativeNumber);
   command.add_flag("--no-shuffle", a.no_shuffle, "take the samples in the file's order");
   command.add_option("--checkpoint", a.checkpoint, "folder: the model after each epoch, and what --resume needs");
   command.add_flag("--resume", a.resume, "go on with the run of --checkpoint that was cut off");

@@ -39,12 +39,14 @@ std::string counted(std::int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-/// A line. Names are the file's: no control characters of theirs get to the terminal.
-void print_line(std::string line) {
-  for (char& c : line)
+/// Names are the file's: no control characters of theirs get to the terminal.
+std::string printable(std::string text) {
+  for (char& c : text)
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  std::printf("%s\n", line.c_str());
+  return text;
 }
+
+void print_line(const std::string& line) { std::printf("%s\n", printable(line).c_str()); }
 
 std::string padded(std::string text, std::size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
@@ -78,7 +80,8 @@ std::string layers_text(const ModelFacts& model) {
 std::string policies_text(const ModelFacts& model) {
   std::string text;
   for (const auto& [policy, count] : model.policies)
-    text += (text.empty() ? "" : ", ") + policy + (model.policies.size() > 1 ? " (" + counted(count, "layer") + ")" : "");
+    text +=
+        (text.empty() ? "" : ", ") + policy + (model.policies.size() > 1 ? " (" + counted(count, "layer") + ")" : "");
   return text;
 }
 
@@ -86,12 +89,14 @@ std::string compile_text(const ConfigValue& compile) {
   if (compile.is_null()) return "no";
   std::string text = "loss " + brief(value_at(compile, "loss"));
   for (const char* key : {"loss_weights", "metrics", "weighted_metrics"})
-    if (const std::string value = brief(value_at(compile, key)); value != "none") text += "; " + std::string(key) + " " + value;
+    if (const std::string value = brief(value_at(compile, key)); value != "none")
+      text += "; " + std::string(key) + " " + value;
   return text;
 }
 
 std::string amount_text(const Amount& amount) {
-  return counted(amount.arrays, "array") + ", " + with_commas(amount.numbers) + " numbers, " + readable_bytes(amount.bytes);
+  return counted(amount.arrays, "array") + ", " + with_commas(amount.numbers) + " numbers, " +
+         readable_bytes(amount.bytes);
 }
 
 /// Files hold a number as the double next to the float that it was.
@@ -138,7 +143,8 @@ void add_rows(const StoredObject& object, std::size_t depth, std::vector<Row>& r
   for (const StoredObject& child : object.children) {
     const StoredObject* last = &child;
     std::string name = child.name, above = object.name;
-    while (!last->is_array && last->children.size() == 1 && !last->children[0].is_array && last->layer.empty() && last->problem.empty()) {
+    while (!last->is_array && last->children.size() == 1 && !last->children[0].is_array && last->layer.empty() &&
+           last->problem.empty()) {
       above = last->name;
       last = &last->children[0];
       name += "/" + last->name;
@@ -147,7 +153,8 @@ void add_rows(const StoredObject& object, std::size_t depth, std::vector<Row>& r
     if (!last->problem.empty()) {
       rows.push_back({name + "   unreadable: " + last->problem, "", "", ""});
     } else if (last->is_array) {
-      rows.push_back({name, last->array.type, to_keras_string(last->array.shape), readable_bytes(static_cast<double>(last->array.bytes))});
+      rows.push_back({name, last->array.type, to_keras_string(last->array.shape),
+                      readable_bytes(static_cast<double>(last->array.bytes))});
     } else {
       name += "/";
       if (!last->layer.empty() && last->layer != above) name += "   '" + last->layer + "'";
@@ -169,7 +176,9 @@ void print_tree(const StoredObject& tree) {
     shape = std::max(shape, row.shape.size());
   }
   for (const Row& row : rows)
-    print_line(row.type.empty() ? row.name : padded(row.name, name + 3) + padded(row.type, type + 3) + padded(row.shape, shape + 3) + row.bytes);
+    print_line(row.type.empty() ? row.name
+                                : padded(row.name, name + 3) + padded(row.type, type + 3) +
+                                      padded(row.shape, shape + 3) + row.bytes);
 }
 
 void run(const Arguments& a) {
@@ -183,18 +192,20 @@ void run(const Arguments& a) {
   }
   if (contents.problems.empty()) return;
   std::string all;
-  for (const std::string& problem : contents.problems) all += "\n  " + problem;
+  for (const std::string& problem : contents.problems) all += "\n  " + printable(problem);
   throw Error(a.file.path, "is damaged, or refused in part:" + all);
 }
 }  // namespace
 
 void add_inspect(CLI::App& strata) {
-  CLI::App* command = strata.add_subcommand("inspect", "prints what is in a model or weights file, though its classes be unknown");
+  CLI::App* command =
+      strata.add_subcommand("inspect", "prints what is in a model or weights file, though its classes be unknown");
   const auto a = std::make_shared<Arguments>();
   a->file.add_to(*command);
   command->add_flag("--json", a->json, "print it as JSON, with the training settings in full");
   command->footer(
-      "Takes .keras, .h5, .hdf5 and .weights.h5. Nothing is loaded but texts and the optimizer's counter, so the size of\n"
+      "Takes .keras, .h5, .hdf5 and .weights.h5. Nothing is loaded but texts and the optimizer's counter, so the size "
+      "of\n"
       "the file does not matter. What cannot be read is listed at the end, and the status is 1.\n\n"
       "Examples:\n  strata inspect model.keras\n  strata inspect model.weights.h5\n"
       "  strata inspect old.h5 --json | jq .unknown_classes");

@@ -14,7 +14,8 @@ struct PredictArguments {
 
 Tensors outputs_for(const PredictArguments& a, Model& model) {
   if (a.data.is_folder()) return model.predict(a.data.images(model, {.batch_size = a.batch_size, .shuffle = false}));
-  return model.predict(a.data.load(DataArgument::Part::test, model).inputs(), {.batch_size = a.batch_size, .verbose = 0});
+  return model.predict(a.data.load(DataArgument::Part::test, model).inputs(),
+                       {.batch_size = a.batch_size, .verbose = 0});
 }
 
 void predict(const PredictArguments& a) {
@@ -46,7 +47,9 @@ struct EvaluateArguments {
 
 Logs measures_of(const EvaluateArguments& a, Model& model) {
   if (a.data.is_folder())
-    return model.evaluate(a.data.images(model, {.batch_size = a.batch_size, .shuffle = false, .verbose = a.verbose != 0}), {.verbose = a.verbose});
+    return model.evaluate(
+        a.data.images(model, {.batch_size = a.batch_size, .shuffle = false, .verbose = a.verbose != 0}),
+        {.verbose = a.verbose});
   const auto data = a.data.load(DataArgument::Part::test, model);
   return model.evaluate(data.inputs(), data.targets(), {.batch_size = a.batch_size, .verbose = a.verbose});
 }
@@ -78,9 +81,10 @@ void add_evaluate(CLI::App& strata) {
   a->data.add_to(*command, true);
   command->add_option("--batch-size", a->batch_size, "samples computed at once")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--verbose", a->verbose, "0: only the result; 1: a progress bar")->check(CLI::IsMember({0, 1}));
-  command->footer(std::string(DataArgument::help) +
-                  "\n\nExamples:\n  strata evaluate model.keras mnist\n  strata evaluate model.h5 inputs.npy --targets labels.npy\n"
-                  "  strata evaluate model.keras photos/test");
+  command->footer(
+      std::string(DataArgument::help) +
+      "\n\nExamples:\n  strata evaluate model.keras mnist\n  strata evaluate model.h5 inputs.npy --targets labels.npy\n"
+      "  strata evaluate model.keras photos/test");
   command->callback([a] { evaluate(*a); });
 }
 

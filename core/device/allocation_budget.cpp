@@ -29,7 +29,8 @@ void AllocationBudget::take(std::uint64_t bytes) {
 
 void AllocationBudget::take_table(std::int64_t entries, std::size_t bytes_each) {
   std::uint64_t bytes = 0;
-  if (entries > 0 && __builtin_mul_overflow(static_cast<std::uint64_t>(entries), bytes_each, &bytes)) bytes = std::numeric_limits<std::uint64_t>::max();
+  if (entries > 0 && __builtin_mul_overflow(static_cast<std::uint64_t>(entries), bytes_each, &bytes))
+    bytes = std::numeric_limits<std::uint64_t>::max();
   take(bytes);
 }
 

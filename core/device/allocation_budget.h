@@ -6,9 +6,9 @@
 
 namespace strata {
 
-/// While it lives, the tensors and variables that this thread makes may take so many bytes in all, whether they still live
-/// or not: a bound on what a file can make a program allocate. Beyond it Storage::allocate is a MemoryError that names
-/// `where`. Of nested ones the innermost counts.
+/// While it lives, the tensors and variables that this thread makes may take so many bytes in all, whether they still
+/// live or not: a bound on what a file can make a program allocate. Beyond it Storage::allocate is a MemoryError that
+/// names `where`. Of nested ones the innermost counts.
 class AllocationBudget {
  public:
   AllocationBudget(std::string where, std::uint64_t bytes);

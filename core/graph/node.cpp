@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/graph/context.h"
+#include "core/graph/flat_release.h"
 #include "core/graph/variable.h"
 
 namespace strata {
@@ -52,11 +53,11 @@ Node::Node(Op op, Values inputs, Origin origin, std::uint64_t order)
 }
 
 NodePtr Node::make(Op op, Values inputs) {
-  return NodePtr(new Node(std::move(op), std::move(inputs), current_origin(), next_order()));
+  return NodePtr(new Node(std::move(op), std::move(inputs), current_origin(), next_order()), FlatRelease<Node>());
 }
 
 NodePtr Node::make_like(const Node& like, Op op, Values inputs) {
-  return NodePtr(new Node(std::move(op), std::move(inputs), like.origin_, like.order_));
+  return NodePtr(new Node(std::move(op), std::move(inputs), like.origin_, like.order_), FlatRelease<Node>());
 }
 
 std::string Node::label() const { return located(op_.name(), origin_); }

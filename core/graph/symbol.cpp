@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "core/graph/flat_release.h"
+
 namespace strata {
 
 Callable::~Callable() = default;
@@ -12,7 +14,7 @@ const Type& Symbol::type() const {
 }
 
 Symbol input_symbol(std::string name, Shape shape, DType dtype) {
-  auto node = std::make_shared<SymbolNode>();
+  std::shared_ptr<SymbolNode> node(new SymbolNode, FlatRelease<SymbolNode>());
   if (shape.rank() > 0) {
     node->input_batch = shape[0];
     shape[0] = open_dim;
@@ -69,7 +71,7 @@ Symbols call_symbols(const std::shared_ptr<Callable>& callee, const Symbols& inp
   Shapes shapes;
   for (const Symbol& s : inputs) shapes.push_back(s.shape());
   callee->ensure_built(shapes);
-  auto node = std::make_shared<SymbolNode>();
+  const std::shared_ptr<SymbolNode> node(new SymbolNode, FlatRelease<SymbolNode>());
   node->callee = callee;
   node->inputs = inputs;
   node->masks = masks;

@@ -11,8 +11,8 @@
 
 #include "core/base/error.h"
 
-/// What the targets share. Each runs one reader on bytes: an Error is an answer, anything else that ends the reader is a
-/// finding, and so is what libFuzzer's limits on time and memory stop (run.sh sets them).
+/// What the targets share. Each runs one reader on bytes: an Error is an answer, anything else that ends the reader is
+/// a finding, and so is what libFuzzer's limits on time and memory stop (run.sh sets them).
 namespace strata::fuzzing {
 
 /// Ends the program, as a finding, unless `ok`.

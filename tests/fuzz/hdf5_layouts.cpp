@@ -1,5 +1,6 @@
-// The layouts of weights in `.keras`, `.weights.h5` and legacy `.h5` files, over trees that are intact as HDF5 and wrong as
-// what they should be. Damaged HDF5 itself is read by another process: tests/models/saving/damaged_files_test.cpp.
+// The layouts of weights in `.keras`, `.weights.h5` and legacy `.h5` files, over trees that are intact as HDF5 and
+// wrong as what they should be. Damaged HDF5 itself is read by another process:
+// tests/models/saving/damaged_files_test.cpp.
 #include "layers/dense.h"
 #include "layers/input.h"
 #include "layers/normalization.h"
@@ -46,7 +47,8 @@ void read_all(Subject& subject, FuzzedDataProvider& input) {
     fuzzing::DamagedTree tree = subject.weights;
     const bool skip = input.ConsumeBool();
     tree.damage(input);
-    fuzzing::expect_error_or_success([&] { read_weights(tree, model, {.where = "input", .skip_mismatch = skip}).assign(); });
+    fuzzing::expect_error_or_success(
+        [&] { read_weights(tree, model, {.where = "input", .skip_mismatch = skip}).assign(); });
     return;
   }
   fuzzing::DamagedTree tree = subject.legacy;

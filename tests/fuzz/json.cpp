@@ -1,5 +1,5 @@
-// JSON, and the models that configs in it describe. Most changed bytes only break the JSON, so the mutator changes values
-// within the document, too.
+// JSON, and the models that configs in it describe. Most changed bytes only break the JSON, so the mutator changes
+// values within the document, too.
 #include "core/base/json.h"
 
 #include <limits>
@@ -89,11 +89,31 @@ class Mutation {
   }
 
   ConfigValue extreme() {
-    static const ConfigValue::List values{
-        nullptr, true, false, -1, 0, 1, 2, 7, 255, 65536, std::int64_t{1} << 31, (std::int64_t{1} << 59) + 1,
-        std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(), 0.5, -1.0, 1e300,
-        std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), "", "a/b", "same", "float16",
-        ConfigValue::List(), Config()};
+    static const ConfigValue::List values{nullptr,
+                                          true,
+                                          false,
+                                          -1,
+                                          0,
+                                          1,
+                                          2,
+                                          7,
+                                          255,
+                                          65536,
+                                          std::int64_t{1} << 31,
+                                          (std::int64_t{1} << 59) + 1,
+                                          std::numeric_limits<std::int64_t>::max(),
+                                          std::numeric_limits<std::int64_t>::min(),
+                                          0.5,
+                                          -1.0,
+                                          1e300,
+                                          std::numeric_limits<double>::quiet_NaN(),
+                                          std::numeric_limits<double>::infinity(),
+                                          "",
+                                          "a/b",
+                                          "same",
+                                          "float16",
+                                          ConfigValue::List(),
+                                          Config()};
     return values[below(values.size())];
   }
 
@@ -134,7 +154,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzzing::expect_error_or_success([&] {
     const ConfigValue value = parse_json({reinterpret_cast<const char*>(data), size}, "input");
     const std::string once = to_json(value);
-    fuzzing::check(to_json(parse_json(once, "what was written")) == once, "JSON that does not come back as it was written");
+    fuzzing::check(to_json(parse_json(once, "what was written")) == once,
+                   "JSON that does not come back as it was written");
     read_model(value);
   });
   return 0;

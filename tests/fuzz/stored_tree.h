@@ -14,8 +14,8 @@
 
 namespace strata::fuzzing {
 
-/// The content of a weights file as readers see it, to be damaged in ways that an intact HDF5 file can be wrong in. HDF5's
-/// own library, which crashes on damaged bytes, has no part in it.
+/// The content of a weights file as readers see it, to be damaged in ways that an intact HDF5 file can be wrong in.
+/// HDF5's own library, which crashes on damaged bytes, has no part in it.
 class DamagedTree : public StoredTree {
  public:
   /// A copy of what is in `file`.
@@ -123,11 +123,10 @@ class DamagedTree : public StoredTree {
   }
 
   static Type any_type(FuzzedDataProvider& input) {
-    static constexpr std::int64_t sizes[] = {0,    1,    2,   3, 4, 6, 64, std::int64_t{1} << 31, std::int64_t{1} << 40,
-                                             std::int64_t{1} << 62};
+    static constexpr std::int64_t sizes[] = {
+        0, 1, 2, 3, 4, 6, 64, std::int64_t{1} << 31, std::int64_t{1} << 40, std::int64_t{1} << 62};
     Type type{static_cast<DType>(input.ConsumeIntegralInRange(0, static_cast<int>(DType::boolean))), {}};
-    for (int i = input.ConsumeIntegralInRange(0, 4); i > 0; --i)
-      type.shape.push_back(input.PickValueInArray(sizes));
+    for (int i = input.ConsumeIntegralInRange(0, 4); i > 0; --i) type.shape.push_back(input.PickValueInArray(sizes));
     return type;
   }
 
@@ -172,7 +171,8 @@ class DamagedTree : public StoredTree {
           if (attributes_.contains({some, name})) change_texts(attributes_[{some, name}], input);
         break;
       default:
-        attributes_[{some, input.ConsumeBool() ? "weight_names" : "layer_names"}] = {input.ConsumeRandomLengthString(40)};
+        attributes_[{some, input.ConsumeBool() ? "weight_names" : "layer_names"}] = {
+            input.ConsumeRandomLengthString(40)};
     }
   }
 

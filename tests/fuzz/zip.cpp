@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       fuzzing::check(!member.name.starts_with('/') && ("/" + member.name + "/").find("/../") == std::string::npos,
                      "a name that leads out of the archive");
       fuzzing::expect_error_or_success([&] {
-        fuzzing::check(archive.read(member.name, limit).size() == member.size, "a content of another size than declared");
+        fuzzing::check(archive.read(member.name, limit).size() == member.size,
+                       "a content of another size than declared");
       });
     }
   });

@@ -20,7 +20,8 @@ TEST(Json, WhatPythonWritesComesBack) {
 }
 
 TEST(Json, MalformedTextIsAnErrorWithItsPosition) {
-  for (const std::string text : {"", "{", "[1,]", "{\"a\" 1}", "01", "\"\x01\"", "\"\xff\"", "tru", "1 2", "1e999", "{1: 2}"})
+  for (const std::string text :
+       {"", "{", "[1,]", "{\"a\" 1}", "01", "\"\x01\"", "\"\xff\"", "tru", "1 2", "1e999", "{1: 2}"})
     EXPECT_ERROR(parse_json(text, "file"), "[file] malformed JSON at byte");
   EXPECT_ERROR(parse_json(R"({"a": 1, "a": 2})", "file"), "the key 'a' comes twice");
 }

@@ -16,7 +16,8 @@ TEST(AllocationBudget, CountsWhatThisThreadAllocates) {
   bytes(5000);
   const AllocationBudget budget("model.keras", 1000);
   bytes(600);
-  EXPECT_ERROR(bytes(600), "[model.keras] asks for more memory than its size accounts for: 600 bytes more, of which 400 of 1000");
+  EXPECT_ERROR(bytes(600),
+               "[model.keras] asks for more memory than its size accounts for: 600 bytes more, of which 400 of 1000");
   EXPECT_THROW(bytes(401), MemoryError);
   bytes(400);
   std::thread([] { bytes(5000); }).join();
@@ -43,7 +44,8 @@ TEST(AllocationBudget, TheInnermostCounts) {
 
 TEST(Sizes, ThatCannotBeCountedAreErrors) {
   constexpr std::int64_t huge = std::int64_t{1} << 60;
-  EXPECT_ERROR(Tensor(DType::f32, Shape({4, huge})), "expected at most 2^59 elements; received [4,1152921504606846976]");
+  EXPECT_ERROR(Tensor(DType::f32, Shape({4, huge})),
+               "expected at most 2^59 elements; received [4,1152921504606846976]");
   EXPECT_ERROR(Tensor(DType::f64, Shape({huge})), "at most 2^59 elements");
   EXPECT_ERROR(Tensor(DType::f32, Shape({huge, huge, huge, huge})), "at most 2^59 elements");
   EXPECT_ERROR(Tensor(DType::u8, Shape({huge / 2})), "memory");

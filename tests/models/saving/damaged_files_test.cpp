@@ -1,9 +1,9 @@
-// Files of every kind, cut off and with flipped bits: each is an error or loads, in bounded time and memory, and the caller
-// lives. Kinds that HDF5 reads are read isolated; how many of their readers died is printed. And files that are intact, but
-// ask for more than they may.
+// Files of every kind, cut off and with flipped bits: each is an error or loads, in bounded time and memory, and the
+// caller lives. Kinds that HDF5 reads are read isolated; how many of their readers died is printed. And files that are
+// intact, but ask for more than they may.
 //
-// STRATA_DAMAGE_SEED repeats a run, STRATA_DAMAGE_PLACES (10,000; with sanitizers 1,000) says how many files have one to
-// three bits flipped.
+// STRATA_DAMAGE_SEED repeats a run, STRATA_DAMAGE_PLACES (10,000; with sanitizers 1,000) says how many files have one
+// to three bits flipped.
 #include <hdf5.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -87,9 +87,11 @@ class DamagedFiles : public testing::TemporaryFolder {
 
   std::vector<Kind> kinds();
   /// Writes and reads one damaged file.
-  void try_one(const Kind& kind, const std::string& file, const std::string& content, const std::string& what, Counts& counts);
+  void try_one(const Kind& kind, const std::string& file, const std::string& content, const std::string& what,
+               Counts& counts);
   /// Runs job(i, a file of its own) for i below count on all processors.
-  void in_parallel(std::size_t count, const std::string& name, const std::function<void(std::size_t, const std::string&)>& job);
+  void in_parallel(std::size_t count, const std::string& name,
+                   const std::function<void(std::size_t, const std::string&)>& job);
 
   Sequential model_ = network();
   std::mutex mutex_;
@@ -126,7 +128,10 @@ std::vector<Kind> DamagedFiles::kinds() {
          model.load_weights(file, {.isolated = true});
          expect_weights(model.get_weights(), saved, false);
        }},
-      {"a.npz", 0.1, [=](const std::string& file) { data::save_npz(file, {{"x", x}, {"y", y}}); },
+      {"a.npz", 0.1,
+       [=](const std::string& file) {
+         data::save_npz(file, {{"x", x}, {"y", y}});
+       },
        [=](const std::string& file) {
          const data::NamedArrays arrays = data::load_npz(file);
          if (arrays.size() != 2) throw std::runtime_error("loaded another number of arrays");
@@ -156,10 +161,11 @@ void DamagedFiles::try_one(const Kind& kind, const std::string& file, const std:
     kind.read(file);
   } catch (const Error& e) {
     const std::string message = e.what();
-    outcome = message.find("isolated reader died") != std::string::npos     ? &counts.died
+    outcome = message.find("isolated reader died") != std::string::npos             ? &counts.died
               : message.find("isolated reader gave no answer") != std::string::npos ? &counts.late
-                                                                                     : &counts.refused;
-    if (message.find(fs::path(file).filename()) == std::string::npos) wrong = "an error that does not name the file: " + message;
+                                                                                    : &counts.refused;
+    if (message.find(fs::path(file).filename()) == std::string::npos)
+      wrong = "an error that does not name the file: " + message;
   } catch (const std::exception& e) {
     wrong = e.what();
   }
@@ -223,8 +229,8 @@ TEST_F(DamagedFiles, FlippedBitsAreErrorsOrLoad) {
       }
       try_one(kind, file, damaged, where, counts);
     });
-    std::printf("%-13s %5d loaded, %5d refused, %3d readers died, %d hung; the longest took %.1f s\n", kind.name.c_str(),
-                counts.loaded, counts.refused, counts.died, counts.late, counts.longest);
+    std::printf("%-13s %5d loaded, %5d refused, %3d readers died, %d hung; the longest took %.1f s\n",
+                kind.name.c_str(), counts.loaded, counts.refused, counts.died, counts.late, counts.longest);
     for (const std::string& wrong : counts.wrong) ADD_FAILURE() << wrong;
     EXPECT_LT(counts.longest, 120) << kind.name;
     all.died += counts.died + counts.late;
@@ -243,7 +249,8 @@ void replace_in_archive(const std::string& file, const std::string& text, const 
   for (const ZipReader::Member& member : in.members()) contents.push_back(in.read(member.name, ~std::uint64_t{0}));
   std::vector<ZipContent> members;
   for (std::size_t i = 0; i < contents.size(); ++i) {
-    if (const std::size_t at = contents[i].find(text); at != std::string::npos) contents[i].replace(at, text.size(), by);
+    if (const std::size_t at = contents[i].find(text); at != std::string::npos)
+      contents[i].replace(at, text.size(), by);
     members.push_back({in.members()[i].name, contents[i]});
   }
   write_zip(file + ".new", members);
@@ -272,7 +279,8 @@ TEST_F(DamagedFiles, WeightsThatAFileBringsAreNotDrawnFirst) {
 TEST_F(DamagedFiles, TextsInArchivesAreBounded) {
   write_zip(file("a.keras"), {{"config.json", std::string((std::size_t{64} << 20) + 1, ' ')}});
   for (const bool isolated : {false, true})
-    EXPECT_ERROR(load_model(file("a.keras"), {.isolated = isolated}), "'config.json' holds 67108865 bytes; expected at most 67108864");
+    EXPECT_ERROR(load_model(file("a.keras"), {.isolated = isolated}),
+                 "'config.json' holds 67108865 bytes; expected at most 67108864");
 }
 
 // Forty arrays that are each within the limits of one.
@@ -281,7 +289,8 @@ TEST_F(DamagedFiles, AnArchiveOfArraysIsBoundedAsAWhole) {
   int code = 0;
   zip_t* const archive = zip_open(file("a.npz").c_str(), ZIP_CREATE, &code);
   for (int i = 0; i < 40; ++i)
-    zip_file_add(archive, (std::to_string(i) + ".npy").c_str(), zip_source_buffer(archive, array.data(), array.size(), 0), 0);
+    zip_file_add(archive, (std::to_string(i) + ".npy").c_str(),
+                 zip_source_buffer(archive, array.data(), array.size(), 0), 0);
   ASSERT_EQ(zip_close(archive), 0);
   EXPECT_EQ(data::load_npz(file("a.npz"), "39").shape(), Shape{30'000'000});
   EXPECT_ERROR(data::load_npz(file("a.npz")), "more than 100 times as many, which is refused");
@@ -300,7 +309,8 @@ TEST_F(DamagedFiles, WeightsThatLinksMultiplyAreBounded) {
     out.close();
   }
   const hid_t id = H5Fopen(file("a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-  for (int i = 1; i < 1001; ++i) H5Lcreate_hard(id, "/layer0", id, layers[static_cast<std::size_t>(i)].c_str(), H5P_DEFAULT, H5P_DEFAULT);
+  for (int i = 1; i < 1001; ++i)
+    H5Lcreate_hard(id, "/layer0", id, layers[static_cast<std::size_t>(i)].c_str(), H5P_DEFAULT, H5P_DEFAULT);
   ASSERT_GE(H5Fclose(id), 0);
   EXPECT_ERROR(model_.load_weights(file("a.h5")), "lists more than 1000000 weights");
 }
@@ -311,7 +321,8 @@ TEST_F(DamagedFiles, TablesThatAConfigAsksForAreCounted) {
   const auto upsampling = [](const std::string& factor) {
     return R"({"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config":
       {"batch_shape": [null, 4, 4, 1], "name": "in"}}, {"class_name": "UpSampling2D", "config": {"name": "u",
-      "interpolation": "bilinear", "size": [1, )" + factor + "]}}]}}";
+      "interpolation": "bilinear", "size": [1, )" +
+           factor + "]}}]}}";
   };
   EXPECT_ERROR(model_from_json(upsampling("10000000")), "[a.keras] asks for more memory than its size accounts for");
   EXPECT_ERROR(model_from_json(upsampling("10000000000")), "sizes below 2^31");

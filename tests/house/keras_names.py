@@ -32,7 +32,8 @@ OPTIONS = {"compile": "CompileOptions", "fit": "FitOptions", "evaluate": "Evalua
 MEMBERS = {"Callback": "callbacks::Definition", "Layer": "layers::Base", "Model": "Model", "Optimizer": "Optimizer",
            "Sequential": "Sequential"}
 # Names in sections with a registry that are no classes of it: bases of one's own classes, functions, lists.
-NOT_REGISTERED = {"Input", "InputLayer", "Layer", "LearningRateSchedule", "Model", "OptimizerMap"}
+NOT_REGISTERED = {"Constraint", "Initializer", "Input", "InputLayer", "Layer", "LearningRateSchedule", "Loss", "Metric",
+                  "Model", "Optimizer", "OptimizerMap", "Regularizer"}
 
 QUOTE = '"'
 ROW = re.compile(r"^\| (?P<keras>.+?) \| (?P<here>\S*) *\| (?P<cpp>.*?) *\| (?P<note>.*?) *\|$")

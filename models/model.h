@@ -105,8 +105,8 @@ class STRATA_API Model : public Layer {
   void save(const std::string& path, const SaveOptions& options = {}) const;
   /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. Atomic like save.
   void save_weights(const std::string& path) const;
-  /// From `.weights.h5` (also several, listed in a `.weights.json`), `.keras`, or legacy `.h5` and `.hdf5` files of any version (whole models, or weights alone). Checks
-  /// everything before it changes anything. Error naming the layers that do not fit.
+  /// From `.weights.h5`, several of them listed in a `.weights.json`, `.keras`, or legacy `.h5` and `.hdf5` of any
+  /// version, whole or weights alone. Checks everything before it changes anything. Error naming what does not fit.
   void load_weights(const std::string& path, const LoadWeightsOptions& options = {});
 
   ModelDefinition& definition() const;

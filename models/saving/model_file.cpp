@@ -20,7 +20,8 @@ FileKind kind_of_file(const std::string& path) {
   if (path.ends_with(".weights.h5") || is_list_of_shards(path)) return FileKind::weights;
   if (path.ends_with(".h5") || path.ends_with(".hdf5")) return FileKind::legacy;
   throw Error(path,
-              "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5`, `.weights.h5` or `.weights.json`");
+              "File format not supported: expected a name that ends in `.keras`, `.h5`, `.hdf5`, `.weights.h5` or "
+              "`.weights.json`");
 }
 
 namespace {
@@ -92,7 +93,7 @@ std::unique_ptr<ModelFile> ModelFile::open(const std::string& path, bool isolate
   const FileKind kind = kind_of_file(path);
   if (!std::filesystem::exists(path))
     throw Error("load", "File not found: filepath=" + path + ". Please ensure the file is an accessible `" +
-                            (kind == FileKind::keras       ? ".keras` zip file."
+                            (kind == FileKind::keras   ? ".keras` zip file."
                              : is_list_of_shards(path) ? ".weights.json` file."
                                                        : ".h5` file."));
   return isolated ? open_isolated_file(path) : open_local_file(path);

@@ -18,8 +18,9 @@ namespace {
 std::string read_list(const fs::path& list) {
   std::error_code status;
   if (const auto size = fs::file_size(list, status); !status && size > ModelFile::most_text)
-    throw Error(list.string(), "the list of a sharded weights file has at most " + std::to_string(ModelFile::most_text) +
-                                   " bytes; this one has " + std::to_string(size));
+    throw Error(list.string(), "the list of a sharded weights file has at most " +
+                                   std::to_string(ModelFile::most_text) + " bytes; this one has " +
+                                   std::to_string(size));
   std::ifstream in(list, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in) throw Error(list.string(), "cannot be read");
@@ -30,12 +31,14 @@ std::string read_list(const fs::path& list) {
 std::set<std::string> shard_names(const fs::path& list) {
   const ConfigValue value = parse_json(read_list(list), list.string());
   const auto* top = std::get_if<Config>(&value.variant());
-  const auto* map = top && top->contains("weight_map") ? std::get_if<Config>(&top->at("weight_map").variant()) : nullptr;
+  const auto* map =
+      top && top->contains("weight_map") ? std::get_if<Config>(&top->at("weight_map").variant()) : nullptr;
   if (!map) fail_expected(list.string(), "a list of shards, with a \"weight_map\"", "something else");
   std::set<std::string> names;
   const auto add = [&](const ConfigValue& file) {
     const auto* name = std::get_if<std::string>(&file.variant());
-    const bool is_near = name && name->ends_with(".weights.h5") && name->find_first_of(std::string("/\\\0", 3)) == name->npos;
+    const bool is_near =
+        name && name->ends_with(".weights.h5") && name->find_first_of(std::string("/\\\0", 3)) == name->npos;
     if (!is_near) fail_expected(list.string(), "names of `.weights.h5` files in the same folder", to_json(file));
     names.insert(*name);
   };
@@ -105,7 +108,8 @@ std::uint64_t bytes_of_shards(const fs::path& list) {
   std::uint64_t total = fs::file_size(list);
   for (const fs::directory_entry& entry : fs::directory_iterator(fs::absolute(list).parent_path())) {
     const std::string other = entry.path().filename().string();
-    if (other.starts_with(stem) && other.ends_with(".weights.h5") && entry.is_regular_file()) total += entry.file_size();
+    if (other.starts_with(stem) && other.ends_with(".weights.h5") && entry.is_regular_file())
+      total += entry.file_size();
   }
   return total;
 }

@@ -10,8 +10,8 @@
 namespace strata {
 
 /// Weights that Keras 3 has spread over several files: `NAME.weights.json` names the files `NAME_00000.weights.h5`, ...
-/// beside it, each with some of the groups of one weights file (keras/src/saving/saving_lib.py, 3.15). Read as one tree,
-/// where a group holds what it holds in any of them.
+/// beside it, each with some of the groups of one weights file (keras/src/saving/saving_lib.py, 3.15). Read as one
+/// tree, where a group holds what it holds in any of them.
 class ShardedTree : public StoredTree {
  public:
   /// Error when a file is missing or damaged, or the list names one elsewhere.

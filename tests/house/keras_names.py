@@ -7,10 +7,11 @@ A row says whether one of Keras's names is here and what it is called in C++. Wh
 compiler is asked for each C++ name, and PROGRAM prints the classes of the registries, and which texts in quotes are
 understood. Fails when table and code disagree:
 - a row says yes, and a C++ name does not exist, or a class of a registry's section is not in the registry;
-- a row says no, and the name exists, under the name that the section's other rows let expect;
+- a row says no, and the name exists in the namespaces of its section;
 - a class is in a registry and has no row.
 With --write the columns "Here" and "In C++" are filled in from the code. Names of functions and classes go without the
 namespace strata."""
+import os
 import pathlib
 import re
 import shlex
@@ -28,11 +29,12 @@ KINDS = {"A.1": "layer", "A.2": "activation", "A.3": "initializer", "A.4": "regu
 # `fit(epochs)` is an argument of fit: a member of its options. `Model.fit` is a member itself.
 OPTIONS = {"compile": "CompileOptions", "fit": "FitOptions", "evaluate": "EvaluateOptions", "predict": "PredictOptions",
            "Optimizer": "optimizers::CommonOptions", "summary": "SummaryOptions", "load_weights": "LoadWeightsOptions",
-           "plot_model": "utils::DotOptions", "TensorBoard": "callbacks::TensorBoardOptions"}
+           "TensorBoard": "callbacks::TensorBoardOptions"}
 MEMBERS = {"Callback": "callbacks::Definition", "Layer": "layers::Base", "Model": "Model", "Optimizer": "Optimizer",
            "Sequential": "Sequential"}
 # Names in sections with a registry that are no classes of it: bases of one's own classes, functions, lists.
-NOT_REGISTERED = {"Input", "InputLayer", "Layer", "LearningRateSchedule", "Model", "OptimizerMap"}
+NOT_REGISTERED = {"Constraint", "Initializer", "Input", "InputLayer", "Layer", "LearningRateSchedule", "Loss", "Metric",
+                  "Model", "Optimizer", "OptimizerMap", "Regularizer"}
 
 QUOTE = '"'
 ROW = re.compile(r"^\| (?P<keras>.+?) \| (?P<here>\S*) *\| (?P<cpp>.*?) *\| (?P<note>.*?) *\|$")
@@ -94,7 +96,7 @@ def declared(names, source, build, compiler):
     command = [*shlex.split(compiler), "-std=c++20", "-fsyntax-only", f"-I{source}", f"-I{build / 'generated'}", str(probe)]
     if "clang" in subprocess.run([*shlex.split(compiler), "--version"], capture_output=True, text=True).stdout:
         command.insert(-1, "-ferror-limit=0")
-    messages = subprocess.run(command, capture_output=True, text=True, env=dict(LC_ALL="C", PATH="/usr/bin:/bin")).stderr
+    messages = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}).stderr
     missing = set()
     for place, line, kind in re.findall(r"^(\S+?):(\d+):\d+: (error|fatal error)", messages, re.M):
         if kind != "error" or not place.endswith("probe.cpp") or line == "1":

@@ -29,9 +29,11 @@ struct Table {
 TEST(GradientParts, TwoStepsAgreeWithKeras) {
   const double rate = 0.1;
   const std::vector<std::pair<Optimizer, std::vector<double>>> cases{
-      {SGD({.learning_rate = rate, .momentum = 0.9, .nesterov = true}), {-0.07625, -1.460125, -0.01525, 0.661, -0.3, 0.7}},
+      {SGD({.learning_rate = rate, .momentum = 0.9, .nesterov = true}),
+       {-0.07625, -1.460125, -0.01525, 0.661, -0.3, 0.7}},
       {RMSprop({.learning_rate = rate}), {-0.006617174, -0.9435008, -0.4456400, 0.7456433, -0.3, 0.7}},
-      {RMSprop({.learning_rate = rate, .momentum = 0.9, .centered = true}), {-0.3165165, -1.434213, -0.7882328, 1.088239, -0.3, 0.7}},
+      {RMSprop({.learning_rate = rate, .momentum = 0.9, .centered = true}),
+       {-0.3165165, -1.434213, -0.7882328, 1.088239, -0.3, 0.7}},
       {Adam({.learning_rate = rate}), {0.3143066, -0.5041931, -0.09999617, 0.3999978, -0.3, 0.7}},
       {Adam({.learning_rate = rate, .amsgrad = true}), {0.3143066, -0.5041931, -0.09999617, 0.3999978, -0.3, 0.7}},
       {AdamW({.learning_rate = rate}), {0.3139438, -0.5039423, -0.1000362, 0.3997978, -0.2997600, 0.6994401}},
@@ -47,8 +49,10 @@ TEST(GradientParts, TwoStepsAgreeWithKeras) {
       {ScheduleFreeAdamW({.learning_rate = rate}), {0.3607286, -0.4406465, -0.04999983, 0.35, -0.3, 0.7}},
       {Adam({.learning_rate = rate, .clipnorm = 0.5}), {0.3143082, -0.5041916, -0.09998681, 0.3999954, -0.3, 0.7}},
       {Adam({.learning_rate = rate, .clipvalue = 0.5}), {0.3845313, -0.5633361, -0.09999617, 0.3999972, -0.3, 0.7}},
-      {Adam({.learning_rate = rate, .global_clipnorm = 0.5}), {0.3000039, -0.4499972, -0.09998681, 0.3999954, -0.3, 0.7}},
-      {Adam({.learning_rate = rate, .gradient_accumulation_steps = 2}), {0.4000009, -0.3499992, 1.929700e-06, 0.2999990, -0.3, 0.7}},
+      {Adam({.learning_rate = rate, .global_clipnorm = 0.5}),
+       {0.3000039, -0.4499972, -0.09998681, 0.3999954, -0.3, 0.7}},
+      {Adam({.learning_rate = rate, .gradient_accumulation_steps = 2}),
+       {0.4000009, -0.3499992, 1.929700e-06, 0.2999990, -0.3, 0.7}},
   };
   for (const auto& [optimizer, weights] : cases) {
     SCOPED_TRACE(to_json(to_config(optimizer)));
@@ -64,7 +68,8 @@ TEST(GradientParts, SlotsHoldSumsOfSquares) {
   table.two_steps(adam);
   expect_near(numbers(adam.variables().at(3)), {0.003623188, 0.008526985, 0.0001249375, 0.001999, 0, 0}, 1e-8);
   table.two_steps(adadelta);
-  expect_near(numbers(adadelta.variables().at(3)), {1.975638e-07, 1.975640e-07, 1.975577e-07, 1.975637e-07, 0, 0}, 1e-12);
+  expect_near(numbers(adadelta.variables().at(3)), {1.975638e-07, 1.975640e-07, 1.975577e-07, 1.975637e-07, 0, 0},
+              1e-12);
 }
 
 TEST(GradientParts, AGradientFromElsewhereMakesItOneArray) {

@@ -79,7 +79,7 @@ class Legacy : public testing::TemporaryFolder {
 };
 
 Sequential one_dense(const std::string& name = "d", std::int64_t units = 3) {
-  return Sequential({layers::Input({2}), layers::Flatten(), layers::Dense(units, {.name = name})});
+  return Sequential({layers::Input({2}), layers::Flatten(), layers::Dense(units, {.name = name})}, "model");
 }
 
 TEST_F(Legacy, WeightsAloneGoByOrderWhateverTheirNames) {
@@ -99,7 +99,7 @@ TEST_F(Legacy, ByNameLeavesOthersAlone) {
   same.load_weights(file("w.h5"), {.by_name = true});
   EXPECT_EQ(same.get_weights()[1].at<float>(2), 9);
   EXPECT_ERROR(wider.load_weights(file("w.h5"), {.by_name = true}),
-               "Shape mismatch in layer #1 (named dense_1) for weight dense_1/kernel. Weight expects shape [2,4]. "
+               "Shape mismatch in layer #1 (named dense_1) for weight model/dense_1/kernel. Weight expects shape [2,4]. "
                "Received saved weight with shape [2,3]");
   wider.load_weights(file("w.h5"), {.by_name = true, .skip_mismatch = true});
   expect_equal(wider.get_weights(), before_wider);

@@ -9,8 +9,8 @@ using testing::expect_equal;
 using testing::train;
 
 Sequential network() {
-  Sequential model({layers::Input({6}), layers::Dense(8, {.activation = "relu"}), layers::BatchNormalization(),
-                    layers::Dense(2)});
+  Sequential model(
+      {layers::Input({6}), layers::Dense(8, {.activation = "relu"}), layers::BatchNormalization(), layers::Dense(2)});
   model.compile({.optimizer = "adam", .loss = "mse"});
   return model;
 }

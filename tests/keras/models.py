@@ -4,17 +4,20 @@ No layer that draws random numbers: training them twice from the same file must 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums each time
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dataclasses
 import logging
 import typing
+import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Keras's advice on formats, at every file
+warnings.simplefilter("ignore", UserWarning)  # Keras's advice on formats, at every file
+logging.getLogger("absl").setLevel(logging.ERROR)
 tf.get_logger().setLevel("ERROR")
 L = keras.layers
 GENERATION = 3 if keras.__version__ >= "3" else 2

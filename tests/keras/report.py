@@ -1,4 +1,5 @@
 """What a run has shown, held against the list of exceptions."""
+
 import pathlib
 
 LIST = pathlib.Path(__file__).resolve().parent / "exceptions.txt"
@@ -27,7 +28,13 @@ class Report:
         assert check not in self.outcomes, f"two checks are called {check}"
         self.outcomes[check] = list(wrong)
         if self.verbose:
-            print("fail" if wrong else "pass", check, *(" ".join(str(w).split())[:600] for w in list(wrong)[:3]), sep="  ", flush=True)
+            print(
+                "fail" if wrong else "pass",
+                check,
+                *(" ".join(str(w).split())[:600] for w in list(wrong)[:3]),
+                sep="  ",
+                flush=True,
+            )
 
     def run(self, check, work):
         """Adds what `work()` returns; whatever it throws is wrong, too. Whether the check passed."""
@@ -48,5 +55,8 @@ class Report:
                 complaints.append(f"{check}: passed; take it off {LIST.name}")
         complaints += [f"{check}: no such check; take it off {LIST.name}" for check in listed if check not in self.outcomes]
         passed = sum(not wrong for wrong in self.outcomes.values())
-        print("\n".join(complaints + [f"{passed} of {len(self.outcomes)} checks passed, {len(listed)} exceptions are listed"]), flush=True)
+        print(
+            "\n".join(complaints + [f"{passed} of {len(self.outcomes)} checks passed, {len(listed)} exceptions are listed"]),
+            flush=True,
+        )
         return bool(passed) and not complaints

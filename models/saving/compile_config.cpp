@@ -67,10 +67,9 @@ bool has_class_targets(const LossSpec& losses, const std::string& output) {
   });
 }
 
-/// As the legacy form wants it: tf.keras guesses what "accuracy" means when it reads a file, as if targets were like outputs.
-Metric decided(const Metric& metric, bool class_targets) {
-  const bool by_shape = metric.class_name() == "accuracy" && class_targets;
-  return by_shape ? metrics::SparseCategoricalAccuracy({.name = metric.name()}) : metric;
+/// "accuracy" said in full: tf.keras guesses its meaning when it reads a file, as if targets were like outputs.
+Metric said_in_full(const Metric& metric) {
+  return metric.class_name() == "accuracy" ? metrics::SparseCategoricalAccuracy({.name = metric.name()}) : metric;
 }
 
 ConfigValue written(const MetricSpec& metrics, const LossSpec& losses, Spelling spelling) {
@@ -79,9 +78,8 @@ ConfigValue written(const MetricSpec& metrics, const LossSpec& losses, Spelling 
   ConfigValue::List all;
   for (const auto& [name, own] : metrics.items()) {
     ConfigValue::List list;
-    for (const Metric& metric : own)
-      list.push_back(spelling == Spelling::legacy ? written(decided(metric, has_class_targets(losses, name)), spelling)
-                                                  : written(metric, spelling));
+    const bool in_full = spelling == Spelling::legacy && has_class_targets(losses, name);
+    for (const Metric& metric : own) list.push_back(written(in_full ? said_in_full(metric) : metric, spelling));
     if (!metrics.is_named()) return list;
     named.set(name, list);
   }

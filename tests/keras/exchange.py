@@ -2,12 +2,15 @@
 
 Keras trains a model and saves it; strata goes on with the file; Keras goes on with what strata saved. Next to that Keras
 trains a copy without a break: losses, metrics, outputs and the optimizer's variables must agree at every station."""
+
 import csv
 import os
 import subprocess
 
 import numpy as np
 
+import networks  # noqa: F401  these two fill the list of examples
+import optimizers  # noqa: F401
 from models import EXAMPLES, GENERATION, inputs_for, keras, targets_for, tf
 
 BATCH, EPOCHS = 8, 2  # three steps to an epoch
@@ -82,7 +85,9 @@ class Crossing:
         rng = np.random.default_rng(11)
         self.x = inputs_for(self.model, rng)
         self.y = targets_for(self.example, self.model, rng)
-        np.savez(self.path("data.npz"), **{f"x{i}": a for i, a in enumerate(self.x)}, **{f"y{i}": a for i, a in enumerate(self.y)})
+        np.savez(
+            self.path("data.npz"), **{f"x{i}": a for i, a in enumerate(self.x)}, **{f"y{i}": a for i, a in enumerate(self.y)}
+        )
         fit(self.model, self.x, self.y)
         for name in FORMATS:  # .h5 last: with it Keras 3 forgets the optimizer of the files to come
             try:
@@ -98,13 +103,37 @@ class Crossing:
     def fit_here(self, file, output):
         """`strata fit`; its history."""
         log = self.path(output + ".csv")
-        self.command("fit", self.path(file), self.path("data.npz"), "--x", *(f"x{i}" for i in range(len(self.x))), "--y",
-                     *(f"y{i}" for i in range(len(self.y))), "--epochs", str(EPOCHS), "--batch-size", str(BATCH), "--no-shuffle", "--verbose", "0", "--csv", log,
-                     "--output", self.path(output))
+        self.command(
+            "fit",
+            self.path(file),
+            self.path("data.npz"),
+            "--x",
+            *(f"x{i}" for i in range(len(self.x))),
+            "--y",
+            *(f"y{i}" for i in range(len(self.y))),
+            "--epochs",
+            str(EPOCHS),
+            "--batch-size",
+            str(BATCH),
+            "--no-shuffle",
+            "--verbose",
+            "0",
+            "--csv",
+            log,
+            "--output",
+            self.path(output),
+        )
         return read_log(log)
 
     def predict_here(self, file):
-        self.command("predict", self.path(file), self.path("data.npz"), self.path("outputs.npz"), "--x", *(f"x{i}" for i in range(len(self.x))))
+        self.command(
+            "predict",
+            self.path(file),
+            self.path("data.npz"),
+            self.path("outputs.npz"),
+            "--x",
+            *(f"x{i}" for i in range(len(self.x))),
+        )
         with np.load(self.path("outputs.npz")) as arrays:
             return numbered(arrays.values())
 
@@ -112,7 +141,11 @@ class Crossing:
         """Between dicts of numbers or arrays, whose keys must agree."""
         if expected.keys() != received.keys():
             return [f"{what}: expected {sorted(expected)}; received {sorted(received)}"]
-        return [f"{what} {key}: expected {brief(e)}; received {brief(received[key])}" for key, e in expected.items() if not self.example.close(e, received[key])]
+        return [
+            f"{what} {key}: expected {brief(e)}; received {brief(received[key])}"
+            for key, e in expected.items()
+            if not self.example.close(e, received[key])
+        ]
 
     # ---- the checks
 
@@ -121,7 +154,9 @@ class Crossing:
 
     def goes_on_with_weights(self):
         """The weights and the optimizer's state from a file of their own."""
-        self.command("convert", self.path(f"start.{FORMATS[0]}"), self.path("weighted.keras"), "--weights", self.path("start.weights.h5"))
+        self.command(
+            "convert", self.path(f"start.{FORMATS[0]}"), self.path("weighted.keras"), "--weights", self.path("start.weights.h5")
+        )
         return self.goes_on_here("weighted.keras", "unused.keras")
 
     def converted(self, file, check):
@@ -131,7 +166,9 @@ class Crossing:
 
     def same_outputs(self, file):
         there = outputs(keras.models.load_model(self.path(file), compile=False), self.x)
-        return self.differences("outputs there", self.second.outputs, there) + self.differences("outputs here", there, self.predict_here(file))
+        return self.differences("outputs there", self.second.outputs, there) + self.differences(
+            "outputs here", there, self.predict_here(file)
+        )
 
     def read_there(self, file):
         if not file.endswith(".weights.h5"):
@@ -146,7 +183,12 @@ class Crossing:
         """Keras 2.15 takes metrics' names from a file as they stand, and puts no output's name in front; losses keep theirs."""
         if GENERATION == 3 or len(self.y) == 1:
             return logs
-        outputs_of = [(key, name) for key in logs for name in self.model.output_names if key.startswith(name + "_") and key != name + "_loss"]
+        outputs_of = [
+            (key, name)
+            for key in logs
+            for name in self.model.output_names
+            if key.startswith(name + "_") and key != name + "_loss"
+        ]
         shorter = {key: key.removeprefix(name + "_") for key, name in outputs_of}
         return {shorter.get(key, key): values for key, values in logs.items()}
 

@@ -1,20 +1,24 @@
-"""The models that exchange.py sends to and fro: written once, for Keras 2.15 and for Keras 3.
+"""The list of models that exchange.py sends to and fro: written once, for Keras 2.15 and for Keras 3.
 
 No layer that draws random numbers: training them twice from the same file must give the same losses."""
+
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums each time
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import dataclasses
 import logging
 import typing
+import warnings
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Keras's advice on formats, at every file
+warnings.simplefilter("ignore", UserWarning)  # Keras's advice on formats, at every file
+logging.getLogger("absl").setLevel(logging.ERROR)
 tf.get_logger().setLevel("ERROR")
 L = keras.layers
 GENERATION = 3 if keras.__version__ >= "3" else 2
@@ -24,6 +28,7 @@ SAMPLES = 24
 @dataclasses.dataclass
 class Example:
     """A model, how it is compiled, and what its targets are: for each output "values", "binary", "classes" or "one_hot"."""
+
     name: str
     build: typing.Callable
     loss: typing.Any = "mean_squared_error"
@@ -36,7 +41,12 @@ class Example:
     atol: float = 2e-5
 
     def compile(self, model):
-        model.compile(optimizer=self.optimizer(), loss=self.loss, metrics=self.metrics() if callable(self.metrics) else self.metrics, loss_weights=self.loss_weights)
+        model.compile(
+            optimizer=self.optimizer(),
+            loss=self.loss,
+            metrics=self.metrics() if callable(self.metrics) else self.metrics,
+            loss_weights=self.loss_weights,
+        )
 
     def close(self, a, b):
         a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
@@ -51,12 +61,19 @@ def example(name, **settings):
         if settings.get("only", 0) in (0, GENERATION):
             EXAMPLES.append(Example(name, build, **settings))
         return build
+
     return add
 
 
 def inputs_for(model, rng):
-    return [rng.integers(0, 5, size=(SAMPLES, *t.shape[1:])).astype("int32") if "int" in tf.as_dtype(t.dtype).name
-            else rng.normal(size=(SAMPLES, *t.shape[1:])).astype("float32") for t in model.inputs]
+    return [
+        (
+            rng.integers(0, 5, size=(SAMPLES, *t.shape[1:])).astype("int32")
+            if "int" in tf.as_dtype(t.dtype).name
+            else rng.normal(size=(SAMPLES, *t.shape[1:])).astype("float32")
+        )
+        for t in model.inputs
+    ]
 
 
 def targets_for(example_, model, rng):
@@ -68,221 +85,8 @@ def targets_for(example_, model, rng):
         if kind == "binary":
             return rng.integers(0, 2, size=shape).astype("float32")
         return rng.normal(size=shape).astype("float32")
+
     return [target(kind, (SAMPLES, *t.shape[1:])) for kind, t in zip(example_.targets, model.outputs)]
 
 
 CLASSES = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], "targets": ("classes",)}
-
-
-# ---- networks
-
-@example("mlp", **CLASSES)
-def _():
-    return keras.Sequential([L.Input((5,)), L.Dense(8, activation="relu"), L.Dense(6, activation="tanh", use_bias=False), L.Dense(3, activation="softmax")])
-
-
-@example("cnn", optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), **CLASSES)
-def _():
-    return keras.Sequential([L.Input((8, 8, 1)), L.Conv2D(4, 3, activation="relu", padding="same"), L.MaxPooling2D(), L.Conv2D(6, 2, strides=2, dilation_rate=1),
-                             L.ReLU(), L.AveragePooling2D(2, strides=1, padding="same"), L.Flatten(), L.Dense(3, activation="softmax")])
-
-
-@example("convolutions")
-def _():
-    return keras.Sequential([L.Input((7, 7, 2)), L.ZeroPadding2D(((0, 1), (1, 0))), L.DepthwiseConv2D(3, strides=2, depth_multiplier=2), L.SeparableConv2D(4, 2),
-                             L.Conv2DTranspose(3, 3, strides=2, padding="same"), L.UpSampling2D(2, interpolation="bilinear"), L.Cropping2D(1),
-                             L.Conv2D(4, 3, groups=1, activation="elu"), L.GlobalAveragePooling2D(), L.Dense(2)])
-
-
-@example("conv1d")
-def _():
-    return keras.Sequential([L.Input((12, 3)), L.Conv1D(4, 3, padding="causal", dilation_rate=2, activation="tanh"), L.MaxPooling1D(2), L.SeparableConv1D(4, 2),
-                             L.Conv1DTranspose(3, 3, strides=2), L.ZeroPadding1D(1), L.Cropping1D((1, 0)), L.UpSampling1D(2), L.AveragePooling1D(3),
-                             L.GlobalMaxPooling1D(), L.Dense(2)])
-
-
-@example("conv3d")
-def _():
-    return keras.Sequential([L.Input((5, 6, 6, 1)), L.Conv3D(3, 2, activation="relu"), L.MaxPooling3D((1, 2, 2)), L.Conv3DTranspose(2, 2), L.ZeroPadding3D(1),
-                             L.UpSampling3D(2), L.Cropping3D(2), L.AveragePooling3D(2, padding="same"), L.GlobalAveragePooling3D(), L.Dense(2)])
-
-
-@example("residual", optimizer=lambda: keras.optimizers.SGD(0.05))
-def _():
-    x = L.Input((6, 6, 3))
-    h = L.add([L.Activation("relu")(L.Conv2D(3, 3, padding="same", use_bias=False)(x)), x])
-    s = L.Conv2D(5, 1, strides=2)(h)
-    return keras.Model(x, L.Flatten()(L.Add()([L.MaxPooling2D(2)(L.SeparableConv2D(5, 3, padding="same")(h)), s])))
-
-
-# ---- shapes of graphs
-
-@example("two_inputs", loss={"value": "mean_squared_error", "policy": "categorical_crossentropy"}, loss_weights={"value": 0.5, "policy": 1.5},
-         metrics={"value": ["mean_absolute_error"], "policy": ["accuracy"]}, targets=("values", "one_hot"))
-def _():
-    a, b = L.Input((4,), name="features"), L.Input((6, 2), name="series")
-    h = L.Concatenate()([L.Dense(5, activation="relu")(a), L.Flatten()(L.Conv1D(2, 3)(b))])
-    return keras.Model([a, b], [L.Dense(1, name="value")(h), L.Dense(4, activation="softmax", name="policy")(h)])
-
-
-@example("shared", loss="binary_crossentropy", metrics=["accuracy"], targets=("binary",))
-def _():
-    a, b = L.Input((3,), name="a"), L.Input((3,), name="b")
-    tower = L.Dense(4, activation="relu", name="tower")
-    return keras.Model([a, b], L.Dense(1, activation="sigmoid")(L.Maximum()([tower(a), tower(b)])))
-
-
-@example("nested")
-def _():
-    i = L.Input((4,))
-    frozen = keras.Model(i, L.Dense(3)(L.Dense(4, activation="tanh")(i)), name="backbone")
-    frozen.trainable = False
-    head = keras.Sequential([L.Input((3,)), L.Dense(5, activation="relu"), L.Dense(2)], name="head")
-    x = L.Input((4,))
-    return keras.Model(x, L.add([head(frozen(x)), head(L.Dense(3)(x))]))
-
-
-@example("merging")
-def _():
-    a, b = L.Input((2, 3)), L.Input((2, 3))
-    p, q = L.Dense(3)(a), L.Dense(3)(b)
-    merged = [L.Add()([p, q]), L.Subtract()([p, q]), L.Multiply()([p, q]), L.Average()([p, q]), L.Maximum()([p, q]), L.Minimum()([p, q]), L.Dot(axes=2)([p, q])]
-    return keras.Model([a, b], L.Dense(2)(L.Flatten()(L.Concatenate(axis=2)(merged))))
-
-
-@example("reshaping")
-def _():
-    x = L.Input((6,))
-    h = L.Permute((2, 1))(L.Reshape((3, 2))(L.Dense(6)(x)))
-    return keras.Model(x, L.Dense(2)(L.Flatten()(L.Concatenate()([h, L.RepeatVector(2)(x)]))))
-
-
-@example("operations", only=3)
-def _():
-    x = L.Input((4,))
-    h = L.Dense(4)(x)
-    return keras.Model(x, L.Dense(2)(keras.ops.tanh(h * 2.0) - x / 3.0))
-
-
-# ---- masks
-
-@example("masking")
-def _():
-    return keras.Sequential([L.Input((5, 3)), L.Masking(0.0), L.Dense(4, activation="tanh"), L.GlobalAveragePooling1D(), L.Dense(2)])
-
-
-@example("embedding", optimizer=lambda: keras.optimizers.SGD(0.1), **CLASSES)
-def _():
-    return keras.Sequential([L.Input((6,), dtype="int32"), L.Embedding(5, 4, mask_zero=True), L.Dense(4), L.GlobalAveragePooling1D(), L.Dense(3, activation="softmax")])
-
-
-@example("masked_graph", optimizer=lambda: keras.optimizers.SGD(0.1))
-def _():
-    ids, x = L.Input((6,), dtype="int32"), L.Input((6, 4))
-    h = L.Concatenate()([L.Embedding(5, 4, mask_zero=True)(ids), L.Masking()(x)])
-    return keras.Model([ids, x], L.Dense(2)(L.GlobalAveragePooling1D()(h)))
-
-
-# ---- normalization, preprocessing, activations
-
-@example("normalizations")
-def _():
-    x = L.Input((4, 6))
-    h = L.LayerNormalization(epsilon=1e-4)(L.Dense(6)(x))
-    h = L.UnitNormalization()(L.GroupNormalization(3)(h))
-    return keras.Model(x, L.Dense(2)(L.Flatten()(L.BatchNormalization(momentum=0.7, scale=False)(h))))
-
-
-@example("batch_normalization", optimizer=lambda: keras.optimizers.SGD(0.05), **CLASSES)
-def _():
-    return keras.Sequential([L.Input((5, 5, 2)), L.Conv2D(4, 3, use_bias=False), L.BatchNormalization(momentum=0.8), L.ReLU(), L.Flatten(), L.Dense(3, activation="softmax")])
-
-
-@example("rms_normalization", only=3)
-def _():
-    return keras.Sequential([L.Input((6,)), L.Dense(6), L.RMSNormalization(), L.Dense(2)])
-
-
-@example("preprocessing")
-def _():
-    return keras.Sequential([L.Input((5,)), L.Rescaling(0.5, offset=-1.0), L.Normalization(mean=0.1, variance=2.0), L.Dense(4, activation="relu"), L.Dense(1)])
-
-
-@example("activation_layers")
-def _():
-    return keras.Sequential([L.Input((5, 4)), L.Dense(4), L.PReLU(shared_axes=[1]), L.Dense(4), L.ELU(0.7), L.Dense(4), L.LeakyReLU(), L.Dense(4), L.Softmax(axis=-1), L.ReLU(6.0),
-                             L.Activation("softplus"), L.Flatten(), L.Dense(2, activation="selu")])
-
-
-@example("einsum_dense")
-def _():
-    return keras.Sequential([L.Input((4, 6)), L.EinsumDense("abc,cd->abd", output_shape=(4, 5), bias_axes="d", activation="gelu"), L.Flatten(), L.Dense(2)])
-
-
-# ---- weights with rules, element types, losses and metrics
-
-@example("regularized")
-def _():
-    R, C = keras.regularizers, keras.constraints
-    return keras.Sequential([L.Input((4,)), L.Dense(6, activation="tanh", kernel_regularizer=R.L2(0.02), bias_regularizer=R.L1(0.01), activity_regularizer=R.L1L2(0.01, 0.02)),
-                             L.ActivityRegularization(l2=0.01), L.Dense(4, kernel_constraint=C.MaxNorm(0.8), bias_constraint=C.NonNeg()),
-                             L.Dense(2, kernel_constraint=C.MinMaxNorm(0.3, 0.9, rate=0.7), kernel_initializer=keras.initializers.HeNormal())])
-
-
-@example("float64")
-def _():
-    return keras.Sequential([L.Input((4,), dtype="float64"), L.Dense(5, activation="tanh", dtype="float64"), L.Dense(2, dtype="float64")])
-
-
-@example("mixed_bfloat16", rtol=3e-2, atol=3e-2, optimizer=lambda: keras.optimizers.SGD(0.05))
-def _():
-    return keras.Sequential([L.Input((4,)), L.Dense(5, activation="tanh", dtype="mixed_bfloat16"), L.Dense(2, dtype="float32")])
-
-
-@example("losses", loss=[keras.losses.Huber(), keras.losses.BinaryCrossentropy(label_smoothing=0.1), keras.losses.LogCosh()], targets=("values", "binary", "values"),
-         metrics=lambda: [[keras.metrics.RootMeanSquaredError(name="rmse")], [keras.metrics.AUC(num_thresholds=20, name="auc"), keras.metrics.Precision(0.4, name="precision")], []])
-def _():
-    x = L.Input((5,))
-    h = L.Dense(6, activation="relu")(x)
-    return keras.Model(x, [L.Dense(2, name="p")(h), L.Dense(1, activation="sigmoid", name="q")(h), L.Dense(2, name="r")(h)])
-
-
-@example("logits", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), targets=("classes",),
-         metrics=lambda: [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")])
-def _():
-    return keras.Sequential([L.Input((4,)), L.Dense(6, activation="relu"), L.Dense(4)])
-
-
-# ---- every optimizer, and what goes with any of them
-
-def small_net():
-    return keras.Sequential([L.Input((4,)), L.Dense(6, activation="tanh"), L.Dense(2)])
-
-
-def optimizer(name, make, **settings):
-    example("optimizer_" + name, optimizer=make, **settings)(small_net)
-
-
-O, S = keras.optimizers, keras.optimizers.schedules
-optimizer("sgd", lambda: O.SGD(0.05))
-optimizer("sgd_momentum", lambda: O.SGD(0.05, momentum=0.8))
-optimizer("rmsprop", lambda: O.RMSprop(0.01, rho=0.8, momentum=0.3, centered=True))
-optimizer("adam_amsgrad", lambda: O.Adam(0.01, amsgrad=True))
-optimizer("adamw", lambda: O.AdamW(0.01, weight_decay=0.02))
-optimizer("adamax", lambda: O.Adamax(0.01))
-optimizer("nadam", lambda: O.Nadam(0.01))
-optimizer("adagrad", lambda: O.Adagrad(0.05))
-optimizer("adadelta", lambda: O.Adadelta(0.5))
-optimizer("adafactor", lambda: O.Adafactor(0.01))
-optimizer("ftrl", lambda: O.Ftrl(0.05, l1_regularization_strength=0.001))
-optimizer("lion", lambda: O.Lion(0.005))
-optimizer("lamb", lambda: O.Lamb(0.01), only=3)
-optimizer("muon", lambda: O.Muon(0.01), only=3)
-optimizer("schedule_free_adamw", lambda: O.ScheduleFreeAdamW(0.01), only=3)
-optimizer("loss_scale", lambda: O.LossScaleOptimizer(O.Adam(0.01), initial_scale=128.0), only=3)
-optimizer("accumulation", lambda: O.Adam(0.01, gradient_accumulation_steps=2), only=3)
-optimizer("ema", lambda: O.Adam(0.01, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=2))
-optimizer("clipping", lambda: O.Adam(0.01, global_clipnorm=0.3, weight_decay=0.01))
-optimizer("exponential_decay", lambda: O.Adam(S.ExponentialDecay(0.02, 3, 0.7)))
-optimizer("cosine_decay", lambda: O.SGD(S.CosineDecay(0.1, 12, alpha=0.1), momentum=0.5))
-optimizer("piecewise", lambda: O.Adagrad(S.PiecewiseConstantDecay([3, 6], [0.1, 0.05, 0.02])))

@@ -1,4 +1,5 @@
 """What a run has shown, held against the list of exceptions."""
+
 import pathlib
 
 LIST = pathlib.Path(__file__).resolve().parent / "exceptions.txt"
@@ -27,7 +28,13 @@ class Report:
         assert check not in self.outcomes, f"two checks are called {check}"
         self.outcomes[check] = list(wrong)
         if self.verbose:
-            print("fail" if wrong else "pass", check, *(" ".join(str(w).split())[:600] for w in list(wrong)[:3]), sep="  ", flush=True)
+            print(
+                "fail" if wrong else "pass",
+                check,
+                *(" ".join(str(w).split())[:600] for w in list(wrong)[:3]),
+                sep="  ",
+                flush=True,
+            )
 
     def run(self, check, work):
         """Adds what `work()` returns; whatever it throws is wrong, too. Whether the check passed."""
@@ -38,16 +45,18 @@ class Report:
         self.add(check, wrong)
         return not wrong
 
-    def finish(self, listed, complete):
-        """Prints the outcome; whether all is as it should be. `complete`: every check was run, so every listed one must exist."""
+    def finish(self, listed):
+        """Prints the outcome; whether all is as it should be."""
         complaints = []
         for check, wrong in self.outcomes.items():
             if wrong and check not in listed:
                 complaints += [f"{check}: failed"] + ["    " + " ".join(str(w).split())[:600] for w in wrong[:3]]
             if not wrong and check in listed:
                 complaints.append(f"{check}: passed; take it off {LIST.name}")
-        if complete:
-            complaints += [f"{check}: no such check; take it off {LIST.name}" for check in listed if check not in self.outcomes]
+        complaints += [f"{check}: no such check; take it off {LIST.name}" for check in listed if check not in self.outcomes]
         passed = sum(not wrong for wrong in self.outcomes.values())
-        print("\n".join(complaints + [f"{passed} of {len(self.outcomes)} checks passed, {len(listed)} exceptions are listed"]), flush=True)
+        print(
+            "\n".join(complaints + [f"{passed} of {len(self.outcomes)} checks passed, {len(listed)} exceptions are listed"]),
+            flush=True,
+        )
         return bool(passed) and not complaints

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What real Keras makes of files that were written here, and the reverse: run.py STRATA DRIVER SUITE FOLDER
 
-  exchange    training that crosses from Keras to the strata command and back, in every format (exchange.py, models.py)
-  command     strata fit on each kind of data, killed and resumed, with TensorBoard (command.py)
+  exchange    training that crosses from Keras to the strata command and back, in every format (exchange.py; models in
+              networks.py and optimizers.py)
+  command     strata fit on each kind of data, killed and resumed, with TensorBoard; strata new (command.py)
   written     every case of tests/oracle as oracle_driver writes it (written.py); SUITE is that suite, unpacked
 
-Runs with whatever Keras the Python has: 2.15 or 3. exceptions.txt names the checks that cannot pass, and why; a failure that it does
-not name and a check that passes though it is named there both make the run fail. Wants tensorflow, h5py and NumPy.
---only A,B runs the checks whose name holds A or B; --verbose prints every check."""
+Runs with whatever Keras the Python has: 2.15 or 3. exceptions.txt names the checks that cannot pass, and why; a failure
+that it does not name and a check that passes though it is named there both make the run fail. Wants tensorflow, h5py and
+NumPy. --only A,B runs the checks whose name holds A or B; --verbose prints every check."""
+
 import argparse
 import pathlib
 import shutil
@@ -38,7 +40,7 @@ def main():
     command.run(args.strata, args.folder / "command", outcome, chosen)
     written.run(args.driver, args.suite, args.folder / "written", outcome, chosen)
     listed = {check: reason for check, reason in report.exceptions(models.GENERATION).items() if chosen(check)}
-    sys.exit(0 if outcome.finish(listed, complete=not args.only) else 1)
+    sys.exit(0 if outcome.finish(listed) else 1)
 
 
 if __name__ == "__main__":

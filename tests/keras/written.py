@@ -2,6 +2,7 @@
 
 Keras must load each file and compute the golden outputs; from a file of its own generation that holds the optimizer it goes
 on with the golden's training steps. trained.* were saved after those steps."""
+
 import importlib.util
 import json
 import multiprocessing.pool
@@ -14,28 +15,36 @@ import numpy as np
 from models import GENERATION, keras, tf
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ("out.keras", "out.h5", "out.weights.h5", "trained.keras", "trained.h5") if GENERATION == 3 else ("out.h5", "trained.h5")
+FILES = (
+    ("out.keras", "out.h5", "out.weights.h5", "trained.keras", "trained.h5") if GENERATION == 3 else ("out.h5", "trained.h5")
+)
 RESUMED = FILES[0]
 
 
 def left_out_cases():
-    """What tests/oracle says cannot be loaded here yet."""
+    """What tests/oracle says is not right here yet; it sees to it that the list is exact."""
     spec = importlib.util.spec_from_file_location("oracle_run", HERE.parent / "oracle" / "run.py")
     oracle = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(oracle)
     return oracle.left_out()
 
 
-def save_all(driver, suite, folder, chosen):
-    """(case, folder of its golden, folder of its files, what went wrong) for each. Several at once: saving waits for the disk."""
+def save_all(driver, suite, folder, cases):
+    """(case, its golden's folder, its files' folder, what went wrong) for each. Several at once: saving waits for the disk."""
+
     def save(case):
         golden = suite / (case if case.startswith("k215/") else "cases/" + case)
-        done = subprocess.run([driver, "save", str(golden), str(folder / case)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            [driver, "save", str(golden), str(folder / case)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         return case, golden, folder / case, done.stdout if done.returncode else ""
 
-    cases = [g.parent.relative_to(suite).as_posix().removeprefix("cases/") for part in ("cases", "k215") for g in (suite / part).rglob("golden.h5")]
     with multiprocessing.pool.ThreadPool(8) as pool:
-        return pool.map(save, sorted(c for c in cases if chosen("written/" + c)))
+        return pool.map(save, cases)
 
 
 def one_or_list(arrays):
@@ -55,7 +64,9 @@ class Golden:
         golden = self.file[name]
         rtol, atol = (float(t) for t in golden.attrs["tol"])
         value, expected = np.asarray(value), golden[()].astype("float64")
-        if value.shape == expected.shape and np.allclose(value.astype("float64"), expected, rtol=rtol, atol=atol, equal_nan=True):
+        if value.shape == expected.shape and np.allclose(
+            value.astype("float64"), expected, rtol=rtol, atol=atol, equal_nan=True
+        ):
             return []
         return [f"{name}: expected {expected.shape} {expected.reshape(-1)[:4]}; received {value.shape} {value.reshape(-1)[:4]}"]
 
@@ -91,8 +102,15 @@ def wrong_training(model, golden):
     losses = []
     for s in range(attributes["steps"]):
         model.reset_metrics()
-        losses.append(model.train_on_batch(of_step(x, s, None), of_step(y, s), sample_weight=of_step(weights, s) if weights else None,
-                                           class_weight=class_weight, return_dict=True)["loss"])
+        losses.append(
+            model.train_on_batch(
+                of_step(x, s, None),
+                of_step(y, s),
+                sample_weight=of_step(weights, s) if weights else None,
+                class_weight=class_weight,
+                return_dict=True,
+            )["loss"]
+        )
     return golden.wrong("train/losses", losses) + golden.all_wrong("train/weights", [numpy(w) for w in model.weights])
 
 
@@ -101,7 +119,9 @@ def wrong_optimizer(model, golden):
     if GENERATION == 3:
         return golden.all_wrong("train/optimizer", [numpy(v) for v in model.optimizer.variables])
     steps = int(golden.file["train"].attrs["steps"])
-    return [] if int(model.optimizer.iterations) >= steps else [f"optimizer: {int(model.optimizer.iterations)} steps of {steps}"]
+    return (
+        [] if int(model.optimizer.iterations) >= steps else [f"optimizer: {int(model.optimizer.iterations)} steps of {steps}"]
+    )
 
 
 def load(file, golden_folder):
@@ -128,9 +148,14 @@ def check(case, file, golden_folder):
 
 
 def run(driver, suite, folder, report, chosen):
-    left_out = left_out_cases()
-    for case, golden, written, error in save_all(driver, suite, folder, chosen):
-        if error and case not in left_out:
+    all_cases = [
+        g.parent.relative_to(suite).as_posix().removeprefix("cases/")
+        for part in ("cases", "k215")
+        for g in (suite / part).rglob("golden.h5")
+    ]
+    cases = sorted(case for case in all_cases if case not in left_out_cases() and chosen("written/" + case))
+    for case, golden, written, error in save_all(driver, suite, folder, cases):
+        if error:
             report.add(f"written/{case}", [error])
         for file in (written / name for name in FILES):
             if file.exists() and not error:

@@ -218,8 +218,8 @@ void Kill::expect_last_versions(const fs::path& folder, std::int32_t first, cons
 void Kill::save_and_kill() {
   const fs::path folder = small() ? small_ : folder_;
   std::int32_t next = 1;
-  int saves = 0, full = 0;
-  for (int killed = 0; killed < kills_ && !HasFailure(); ++killed) {
+  int killed = 0, saves = 0, full = 0;
+  for (; killed < kills_ && !HasFailure(); ++killed) {
     if (small()) fill(60e3);
     Program program("Save", folder, next);
     ASSERT_TRUE(program.wait_for_news());
@@ -234,7 +234,7 @@ void Kill::save_and_kill() {
   }
   EXPECT_GT(saves, 0);
   EXPECT_TRUE(!small() || full > 0) << "the disk never was full";
-  std::printf("%d kills among %d saves, %d more found the disk full\n", kills_, saves, full);
+  std::printf("%d kills among %d saves, %d more found the disk full\n", killed, saves, full);
 }
 
 TEST_F(Kill, WhileTrainingCostsNothing) { train_and_kill(); }

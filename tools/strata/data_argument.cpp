@@ -4,24 +4,39 @@
 #include <filesystem>
 #include <set>
 
-#include "models/saving/hdf5_file.h"
+#include "models/saving/model_file.h"
 #include "models/trainer.h"
 #include "tools/strata/commands.h"
 
 namespace strata::tools {
 
 namespace {
-/// Named tensors of a file, and the names for errors.
+[[noreturn]] void fail_missing(const std::string& file, const std::string& name, const std::vector<std::string>& there) {
+  std::string listed;
+  for (const std::string& other : there) listed += (listed.empty() ? "" : ", ") + other;
+  throw Error(file, "holds no array '" + name + "'; it has " + (there.empty() ? "none" : listed) +
+                        ". Choose with --x and --y");
+}
+
 Tensors pick(const data::NamedArrays& arrays, const std::vector<std::string>& names, const std::string& file) {
   Tensors picked;
   for (const std::string& name : names) {
     const auto found = std::ranges::find_if(arrays, [&](const auto& entry) { return entry.first == name; });
     if (found == arrays.end()) {
-      std::string there;
-      for (const auto& [other, tensor] : arrays) there += (there.empty() ? "" : ", ") + other;
-      throw Error(file, "holds no array '" + name + "'; it has " + (there.empty() ? "none" : there) + ". Choose with --x and --y");
+      std::vector<std::string> there;
+      for (const auto& [other, tensor] : arrays) there.push_back(other);
+      fail_missing(file, name, there);
     }
     picked.push_back(found->second);
+  }
+  return picked;
+}
+
+Tensors pick(const StoredTree& tree, const std::vector<std::string>& names, const std::string& file) {
+  Tensors picked;
+  for (const std::string& name : names) {
+    if (!tree.has_dataset(name)) fail_missing(file, name, tree.children(""));
+    picked.push_back(tree.read(name));
   }
   return picked;
 }
@@ -102,20 +117,17 @@ DataArgument::Arrays DataArgument::load_npy_files() const {
   return {{data::load_npy(path_)}, wants_targets_ ? Tensors{data::load_npy(targets_)} : Tensors{}};
 }
 
-DataArgument::Arrays DataArgument::load_hdf5() const {
-  const Hdf5File file = Hdf5File::open(path_);
-  data::NamedArrays arrays;
-  for (const std::string& name : file.children(""))
-    if (file.has_dataset(name)) arrays.emplace_back(name, file.read(name));
+DataArgument::Arrays DataArgument::load_hdf5(bool isolated) const {
+  const auto file = strata::ModelFile::open(path_, isolated);
   const std::vector<std::string> x = x_.empty() ? std::vector<std::string>{"x"} : x_;
   const std::vector<std::string> y = y_.empty() ? std::vector<std::string>{"y"} : y_;
-  return {pick(arrays, x, path_), wants_targets_ ? pick(arrays, y, path_) : Tensors{}};
+  return {pick(*file, x, path_), wants_targets_ ? pick(*file, y, path_) : Tensors{}};
 }
 
-DataArgument::Arrays DataArgument::load(Part part, const Model& model) const {
+DataArgument::Arrays DataArgument::load(Part part, const Model& model, bool isolated) const {
   Arrays arrays = path_.ends_with(".npz")                              ? load_archive(part)
                   : path_.ends_with(".npy")                            ? load_npy_files()
-                  : path_.ends_with(".h5") || path_.ends_with(".hdf5") ? load_hdf5()
+                  : path_.ends_with(".h5") || path_.ends_with(".hdf5") ? load_hdf5(isolated)
                                                                        : load_named(part);
   const Symbols inputs = model.inputs();
   for (std::size_t i = 0; i < arrays.x.size() && i < inputs.size(); ++i)

@@ -23,8 +23,9 @@ class DataArgument {
     Data inputs() const { return Data(x); }
     Data targets() const { return Data(y); }
   };
-  /// Integers that are inputs (pixels) become f32. Error naming the file and the arrays that it has.
-  Arrays load(Part part, const Model& model) const;
+  /// Integers that are inputs (pixels) become f32. HDF5 files are read in a child process where `isolated`. Error naming the
+  /// file and the arrays that it has.
+  Arrays load(Part part, const Model& model, bool isolated) const;
 
   /// Whether DATA is a folder of images, which is read while it is used: by images() rather than load().
   bool is_folder() const;
@@ -46,7 +47,7 @@ class DataArgument {
   Arrays load_named(Part part) const;
   Arrays load_archive(Part part) const;
   Arrays load_npy_files() const;
-  Arrays load_hdf5() const;
+  Arrays load_hdf5(bool isolated) const;
   std::array<std::int64_t, 2> image_size(const Shape& input) const;
   bool wants_targets_ = false, raw_ = false, scaled_ = false;
   std::string path_, targets_, folder_;

@@ -70,7 +70,7 @@ History train(const Arguments& a, Model& model, FitOptions options) {
     options.batch_size = a.batch_size;
     options.validation_split = a.validation_split;
     options.shuffle = !a.no_shuffle;
-    const auto data = a.data.load(DataArgument::Part::train, model);
+    const auto data = a.data.load(DataArgument::Part::train, model, !a.file.trusted);
     return model.fit(data.inputs(), data.targets(), options);
   }
   // A seed in any case: a run that is resumed must hold out the same images.

@@ -14,7 +14,7 @@ struct PredictArguments {
 
 Tensors outputs_for(const PredictArguments& a, Model& model) {
   if (a.data.is_folder()) return model.predict(a.data.images(model, {.batch_size = a.batch_size, .shuffle = false}));
-  return model.predict(a.data.load(DataArgument::Part::test, model).inputs(),
+  return model.predict(a.data.load(DataArgument::Part::test, model, !a.file.trusted).inputs(),
                        {.batch_size = a.batch_size, .verbose = 0});
 }
 
@@ -50,7 +50,7 @@ Logs measures_of(const EvaluateArguments& a, Model& model) {
     return model.evaluate(
         a.data.images(model, {.batch_size = a.batch_size, .shuffle = false, .verbose = a.verbose != 0}),
         {.verbose = a.verbose});
-  const auto data = a.data.load(DataArgument::Part::test, model);
+  const auto data = a.data.load(DataArgument::Part::test, model, !a.file.trusted);
   return model.evaluate(data.inputs(), data.targets(), {.batch_size = a.batch_size, .verbose = a.verbose});
 }
 

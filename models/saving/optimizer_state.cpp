@@ -17,7 +17,8 @@ bool is_nadam_product(const Optimizer& optimizer, const Variable& v) {
   return optimizer.class_name() == "Nadam" && v.name() == "u_product";
 }
 
-/// Adafactor in Keras 3 has integers where a variable of less than two axes has no rows and columns; in Keras 2 nothing.
+/// Adafactor in Keras 3 has integers where a variable of less than two axes has no rows and columns; in Keras 2
+/// nothing.
 bool is_placeholder(const Optimizer& optimizer, const Variable& v) {
   return optimizer.class_name() == "Adafactor" && v.dtype() == DType::i32;
 }

@@ -21,17 +21,25 @@ Value half_cosine(const Value& fraction, double alpha) {
   return (1.0 - alpha) * (0.5 * (1.0 + cos(std::numbers::pi * fraction))) + alpha;
 }
 
+/// Keras 2 stores null for a schedule that was given no name.
+void name_field(ArgumentWriter& field, const std::string& name) { field("name", name); }
+void name_field(ArgumentReader& field, std::string& name) {
+  ConfigValue given = name;
+  field("name", given);
+  if (!given.is_null()) field("name", name);
+}
+
 constexpr auto decay_arguments = [](auto& field, auto& initial, auto& steps, auto& rate, auto& o) {
   field.required("initial_learning_rate", initial);
   field.required("decay_steps", steps);
   field.required("decay_rate", rate);
   field("staircase", o.staircase);
-  field("name", o.name);
+  name_field(field, o.name);
 };
 constexpr auto piecewise_arguments = [](auto& field, auto& boundaries, auto& values, auto& o) {
   field.required("boundaries", boundaries);
   field.required("values", values);
-  field("name", o.name);
+  name_field(field, o.name);
 };
 constexpr auto polynomial_arguments = [](auto& field, auto& initial, auto& steps, auto& o) {
   field.required("initial_learning_rate", initial);
@@ -39,13 +47,13 @@ constexpr auto polynomial_arguments = [](auto& field, auto& initial, auto& steps
   field("end_learning_rate", o.end_learning_rate);
   field("power", o.power);
   field("cycle", o.cycle);
-  field("name", o.name);
+  name_field(field, o.name);
 };
 constexpr auto cosine_arguments = [](auto& field, auto& initial, auto& steps, auto& o) {
   field.required("initial_learning_rate", initial);
   field.required("decay_steps", steps);
   field("alpha", o.alpha);
-  field("name", o.name);
+  name_field(field, o.name);
   field("warmup_target", o.warmup_target);
   field("warmup_steps", o.warmup_steps);
 };
@@ -55,7 +63,7 @@ constexpr auto restarts_arguments = [](auto& field, auto& initial, auto& steps, 
   field("t_mul", o.t_mul);
   field("m_mul", o.m_mul);
   field("alpha", o.alpha);
-  field("name", o.name);
+  name_field(field, o.name);
 };
 
 /// A schedule from the arguments of its constructor.

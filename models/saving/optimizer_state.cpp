@@ -17,6 +17,12 @@ bool is_nadam_product(const Optimizer& optimizer, const Variable& v) {
   return optimizer.class_name() == "Nadam" && v.name() == "u_product";
 }
 
+/// Adafactor in Keras 3 has integers where a variable of less than two axes has no rows and columns; in Keras 2
+/// nothing.
+bool is_placeholder(const Optimizer& optimizer, const Variable& v) {
+  return optimizer.class_name() == "Adafactor" && v.dtype() == DType::i32;
+}
+
 /// What follows the trained variable's path in a slot's name: "momentum" of "dense_kernel_momentum".
 std::string slot_kind(const Variable& slot, const Variables& trained) {
   std::string stem;
@@ -66,7 +72,8 @@ double nadam_product(const Optimizer& optimizer, std::int64_t steps, std::size_t
 Variables keras2_variables(const Optimizer& optimizer) {
   Variables kept;
   for (const Variable& v : optimizer.variables())
-    if (!is_learning_rate(optimizer, v) && !is_nadam_product(optimizer, v)) kept.push_back(v);
+    if (!is_learning_rate(optimizer, v) && !is_nadam_product(optimizer, v) && !is_placeholder(optimizer, v))
+      kept.push_back(v);
   return kept;
 }
 

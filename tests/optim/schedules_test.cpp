@@ -79,6 +79,18 @@ TEST(Schedules, ComeBackFromTheirConfigs) {
   EXPECT_EQ(schedules::schedule_names().size(), 6u);
 }
 
+TEST(Schedules, OfKeras2HaveNullForTheNameTheyWereNotGiven) {
+  for (const Case& c : cases()) {
+    ConfigValue saved = to_config(*c.schedule);
+    Config config = saved.as_config(), own = config.at("config").as_config();
+    own.set("name", nullptr);
+    config.set("config", own);
+    schedules::SchedulePtr again;
+    from_config(config, again);
+    EXPECT_EQ(to_config(*again), saved);
+  }
+}
+
 class Halving : public schedules::Schedule {
  public:
   explicit Halving(double start) : start_(start) {}

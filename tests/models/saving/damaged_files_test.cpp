@@ -116,7 +116,7 @@ std::vector<Kind> DamagedFiles::kinds() {
   const Tensor x = random::normal({40, 3}), y = Tensor::from<std::int64_t>({5}, {1, 2, 3, 4, 5});
   const std::string images = idx({6, 7, 5}, std::string(210, 'i'));
   const auto load_whole = [saved](const std::string& file) {
-    // The last bit of a zip archive's checksums guards every bit of its members; plain HDF5 has none.
+    // A zip archive has checksums of its members, plain HDF5 has none.
     expect_weights(load_model(file, {.isolated = true}).get_weights(), saved, file.ends_with(".keras"));
   };
   return {

@@ -178,6 +178,21 @@ TEST_F(Legacy, AnSgdOfKeras2HasMomentaThatItDoesNotUse) {
   EXPECT_NEAR(state[1].value().item<float>(), 0.01f, 1e-9);
 }
 
+TEST_F(Legacy, AnAdafactorOfKeras2HasNoPlaceholders) {
+  // The kernel's rows and columns and what both variables have; the bias has no rows and columns.
+  Sequential model({layers::Input({2}), layers::Dense(1, {.name = "d"})});
+  model.compile({.optimizer = "adafactor", .loss = "mse"});
+  model.train_on_batch(ones({4, 2}), zeros({4, 1}));
+  model.save(file("a.h5"));
+  const Hdf5File in = Hdf5File::open(file("a.h5"));
+  EXPECT_EQ(in.read_texts("optimizer_weights", "weight_names").size(), 5u);
+  Tensors before, after;
+  for (const Variable& v : model.optimizer().variables()) before.push_back(v.value());
+  Model back = load_model(file("a.h5"));
+  for (const Variable& v : back.optimizer().variables()) after.push_back(v.value());
+  expect_equal(after, before);
+}
+
 TEST_F(Legacy, MetricsOfSeveralOutputsKeepTheirNames) {
   // As tf.keras 2.15 writes {"a": ["mae"], "b": ["mse", "b_own"]}: with the outputs' names in front.
   const Symbol x = layers::Input({2});

@@ -93,8 +93,21 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
 
 Tensors Predictor::run(const Tensors& x) { return step(types_of(x))->run(x); }
 
+struct Trainer::Promise {
+  std::mutex mutex;
+  std::optional<Logs::Items> items;
+};
+
 Trainer::Trainer(ModelDefinition& model, const CompileOptions& options)
-    : model_(model), options_(options), shuffle_seed_(random::next_process_seed()) {}
+    : model_(model), options_(options), arenas_(model.arenas), shuffle_seed_(random::next_process_seed()) {}
+
+Trainer::~Trainer() {
+  try {
+    keep_promises();
+  } catch (const std::exception&) {  // whoever looks then finds no logs
+    for (const auto& promise : promises_) promise->items = Logs::Items{};
+  }
+}
 
 Tensors Trainer::arguments(const Batch& batch) {
   Tensors all = batch.x;
@@ -252,6 +265,7 @@ Metric& Trainer::tracker(const std::string& name, const Metric& prototype) {
 }
 
 void Trainer::reset_metrics() {
+  keep_promises();
   for (Tracker& t : trackers_) t.metric.reset();
 }
 
@@ -262,18 +276,39 @@ std::vector<std::pair<std::string, Variable>> Trainer::metric_state() const {
   return state;
 }
 
+Logs::Items Trainer::read_logs() {
+  if (!results_.defined()) {
+    Values all;
+    for (const Tracker& t : trackers_) all.push_back(t.metric.result());
+    results_ = Function({}, all, {}, {}, arenas_);
+  }
+  const Tensors values = results_({});
+  Logs::Items items;
+  for (std::size_t i = 0; i < trackers_.size(); ++i) items.emplace_back(trackers_[i].name, values[i].item<double>());
+  return items;
+}
+
 Logs Trainer::logs() {
-  return Logs::deferred([this] {
-    if (!results_.defined()) {
-      Values all;
-      for (const Tracker& t : trackers_) all.push_back(t.metric.result());
-      results_ = Function({}, all, {}, {}, model_.arenas);
-    }
-    const Tensors values = results_({});
-    Logs::Items items;
-    for (std::size_t i = 0; i < trackers_.size(); ++i) items.emplace_back(trackers_[i].name, values[i].item<double>());
-    return items;
+  auto promise = std::make_shared<Promise>();
+  promises_.push_back(promise);
+  return Logs::deferred([this, promise] {
+    const std::lock_guard lock(promise->mutex);
+    return promise->items ? *promise->items : read_logs();
   });
+}
+
+void Trainer::keep_promises() {
+  for (const auto& promise : promises_) {
+    if (promise.use_count() == 1) continue;  // looked at already, or dropped
+    const std::lock_guard lock(promise->mutex);
+    promise->items = read_logs();
+  }
+  promises_.clear();
+}
+
+void Trainer::run(Mode mode, const Batch& batch) {
+  keep_promises();
+  step(mode, batch)->run(arguments(batch));
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {

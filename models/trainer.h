@@ -48,10 +48,14 @@ class Predictor {
 class Trainer {
  public:
   Trainer(ModelDefinition& model, const CompileOptions& options);
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  ~Trainer();
 
-  void train_on(const Batch& batch) { step(Mode::train, batch)->run(arguments(batch)); }
-  void test_on(const Batch& batch) { step(Mode::infer, batch)->run(arguments(batch)); }
-  /// Loss and metrics since the last reset, read when they are looked at.
+  void train_on(const Batch& batch) { run(Mode::train, batch); }
+  void test_on(const Batch& batch) { run(Mode::infer, batch); }
+  /// Loss and metrics since the last reset as they are now: read when they are looked at, or, if somebody still holds them
+  /// then, before they change.
   Logs logs();
   void reset_metrics();
   /// The plan of a step on `batch_size` samples, made without data.
@@ -83,7 +87,13 @@ class Trainer {
   struct Signature {
     Types x, y, w;
   };
+  /// Numbers that were promised to the holder of logs.
+  struct Promise;
 
+  void run(Mode mode, const Batch& batch);
+  /// Reads now what holders of logs may look at later.
+  void keep_promises();
+  Logs::Items read_logs();
   static Tensors arguments(const Batch& batch);
   std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
   std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types);
@@ -103,6 +113,8 @@ class Trainer {
   std::vector<Tracker> trackers_;
   StepCache steps_;
   Function results_;
+  std::shared_ptr<ArenaPool> arenas_;  // the model's, which may go before its trainer
+  std::vector<std::shared_ptr<Promise>> promises_;
   std::uint64_t shuffle_seed_;
 };
 

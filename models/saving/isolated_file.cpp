@@ -54,11 +54,11 @@ std::string find_reader() {
 class Reader {
  public:
   Reader(const std::string& path, const IsolationLimits& limits) {
+    const std::string program = find_reader(), memory = std::to_string(limits.memory),
+                      seconds = std::to_string(limits.seconds);
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail_system("no socket", errno);
     socket_ = ends[0];
-    const std::string program = find_reader(), memory = std::to_string(limits.memory),
-                      seconds = std::to_string(limits.seconds);
     const char* const arguments[] = {"strata-read", path.c_str(), memory.c_str(), seconds.c_str(), nullptr};
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);

@@ -137,6 +137,22 @@ TEST(Fit, TrainOnBatchGivesRunningMeans) {
   EXPECT_NEAR(model.test_on_batch(x, Tensor::from<float>({1, 1}, {3}))["loss"], 9, 1e-6);
 }
 
+TEST(Fit, LogsKeepTheirNumbers) {
+  const Tensor x = ones({1, 1}), one = ones({1, 1}), three = Tensor::from<float>({1, 1}, {3});
+  Logs first, second, last;
+  {
+    Sequential model({layers::Input({1}), layers::Dense(1, {.kernel_initializer = "zeros", .trainable = false})});
+    model.compile({.optimizer = "sgd", .loss = "mse"});
+    first = model.train_on_batch(x, one);
+    second = model.train_on_batch(x, three);
+    model.reset_metrics();
+    last = model.test_on_batch(x, three);
+  }
+  EXPECT_NEAR(first["loss"], 1, 1e-7);
+  EXPECT_NEAR(second["loss"], 5, 1e-6);
+  EXPECT_NEAR(last["loss"], 9, 1e-6);
+}
+
 TEST(Fit, RegularizersJoinTheLossOnce) {
   const Layer shared = layers::Dense(1, {.use_bias = false, .kernel_initializer = "ones", .kernel_regularizer = "l2"});
   Symbol a = layers::Input({2});

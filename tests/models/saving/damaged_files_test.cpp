@@ -27,6 +27,7 @@
 #include "tests/data/make_files.h"
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
+#include "tests/support/own_program.h"
 
 namespace strata {
 namespace {
@@ -72,8 +73,7 @@ class DamagedFiles : public testing::TemporaryFolder {
   void SetUp() override {
     TemporaryFolder::SetUp();
     // The reader itself, but with 5 seconds to hang instead of 60.
-    const fs::path programs = fs::read_symlink("/proc/self/exe").parent_path();
-    const std::string reader = fs::absolute(programs / "../lib/strata/strata-read").lexically_normal();
+    const std::string reader = (testing::own_program().parent_path() / "../lib/strata/strata-read").lexically_normal();
     ASSERT_TRUE(fs::exists(reader)) << reader;
     write_bytes(file("reader"), "#!/bin/sh\nexec '" + reader + "' \"$1\" \"$2\" 5\n");
     ::chmod(file("reader").c_str(), 0700);

@@ -7,6 +7,7 @@
 
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
+#include "tests/support/own_program.h"
 
 namespace strata {
 namespace {
@@ -94,8 +95,7 @@ TEST_F(Isolation, TheReaderGetsItsLimits) {
 TEST_F(Isolation, AReaderThatNeedsMoreMemoryThanItMayTakeIsAnError) {
   Sequential large({layers::Input({1000}), layers::Dense(20'000)});  // 80 MB
   large.save(file("a.keras"));
-  const std::string reader = std::filesystem::absolute(std::filesystem::read_symlink("/proc/self/exe").parent_path() /
-                                                       "../lib/strata/strata-read").lexically_normal();
+  const std::string reader = (testing::own_program().parent_path() / "../lib/strata/strata-read").lexically_normal();
   use_reader("exec '" + reader + "' \"$1\" 60000000 60");
   EXPECT_ERROR(load_model(file("a.keras"), {.isolated = true}), "more memory than its isolated reader may take");
 }

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/export.h"
 #include "core/base/half.h"
+#include "core/base/host_device.h"
 #include "core/base/json.h"
 #include "core/base/shape.h"
 #include "core/base/version.h"
@@ -19,6 +20,8 @@
 #include "core/device/thread_pool.h"
 
 #include "core/kernels/conv_geometry.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/elementwise_functions.h"
 #include "core/kernels/math_basic.h"
 #include "core/kernels/math_functions.h"
 #include "core/kernels/philox.h"
@@ -34,6 +37,7 @@
 #include "core/graph/symbol.h"
 #include "core/graph/tile_loops.h"
 #include "core/graph/tile_program.h"
+#include "core/graph/tile_source.h"
 #include "core/graph/variable.h"
 
 #include "core/ops/all_ops.h"

@@ -30,7 +30,8 @@ struct STRATA_API Divide : detail::BinaryOp<Divide, Domain::floating> {
   Values vjp(const Node&, Value g) const;
   Tile tile(std::span<const DType> in) const;
 };
-/// x^y with std::pow's special values. Error for an integer to a negative power. Where x <= 0 no gradient reaches y.
+/// x^y with std::pow's special values. Error for an integer to a negative power (a GPU, which
+/// cannot raise one, gives 0). Where x <= 0 no gradient reaches y.
 struct STRATA_API Power : detail::BinaryOp<Power, Domain::numeric> {
   static constexpr std::string_view name = "power";
   Values vjp(const Node&, Value g) const;

@@ -26,6 +26,7 @@
 #include "core/kernels/math_functions.h"
 #include "core/kernels/philox.h"
 #include "core/kernels/philox_fill.h"
+#include "core/kernels/random_functions.h"
 #include "core/kernels/reference_conv.h"
 
 #include "core/graph/apply.h"
@@ -67,6 +68,7 @@
 #include "core/compile/function.h"
 #include "core/compile/fused.h"
 #include "core/compile/graph.h"
+#include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
 #include "core/compile/plan.h"
 #include "core/compile/schedule.h"

@@ -16,4 +16,17 @@ struct Fused {
   std::string describe() const;
 };
 
+/// Programs that differ in nothing but their shapes and do not depend on each other, each with arrays of its own:
+/// inputs and outputs are those of the first program, then those of the second, and so on. On a GPU it is one launch.
+struct FusedGroup {
+  std::vector<TileProgram> programs;
+  static constexpr std::string_view name = "fused_group";
+  Types infer(std::span<const Type>) const;
+  Values vjp(const Node&, std::span<const Value>) const;
+  /// On the processor: one after the other.
+  Kernel prepare(const CpuTarget&, const Signature&) const;
+  /// `3 x subtract, multiply`
+  std::string describe() const;
+};
+
 }  // namespace strata

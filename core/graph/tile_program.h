@@ -21,7 +21,7 @@ struct TileProgram {
 };
 
 /// Element type of each instruction's result.
-std::vector<DType> result_types(const TileProgram&);
+STRATA_API std::vector<DType> result_types(const TileProgram&);
 
 Kernel prepare_tile_program(const TileProgram&, const CpuTarget&);
 

@@ -22,14 +22,22 @@ constexpr std::int64_t most_for_32_bits = std::numeric_limits<std::int32_t>::max
 
 std::string_view type_text(DType d) {
   switch (d) {
-    case DType::f64: return "double";
-    case DType::f16: return "strata::Half";
-    case DType::bf16: return "strata::BFloat16";
-    case DType::i32: return "int";
-    case DType::i64: return "long long";
-    case DType::u8: return "unsigned char";
-    case DType::boolean: return "bool";
-    case DType::f32: break;
+    case DType::f64:
+      return "double";
+    case DType::f16:
+      return "strata::Half";
+    case DType::bf16:
+      return "strata::BFloat16";
+    case DType::i32:
+      return "int";
+    case DType::i64:
+      return "long long";
+    case DType::u8:
+      return "unsigned char";
+    case DType::boolean:
+      return "bool";
+    case DType::f32:
+      break;
   }
   return "float";
 }
@@ -86,7 +94,9 @@ class Writer {
   /// How the elements of a pack lie in an input that is read by position.
   enum class InPack { together, repeated, apart };
 
-  void line(int depth, const std::string& text) { text_ += std::string(static_cast<std::size_t>(2 * depth), ' ') + text + "\n"; }
+  void line(int depth, const std::string& text) {
+    text_ += std::string(static_cast<std::size_t>(2 * depth), ' ') + text + "\n";
+  }
 
   DType type_of(int operand) const {
     const std::size_t i = static_cast<std::size_t>(operand), inputs = program_.inputs.size();
@@ -107,7 +117,8 @@ class Writer {
     if (a.kind == TileAccess::Kind::full) return InPack::together;
     if (a.sizes.back() % width_ != 0) return InPack::apart;  // a pack may go on in the next row
     if (a.strides.back() == 0) return InPack::repeated;
-    const bool whole = std::all_of(a.strides.begin(), a.strides.end() - 1, [&](std::int64_t s) { return s % width_ == 0; });
+    const bool whole =
+        std::all_of(a.strides.begin(), a.strides.end() - 1, [&](std::int64_t s) { return s % width_ == 0; });
     return a.strides.back() == 1 && whole ? InPack::together : InPack::apart;
   }
 
@@ -151,10 +162,12 @@ class Writer {
       std::string arguments;
       for (int o : program_.code[k].operands) {
         const auto i = static_cast<std::size_t>(o), inputs = accesses_.size();
-        arguments += (arguments.empty() ? "load(" : ", load(") + (i < inputs ? numbered("a", i) : numbered("r", i - inputs)) + ")";
+        arguments += (arguments.empty() ? "load(" : ", load(") +
+                     (i < inputs ? numbered("a", i) : numbered("r", i - inputs)) + ")";
       }
       const std::string type(type_text(results_[k]));
-      line(1, "const " + type + " " + numbered("r", k) + " = store<" + type + ">((" + functions_[k] + ")(" + arguments + "));");
+      line(1, "const " + type + " " + numbered("r", k) + " = store<" + type + ">((" + functions_[k] + ")(" + arguments +
+                  "));");
     }
     for (std::size_t j = 0; j < program_.outputs.size(); ++j)
       line(1, numbered("b", j) + " = " + numbered("r", static_cast<std::size_t>(program_.outputs[j])) + ";");
@@ -163,8 +176,8 @@ class Writer {
   }
 
   void write_kernel() {
-    line(0, "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(TileSource::block_threads) + ") " + kernel_ +
-                "(const __grid_constant__ Segments segments) {");
+    line(0, "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(TileSource::block_threads) + ") " +
+                kernel_ + "(const __grid_constant__ Segments segments) {");
     line(1, "const Segment s = strata::tiles::segment_of_block(segments.all);");
     line(1, "using Index = " + index_ + ";");
     line(1, "const Index n = static_cast<Index>(s.count), threads = static_cast<Index>(s.blocks) * blockDim.x;");
@@ -193,25 +206,32 @@ class Writer {
       if (a.kind == TileAccess::Kind::scalar || in_pack(a) == InPack::apart) continue;
       const std::string place = "s." + numbered("in", i), from = position(i, "at");
       if (in_pack(a) == InPack::together)
-        line(3, "const auto " + numbered("p", i) + " = strata::tiles::load_pack<" + width + ">(" + place + " + " + from + ");");
+        line(3, "const auto " + numbered("p", i) + " = strata::tiles::load_pack<" + width + ">(" + place + " + " +
+                    from + ");");
       else
         line(3, "const auto " + numbered("p", i) + " = " + place + "[" + from + "];");
     }
     for (std::size_t j = 0; j < program_.outputs.size(); ++j)
-      line(3, "strata::tiles::Pack<" + std::string(type_text(output_type(j))) + ", " + width + "> " + numbered("q", j) + ";");
+      line(3, "strata::tiles::Pack<" + std::string(type_text(output_type(j))) + ", " + width + "> " + numbered("q", j) +
+                  ";");
     line(0, "#pragma unroll");
     line(3, "for (int k = 0; k < " + width + "; ++k) {");
     if (std::any_of(accesses_.begin(), accesses_.end(), [&](const TileAccess& a) {
           return a.kind == TileAccess::Kind::strided && in_pack(a) == InPack::apart;
         }))
       line(4, "const Index i = at + k;");
-    line(4, call([&](std::size_t i) {
-           switch (in_pack(accesses_[i])) {
-             case InPack::together: return numbered("p", i) + ".at[k]";
-             case InPack::repeated: return numbered("p", i);
-             default: return "s." + numbered("in", i) + "[" + position(i) + "]";
-           }
-         }, [](std::size_t j) { return numbered("q", j) + ".at[k]"; }));
+    line(4, call(
+                [&](std::size_t i) {
+                  switch (in_pack(accesses_[i])) {
+                    case InPack::together:
+                      return numbered("p", i) + ".at[k]";
+                    case InPack::repeated:
+                      return numbered("p", i);
+                    default:
+                      return "s." + numbered("in", i) + "[" + position(i) + "]";
+                  }
+                },
+                [](std::size_t j) { return numbered("q", j) + ".at[k]"; }));
     line(3, "}");
     for (std::size_t j = 0; j < program_.outputs.size(); ++j)
       line(3, "strata::tiles::store_pack(s." + numbered("out", j) + " + at, " + numbered("q", j) + ");");
@@ -288,7 +308,8 @@ TileLaunch tile_launch(const TileSource& source, std::span<const TileSegment> se
     for (const void* p : s.outputs) add(p);
     const std::uint64_t wanted = (s.count + per_block - 1) / per_block;
     const auto blocks = static_cast<unsigned>(std::min<std::uint64_t>(wanted, most_blocks));
-    for (const std::uint64_t word : {s.count, std::uint64_t{aligned}, std::uint64_t{launch.blocks}, std::uint64_t{blocks}})
+    for (const std::uint64_t word :
+         {s.count, std::uint64_t{aligned}, std::uint64_t{launch.blocks}, std::uint64_t{blocks}})
       launch.parameter.push_back(word);
     launch.blocks += blocks;
   }

@@ -33,7 +33,7 @@ struct TileSource {
 /// The source of a kernel of this name; nothing when an op of the program has no device code (Tile::device_code). With
 /// several segments, the kernel runs the program over as many sets of arrays, each of a size of its own: then operands
 /// must be as large as the results or scalars (also nothing where they are not).
-std::optional<TileSource> tile_source(const TileProgram&, std::string_view kernel, int segments = 1);
+STRATA_API std::optional<TileSource> tile_source(const TileProgram&, std::string_view kernel, int segments = 1);
 
 /// One set of arrays for a kernel: pointers to device memory in the program's order, `count` elements in each result.
 struct TileSegment {
@@ -49,6 +49,6 @@ struct TileLaunch {
 };
 
 /// `most_blocks` bounds the blocks of one segment.
-TileLaunch tile_launch(const TileSource&, std::span<const TileSegment>, unsigned most_blocks);
+STRATA_API TileLaunch tile_launch(const TileSource&, std::span<const TileSegment>, unsigned most_blocks);
 
 }  // namespace strata

@@ -1,7 +1,7 @@
 // What the elementwise ops compute for one element, on the host and on a GPU. An op `name` has the functor `Name` here
-// (relu_gradient: ReluGradient); its arguments are numbers of the arithmetic type (core/kernels/elements.h), its members,
-// if any, are the op's attributes, all double. Free-standing (core/base/host_device.h), and without branches where
-// there is a choice, so that loops are vectorized.
+// (relu_gradient: ReluGradient); its arguments are numbers of the arithmetic type (core/kernels/elements.h), its
+// members, if any, are the op's attributes, all double. Free-standing (core/base/host_device.h), and without branches
+// where there is a choice, so that loops are vectorized.
 #pragma once
 
 #include "core/kernels/math_functions.h"
@@ -27,6 +27,15 @@ using Wrapping = typename WrappingOf<T>::type;
 
 template <class T>
 inline constexpr bool is_signed = static_cast<T>(-1) < T{0};
+
+// x toward zero, and into the range of an integer type; C++ leaves open what is outside.
+template <class T>
+STRATA_HD inline T within_range(double x) {
+  constexpr T lowest = is_signed<T> ? static_cast<T>(Wrapping<T>{1} << (8 * sizeof(T) - 1)) : T{0};
+  constexpr T highest = static_cast<T>(~lowest);
+  if (!(x > static_cast<double>(lowest))) return lowest;
+  return x < static_cast<double>(highest) ? static_cast<T>(x) : highest;
+}
 }  // namespace detail
 
 // ---------------------------------------------------------------- one argument
@@ -98,86 +107,128 @@ struct Round {
 };
 struct Exp {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::exp(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::exp(x);
+  }
 };
 struct Expm1 {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::expm1(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::expm1(x);
+  }
 };
 struct Log {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::log(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::log(x);
+  }
 };
 struct Log1p {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::log1p(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::log1p(x);
+  }
 };
 struct Sqrt {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::sqrt(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::sqrt(x);
+  }
 };
 struct Rsqrt {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::rsqrt(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::rsqrt(x);
+  }
 };
 struct Reciprocal {
   template <class T>
-  STRATA_HD T operator()(T x) const { return T{1} / x; }
+  STRATA_HD T operator()(T x) const {
+    return T{1} / x;
+  }
 };
 struct Sin {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::sin(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::sin(x);
+  }
 };
 struct Cos {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::cos(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::cos(x);
+  }
 };
 struct Tanh {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::tanh(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::tanh(x);
+  }
 };
 struct Sigmoid {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::sigmoid(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::sigmoid(x);
+  }
 };
 struct Erf {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::erf(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::erf(x);
+  }
 };
 struct Softplus {
   template <class T>
-  STRATA_HD T operator()(T x) const { return math::softplus(x); }
+  STRATA_HD T operator()(T x) const {
+    return math::softplus(x);
+  }
 };
 struct IsNan {
   template <class T>
-  STRATA_HD bool operator()(T x) const { return x != x; }
+  STRATA_HD bool operator()(T x) const {
+    return x != x;
+  }
 };
 struct IsFinite {
   template <class T>
-  STRATA_HD bool operator()(T x) const { return x - x == T{0}; }
+  STRATA_HD bool operator()(T x) const {
+    return x - x == T{0};
+  }
 };
 struct LogicalNot {
   template <class T>
-  STRATA_HD bool operator()(T x) const { return x == T{0}; }
+  STRATA_HD bool operator()(T x) const {
+    return x == T{0};
+  }
 };
 struct Clip {
   double low, high;
   template <class T>
-  STRATA_HD T operator()(T x) const {
-    const T from = static_cast<T>(low), to = static_cast<T>(high);
+  STRATA_HD static T clipped(T x, T from, T to) {
     const T raised = x < from ? from : x;  // written so that NaN passes
     return raised > to ? to : raised;
+  }
+  template <class T>
+  STRATA_HD T operator()(T x) const {
+    if constexpr (math::Real<T>)
+      return clipped(x, static_cast<T>(low), static_cast<T>(high));
+    else
+      return clipped(x, detail::within_range<T>(low), detail::within_range<T>(high));
   }
 };
 
 // The conversion to the result's type is all that these do.
 struct Cast {
   template <class T>
-  STRATA_HD T operator()(T x) const { return x; }
+  STRATA_HD T operator()(T x) const {
+    return x;
+  }
 };
 struct BroadcastTo {
   template <class T>
-  STRATA_HD T operator()(T x) const { return x; }
+  STRATA_HD T operator()(T x) const {
+    return x;
+  }
 };
 struct Fill {
   double value;
@@ -186,7 +237,9 @@ struct Fill {
 struct FillLike {
   double value;
   template <class T>
-  STRATA_HD double operator()(T) const { return value; }
+  STRATA_HD double operator()(T) const {
+    return value;
+  }
 };
 
 // ---------------------------------------------------------------- two arguments
@@ -221,7 +274,9 @@ struct Multiply {
 };
 struct Divide {
   template <class T>
-  STRATA_HD T operator()(T a, T b) const { return a / b; }
+  STRATA_HD T operator()(T a, T b) const {
+    return a / b;
+  }
 };
 
 // An integer to a negative power gives 0; the host checks for those beforehand (core/ops/binary.cpp).
@@ -304,36 +359,52 @@ struct Mod {
 
 struct Equal {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a == b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a == b;
+  }
 };
 struct NotEqual {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a != b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a != b;
+  }
 };
 struct Less {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a < b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a < b;
+  }
 };
 struct LessEqual {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a <= b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a <= b;
+  }
 };
 struct Greater {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a > b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a > b;
+  }
 };
 struct GreaterEqual {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return a >= b; }
+  STRATA_HD bool operator()(T a, T b) const {
+    return a >= b;
+  }
 };
 // Without && and ||, whose branches would keep the loop scalar.
 struct LogicalAnd {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return (a != T{0}) & (b != T{0}); }
+  STRATA_HD bool operator()(T a, T b) const {
+    return (a != T{0}) & (b != T{0});
+  }
 };
 struct LogicalOr {
   template <class T>
-  STRATA_HD bool operator()(T a, T b) const { return (a != T{0}) | (b != T{0}); }
+  STRATA_HD bool operator()(T a, T b) const {
+    return (a != T{0}) | (b != T{0});
+  }
 };
 
 struct ReluGradient {
@@ -344,7 +415,9 @@ struct ReluGradient {
 };
 struct SigmoidCrossEntropy {
   template <class T>
-  STRATA_HD T operator()(T z, T x) const { return math::softplus(x) - x * z; }
+  STRATA_HD T operator()(T z, T x) const {
+    return math::softplus(x) - x * z;
+  }
 };
 
 // ---------------------------------------------------------------- three arguments

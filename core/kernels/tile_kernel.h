@@ -1,8 +1,8 @@
 // What every generated kernel begins with (core/graph/tile_source.h). For device code only; free-standing.
 #pragma once
 
-#include "core/kernels/elementwise_functions.h"
 #include "core/kernels/elements.h"
+#include "core/kernels/elementwise_functions.h"
 
 namespace strata::tiles {
 

@@ -103,7 +103,8 @@ struct STRATA_API Where {
   Tile tile(std::span<const DType> in) const;
 };
 
-/// min(max(x, low), high); NaN stays NaN. Gradient 0 outside of [low, high]. Error unless low <= high.
+/// min(max(x, low), high); NaN stays NaN. For integers the limits are rounded toward zero. Gradient 0 outside of
+/// [low, high]. Error unless low <= high.
 struct STRATA_API Clip {
   double low = 0, high = 1;
   static constexpr std::string_view name = "clip";

@@ -12,6 +12,9 @@ struct Fused {
   Types infer(std::span<const Type>) const;
   Values vjp(const Node&, std::span<const Value>) const;
   Kernel prepare(const CpuTarget& target, const Signature&) const { return prepare_tile_program(program, target); }
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature&) const {
+    return prepare_tile_programs({&program, 1}, target);
+  }
   /// `subtract, multiply, add`
   std::string describe() const;
 };
@@ -23,10 +26,15 @@ struct FusedGroup {
   static constexpr std::string_view name = "fused_group";
   Types infer(std::span<const Type>) const;
   Values vjp(const Node&, std::span<const Value>) const;
-  /// On the processor: one after the other.
-  Kernel prepare(const CpuTarget&, const Signature&) const;
+  Kernel prepare(const CpuTarget& target, const Signature&) const { return prepare_tile_programs(programs, target); }
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature&) const {
+    return prepare_tile_programs(programs, target);
+  }
   /// `3 x subtract, multiply`
   std::string describe() const;
 };
+
+/// What an elementwise, fused or grouped node runs; nothing for others.
+std::vector<TileProgram> tile_programs_of(const Node&);
 
 }  // namespace strata

@@ -17,18 +17,6 @@ namespace {
 constexpr std::size_t most_parameter_bytes = 32764;  // of a kernel, from compute capability 7.0 on
 constexpr std::size_t words_beside_pointers = 4;     // of a segment (tile_launch)
 
-/// The program of an elementwise node, fused or not.
-std::optional<TileProgram> program_of(const Node& node) {
-  if (const auto* fused = node.op().as<Fused>()) return fused->program;
-  if (!node.op().is_elementwise() || node.types().size() != 1) return std::nullopt;
-  TileProgram p{node.types()[0].shape, {}, {{node.op(), {}}}, {0}};
-  for (const Value& v : node.inputs()) {
-    p.code[0].operands.push_back(static_cast<int>(p.inputs.size()));
-    p.inputs.push_back(v.type());
-  }
-  return p;
-}
-
 /// A graph in which sets of nodes count as one.
 class Contraction {
  public:
@@ -103,10 +91,10 @@ std::vector<std::size_t> merge_updates(Contraction& graph, const Graph& g) {
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const Node& node = *graph.node(i);
     if (!updating.contains(&node)) continue;
-    const auto program = program_of(node);
-    const auto source = program ? tile_source(*program, "kernel", 2) : std::nullopt;
+    const std::vector<TileProgram> program = tile_programs_of(node);
+    const auto source = program.empty() ? std::nullopt : tile_source(program[0], "kernel", 2);
     if (!source) continue;
-    const std::size_t words = program->inputs.size() + program->outputs.size() + words_beside_pointers;
+    const std::size_t words = program[0].inputs.size() + program[0].outputs.size() + words_beside_pointers;
     const std::size_t most = most_parameter_bytes / (8 * words);
     std::vector<std::size_t>& sets = sets_of_kernel[source->text];
     const auto set = std::find_if(sets.begin(), sets.end(), [&](std::size_t s) {
@@ -147,7 +135,7 @@ Graph group_updates(const Graph& g) {
     FusedGroup group;
     for (std::size_t i : members) {
       for (const Value& v : graph.node(i)->inputs()) inputs.push_back(renewed(v));
-      if (members.size() > 1) group.programs.push_back(program_of(*graph.node(i)).value());
+      if (members.size() > 1) group.programs.push_back(tile_programs_of(*graph.node(i)).at(0));
     }
     NodePtr node = graph.node(members.back());
     if (members.size() > 1)

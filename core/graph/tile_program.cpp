@@ -208,6 +208,13 @@ std::vector<DType> result_types(const TileProgram& p) {
   return types;
 }
 
+Types output_types(const TileProgram& p) {
+  const std::vector<DType> results = result_types(p);
+  Types types;
+  for (int o : p.outputs) types.push_back({results[static_cast<std::size_t>(o)], p.shape});
+  return types;
+}
+
 Kernel prepare_tile_program(const TileProgram& p, const CpuTarget& target) {
   const auto compiled = std::make_shared<const Compiled>(compile(p));
   Kernel kernel;
@@ -222,13 +229,53 @@ Kernel prepare_tile_program(const TileProgram& p, const CpuTarget& target) {
   return kernel;
 }
 
-namespace detail {
-Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s) {
+Kernel prepare_tile_programs(std::span<const TileProgram> programs, const CpuTarget& target) {
+  struct Part {
+    Kernel kernel;
+    Signature signature;
+    std::size_t first_input, first_output;
+  };
+  auto parts = std::make_shared<std::vector<Part>>();
+  Kernel all;
+  std::size_t inputs = 0, outputs = 0;
+  for (const TileProgram& p : programs) {
+    Part part{prepare_tile_program(p, target), {p.inputs, output_types(p)}, inputs, outputs};
+    all.scratch_bytes = std::max(all.scratch_bytes, part.kernel.scratch_bytes);
+    for (const InPlace& pair : part.kernel.in_place)
+      all.in_place.push_back({pair.input + static_cast<int>(inputs), pair.output + static_cast<int>(outputs)});
+    inputs += part.signature.inputs.size();
+    outputs += part.signature.outputs.size();
+    parts->push_back(std::move(part));
+  }
+  all.run = [parts](Cpu& cpu, const Buffers& io) {
+    for (const Part& p : *parts)
+      p.kernel.run(cpu, Buffers(p.signature, io.in_raw() + p.first_input, io.out_raw() + p.first_output, io.scratch()));
+  };
+  return all;
+}
+
+namespace {
+TileProgram single(const Op& op, const Signature& s) {
   TileProgram p{s.outputs.at(0).shape, s.inputs, {}, {0}};
   std::vector<int> operands;
   for (std::size_t i = 0; i < s.inputs.size(); ++i) operands.push_back(static_cast<int>(i));
   p.code.push_back({op, std::move(operands)});
-  return prepare_tile_program(p, target);
+  return p;
+}
+}  // namespace
+
+namespace detail {
+Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s) {
+  return prepare_tile_program(single(op, s), target);
+}
+std::optional<Kernel> prepare_tiled([[maybe_unused]] const Op& op, [[maybe_unused]] const CudaTarget& target,
+                                    [[maybe_unused]] const Signature& s) {
+  if constexpr (has_cuda_kernels) {
+    const TileProgram p = single(op, s);
+    return prepare_tile_programs({&p, 1}, target);
+  } else {
+    return std::nullopt;
+  }
 }
 }  // namespace detail
 

@@ -67,6 +67,9 @@ STRATA_API std::int64_t peak_memory_in_use(Device);
 /// GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for steps planned later.
 STRATA_API void enable_tensor_float_32(bool enabled = true);
 STRATA_API bool tensor_float_32_enabled();
+/// On a GPU, the ways that cuDNN knows for a convolution are timed when a step is planned, and the fastest is kept on the disk;
+/// otherwise its first proposal is believed. Takes seconds for each new shape.
+STRATA_API void enable_convolution_measuring(bool enabled = true);
 
 /// Threads that kernels use, the calling one included. 0 means all processors. Takes effect for steps planned later.
 STRATA_API void set_num_threads(int threads);

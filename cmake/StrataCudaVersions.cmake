@@ -13,9 +13,11 @@ endforeach()
 
 set(built_architectures "")
 set(toolkit_folder "")
+set(toolkit_version "")
 if(STRATA_CUDA_BACKEND STREQUAL "cuda")
   list(JOIN STRATA_CUDA_ARCHITECTURES " " built_architectures)
   set(toolkit_folder "${CUDAToolkit_TARGET_DIR}")
+  set(toolkit_version "${CUDAToolkit_VERSION}")
   if(CUDAToolkit_VERSION VERSION_LESS STRATA_CUDA_LEAST_CUDA)
     message(FATAL_ERROR "Strata needs CUDA ${STRATA_CUDA_LEAST_CUDA} or newer; ${CUDAToolkit_TARGET_DIR} holds "
       "${CUDAToolkit_VERSION}. tools/setup_cuda.sh fetches one that fits; -DSTRATA_CUDA=off builds without")

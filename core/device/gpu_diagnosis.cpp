@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/device/cuda_runtime.h"
 #include "core/device/cuda_versions.h"
 #include "core/device/device.h"
+#include "core/device/gpu_library_checks.h"
 
 namespace strata {
 
@@ -42,12 +44,19 @@ class Examination {
         nvml_(machine.management) {}
 
   GpuDiagnosis run() {
+    if (machine_.emulated) {
+      pass("this build", "its GPU is emulated on the processor, for tests");
+      return std::move(diagnosis_);
+    }
     const bool built = check_build();
     const bool driver = check_hardware() && check_module() && check_driver_library();
     const bool started = driver ? check_start() : skip({"cuInit", "driver version"}, "the driver's library");
     const bool devices = started ? check_devices() : skip({"devices"}, "a driver that works");
     check_management();
-    if (built) check_libraries(devices && probes_ == GpuProbes::use);
+    if (built) {
+      const int usable = devices && probes_ == GpuProbes::use ? static_cast<int>(devices_.size()) : 0;
+      check_cuda_libraries(machine_, driver_, usable, diagnosis_.findings);
+    }
     return std::move(diagnosis_);
   }
 
@@ -75,10 +84,6 @@ class Examination {
   bool check_device(int ordinal, const DriverDevice& device);
   bool no_devices();
   void check_management();
-  void check_libraries(bool make_handles);
-  void check_library(const LibraryRequest& request, LibraryVersion least, bool needed,
-                     LibraryVersion (*version_of)(const SharedLibrary&), const char* create);
-  void check_handles(const SharedLibrary& library, const std::string& what, const char* create);
 
   const GpuMachine& machine_;
   GpuProbes probes_;
@@ -255,105 +260,21 @@ void Examination::check_management() {
   }
 }
 
-LibraryVersion cublas_version(const SharedLibrary& library) {
-  const auto get = library.find<std::size_t()>("cublasLtGetVersion");
-  return get ? LibraryVersion::of_number(static_cast<int>(get())) : LibraryVersion{};
-}
-LibraryVersion cudnn_version(const SharedLibrary& library) {
-  const auto get = library.find<std::size_t()>("cudnnGetVersion");
-  return get ? LibraryVersion::of_number(static_cast<int>(get())) : LibraryVersion{};
-}
-LibraryVersion nvrtc_version(const SharedLibrary& library) {
-  LibraryVersion version;
-  const auto get = library.find<int(int*, int*)>("nvrtcVersion");
-  if (get) get(&version.major, &version.minor);
-  return version;
-}
-LibraryVersion nccl_version(const SharedLibrary& library) {
-  int number = 0;
-  const auto get = library.find<int(int*)>("ncclGetVersion");
-  return get && get(&number) == 0 ? LibraryVersion::of_number(number) : LibraryVersion{};
-}
-
-void Examination::check_libraries(bool make_handles) {
-  check_library(machine_.cublas_lt, least::cuda, true, cublas_version, make_handles ? "cublasLtCreate" : nullptr);
-  check_library(machine_.nvrtc, least::cuda, true, nvrtc_version, nullptr);
-  check_library(machine_.cudnn, least::cudnn, true, cudnn_version, make_handles ? "cudnnCreate" : nullptr);
-  check_library(machine_.nccl, least::nccl, false, nccl_version, nullptr);
-}
-
-void Examination::check_library(const LibraryRequest& request, LibraryVersion least, bool needed,
-                                LibraryVersion (*version_of)(const SharedLibrary&), const char* create) {
-  static constexpr const char* get_it =
-      "`tools/setup_cuda.sh` in Strata's source folder fetches all of CUDA's libraries; where they lie elsewhere, name "
-      "that folder in STRATA_CUDA_LIBRARIES";
-  const SharedLibrary library = SharedLibrary::open(request);
-  const std::string without = needed ? "" : " (only needed for several GPUs)";
-  if (!library.loaded()) {
-    fail(request.what, library.problem() + without, get_it, needed);
-    return;
-  }
-  const LibraryVersion version = version_of(library);
-  if (version == LibraryVersion{}) {
-    fail(request.what,
-         library.path() + " does not say its version: it lacks a function that every version has" + without, get_it,
-         needed);
-  } else if (version < least || version.major != least.major) {
-    fail(request.what,
-         library.path() + " is version " + version.text() + "; this needs " + std::to_string(least.major) + ".x from " +
-             least.text() + " on" + without,
-         get_it, needed);
-  } else {
-    pass(request.what, version.text() + " (" + library.path() + ")");
-    if (create) check_handles(library, request.what, create);
-  }
-}
-
-/// The libraries' own results: what they answer when they cannot start on a device.
-const char* handle_advice(const std::string& what, int code) {
-  const bool cudnn = what == "cuDNN";
-  if (code == (cudnn ? 1001 : 1))
-    return "most often the GPU's memory is full, or the library does not fit the driver: `strata devices --processes` "
-           "says who holds "
-           "memory; then compare the versions above";
-  if (code == (cudnn ? 1003 : 3) || (cudnn && code >= 4000 && code < 5000))
-    return "the GPU's memory is full: `strata devices --processes` says who holds it; end one of those, or lower "
-           "config::set_memory_limit in the other programs";
-  return "compare the versions above: the library may not fit the driver or the GPU";
-}
-
-void Examination::check_handles(const SharedLibrary& library, const std::string& what, const char* create) {
-  std::string destroy = create;
-  destroy.replace(destroy.find("Create"), 6, "Destroy");
-  const auto make = library.find<int(void**)>(create);
-  const auto unmake = library.find<int(void*)>(destroy.c_str());
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
-    const std::string title = what + " on " + to_string(Device{DeviceKind::gpu, static_cast<int>(i)});
-    if (!make || !unmake) {
-      fail(title, library.path() + " has no function " + create, "install the library again");
-      return;
-    }
-    int code = 0;
-    const auto failure = driver_.with_context(static_cast<int>(i), [&] {
-      void* handle = nullptr;
-      code = make(&handle);
-      if (code == 0) unmake(handle);
-    });
-    if (failure)
-      skip({title}, "a context on that device");
-    else if (code != 0)
-      fail(title, "could not create the " + what + " handle: " + create + " answered " + std::to_string(code),
-           handle_advice(what, code));
-    else
-      pass(title, "makes its handle");
-  }
-}
 }  // namespace
 
 GpuMachine GpuMachine::here() {
-  return {SystemView::of_this_machine(), cuda_libraries::driver(),     cuda_libraries::management(),
-          cuda_libraries::cublas_lt(),   cuda_libraries::cudnn(),      cuda_libraries::nvrtc(),
-          cuda_libraries::nccl(),        config::is_built_with_cuda(), built_architectures};
+  GpuMachine machine;
+  machine.system = SystemView::of_this_machine();
+  machine.driver = cuda_libraries::driver();
+  machine.management = cuda_libraries::management();
+  machine.cublas_lt = cuda_libraries::cublas_lt();
+  machine.cudnn = cuda_libraries::cudnn();
+  machine.nvrtc = cuda_libraries::nvrtc();
+  machine.nccl = cuda_libraries::nccl();
+  machine.built_with_cuda = cuda::backend() == cuda::Backend::cuda;
+  machine.emulated = cuda::backend() == cuda::Backend::emulated;
+  machine.architectures = built_architectures;
+  return machine;
 }
 
 bool GpuDiagnosis::usable() const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/device/cuda_driver.h"
+#include "core/device/device_info.h"
 #include "core/device/gpu_hardware.h"
 #include "core/device/nvml.h"
 #include "core/device/shared_library.h"
@@ -13,20 +14,12 @@
 /// for all that is missing or does not fit what to do about it. Nothing here needs CUDA's headers.
 namespace strata {
 
-struct GpuFinding {
-  enum class State { passed, failed, not_reached };
-  State state = State::passed;
-  std::string what;    ///< "NVIDIA driver"
-  std::string found;   ///< what was found, or what is wrong, or what it waits for; no final full stop
-  std::string advice;  ///< of a failure, what to do; sentences without a final full stop
-  bool needed = true;  ///< whether a GPU cannot be used as long as this fails
-};
-
 /// What is asked. Tests put stub libraries and a folder in place of the machine's.
 struct GpuMachine {
   SystemView system;
   LibraryRequest driver, management, cublas_lt, cudnn, nvrtc, nccl;
   bool built_with_cuda = false;
+  bool emulated = false;           ///< a build whose GPU is emulated on the processor
   std::string_view architectures;  ///< those built, "75 80 90"; the last also as PTX
 
   static GpuMachine here();
@@ -39,11 +32,6 @@ struct GpuDiagnosis {
   bool usable() const;
   /// All that is needed and failed, each with what to do, as sentences; empty when usable.
   std::string why_not() const;
-};
-
-enum class GpuProbes {
-  look,  ///< only look and ask for versions; milliseconds
-  use,  ///< also make a context on each device and cuDNN's and cuBLASLt's handles in it; a second or so for each device
 };
 
 GpuDiagnosis diagnose_gpu(const GpuMachine&, GpuProbes);

@@ -96,7 +96,7 @@ class Examination {
 
 bool Examination::check_build() {
   if (!machine_.built_with_cuda)
-    return fail("this build", "this build of Strata has no CUDA support: it holds CPU kernels only", rebuild_advice);
+    return fail("this build", "This build of Strata has no CUDA support: it holds CPU kernels only", rebuild_advice);
   return pass("this build",
               "with CUDA, for compute capabilities " + std::string(machine_.architectures) + " (the last as PTX too)");
 }
@@ -120,9 +120,9 @@ bool Examination::check_hardware() {
                 "driver in Windows");
   if (!hardware_.gpus.empty())
     return fail(
-        what, "there is no NVIDIA GPU here but an " + hardware_.gpus.front().text(),
+        what, "There is no NVIDIA GPU here but an " + hardware_.gpus.front().text(),
         "Strata's GPU kernels are written for NVIDIA's CUDA; on this machine it computes on the CPU (`--device cpu`)");
-  return fail(what, "the PCI bus shows no GPU of NVIDIA",
+  return fail(what, "The PCI bus shows no GPU of NVIDIA",
               hardware_.container
                   ? "if the host has one, " + std::string(container_advice)
                   : "on a virtual machine ask for one with a GPU; otherwise use the CPU (`--device cpu`)");
@@ -135,12 +135,12 @@ bool Examination::check_module() {
     const PciGpu* const gpu = hardware_.first(PciGpu::Vendor::nvidia);
     if (!gpu) return pass(what, "not to be seen; the driver is asked");
     if (gpu->driver == "nouveau")
-      return fail(what, "the GPU is run by nouveau, the free driver, which has no CUDA", driver_advice(hardware_));
+      return fail(what, "The GPU is run by nouveau, the free driver, which has no CUDA", driver_advice(hardware_));
     if (gpu->driver.starts_with("vfio"))
-      return fail(what, "the GPU is set aside for virtual machines (" + gpu->driver + ")",
+      return fail(what, "The GPU is set aside for virtual machines (" + gpu->driver + ")",
                   "use it in the virtual machine that it is given to, or bind it to NVIDIA's driver again");
     if (hardware_.container && !gpu->driver.empty())
-      return fail(what, "the host's driver is not to be seen in this container", container_advice);
+      return fail(what, "The host's driver is not to be seen in this container", container_advice);
     return fail(what, "NVIDIA's driver is not loaded (no /proc/driver/nvidia/version)",
                 driver_advice(hardware_) +
                     ". If it is installed, `dmesg | grep NVRM` says why it does not start; with Secure Boot "
@@ -151,7 +151,7 @@ bool Examination::check_module() {
     return fail("GPU device files", "/dev/nvidiactl is not there, though the driver is loaded",
                 hardware_.container ? container_advice : "`nvidia-modprobe -u -c=0` as root makes the device files");
   if (!hardware_.control_accessible)
-    return fail("GPU device files", "this user may not open /dev/nvidiactl",
+    return fail("GPU device files", "This user may not open /dev/nvidiactl",
                 "ask the administrator for the group that owns /dev/nvidia* (`ls -l /dev/nvidiactl`)");
   return pass("GPU device files", "/dev/nvidiactl");
 }
@@ -173,7 +173,7 @@ bool Examination::check_driver_library() {
 
 bool Examination::check_start() {
   if (nvml_.library().loaded() && nvml_.init_code() == 18)  // cuInit would only say "unknown"
-    return fail("cuInit", "driver and library are of different versions (module " + hardware_.module_version + ")",
+    return fail("cuInit", "Driver and library are of different versions (module " + hardware_.module_version + ")",
                 nvml_.advice());
   // Before cuInit, which an old driver may refuse without saying why.
   const LibraryVersion version = driver_.cuda_version();
@@ -181,7 +181,7 @@ bool Examination::check_start() {
     skip({"cuInit"}, "a driver that is new enough");
     const std::string driver = nvml_.working() ? nvml_.driver_version() : hardware_.module_version;
     return fail("driver version",
-                "the driver" + (driver.empty() ? "" : " " + driver) + " runs CUDA " + version.text() +
+                "The driver" + (driver.empty() ? "" : " " + driver) + " runs CUDA " + version.text() +
                     " at most; this needs " + least::cuda.text() + " (driver " + least::driver.text() + " or newer)",
                 driver_advice(hardware_));
   }
@@ -202,12 +202,12 @@ bool Examination::no_devices() {
                 "CUDA_VISIBLE_DEVICES='" + visible + "' hides all " + std::to_string(all) + " GPUs of this machine",
                 "unset it, or name those to use: `CUDA_VISIBLE_DEVICES=0`. `nvidia-smi -L` lists them");
   if (hardware_.container && (offered == "void" || offered == "none"))
-    return fail("devices", "the container was started without GPUs (NVIDIA_VISIBLE_DEVICES=" + offered + ")",
+    return fail("devices", "The container was started without GPUs (NVIDIA_VISIBLE_DEVICES=" + offered + ")",
                 container_advice);
   if (!visible.empty())
-    return fail("devices", "the driver lists no GPU to this process, with CUDA_VISIBLE_DEVICES='" + visible + "'",
+    return fail("devices", "The driver lists no GPU to this process, with CUDA_VISIBLE_DEVICES='" + visible + "'",
                 "unset CUDA_VISIBLE_DEVICES, or name GPUs that `nvidia-smi -L` lists");
-  return fail("devices", "the driver works but lists no GPU",
+  return fail("devices", "The driver works but lists no GPU",
               hardware_.container ? container_advice : driver_error(100).advice);
 }
 

@@ -140,7 +140,7 @@ GpuFinding check_handle(const std::string& what, const Kind& kind, const SharedL
   if (no_context) return {State::not_reached, finding.what, "waits for a context on that device", "", true};
   if (code == 0) return {State::passed, finding.what, "makes its handle", "", true};
   const Answer answer = kind.answer(code);
-  finding.found = "could not create the " + what + " handle: " + kind.create + " answered " + answer.name + " (" +
+  finding.found = "Could not create the " + what + " handle: " + kind.create + " answered " + answer.name + " (" +
                   std::to_string(code) + ")";
   finding.advice = answer.advice;
   return finding;

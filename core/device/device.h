@@ -19,8 +19,8 @@ struct Device {
 };
 
 STRATA_API std::string to_string(Device);
-/// "cpu", "cpu:0", "gpu:1", "/GPU:0", "/device:GPU:0"; "gpu" is "gpu:0". Error for other spellings, and for a device
-/// that is not there: it lists those that are, and for a GPU says why there is none.
+/// "cpu", "cpu:0", "gpu:1", "/GPU:0", "/device:GPU:0". Error for other spellings, and for a device that is not there: it
+/// lists those that are, and for a GPU says why there is none.
 STRATA_API Device device_from_string(std::string_view name);
 
 /// While it lives, new tensors and variables of this thread are made, and steps planned, on the device named.
@@ -50,8 +50,7 @@ namespace config {
 /// All devices, or those of one kind ("cpu", "gpu").
 STRATA_API std::vector<PhysicalDevice> list_physical_devices(std::string_view kind = "");
 STRATA_API bool is_built_with_cuda();
-/// Why no GPU can be used here, with everything that is missing or does not fit, and what to do about each, as
-/// sentences; empty when one can. config::gpu_findings (device_info.h) has the whole list.
+/// All that stands in the way of a GPU and what to do about each, as sentences; empty when one can be used (device_info.h).
 STRATA_API std::string why_no_gpu();
 
 /// An upper bound, in bytes, on what tensors, variables and plans may hold on a device; 0 lifts it. A step that
@@ -64,9 +63,8 @@ STRATA_API void set_memory_growth(std::string_view device, bool grow);
 STRATA_API std::int64_t memory_in_use(Device);
 STRATA_API std::int64_t peak_memory_in_use(Device);
 
-/// On a GPU, products and convolutions of f32 round their operands to TF32's 10 bits of fraction: several times faster
-/// where the GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for
-/// steps planned later.
+/// On a GPU, products and convolutions of f32 round their operands to TF32's 10 bits of fraction: several times faster where the
+/// GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for steps planned later.
 STRATA_API void enable_tensor_float_32(bool enabled = true);
 STRATA_API bool tensor_float_32_enabled();
 

@@ -14,6 +14,7 @@
 #include "core/base/version.h"
 
 #include "core/device/device.h"
+#include "core/device/device_info.h"
 #include "core/device/seed.h"
 #include "core/device/storage.h"
 #include "core/device/tensor.h"

@@ -50,10 +50,18 @@ Tensors run_on_processor(const Op& op, const Signature& signature, const Tensors
   return call.outputs;
 }
 
+/// Kernels of a GPU want arrays at 16 bytes' alignment, which rows() may not give.
+Tensors aligned(Tensors inputs) {
+  for (Tensor& t : inputs)
+    if (reinterpret_cast<std::uintptr_t>(t.raw()) % 16 != 0) t = t.clone();
+  return inputs;
+}
+
 /// Enqueued, not waited for. An op without a kernel for the GPU runs on the processor.
-Tensors run_on_gpu(const Op& op, const Signature& signature, const Tensors& inputs, Device device) {
+Tensors run_on_gpu(const Op& op, const Signature& signature, const Tensors& given, Device device) {
   Cuda& gpu = Cuda::of(device.index);
   const Cuda::Use use(gpu);
+  const Tensors inputs = aligned(given);
   const auto kernel = op.prepare(gpu.target(), signature);
   if (!kernel) {
     if (op.prepare(CpuTarget{}, signature).view) return {inputs[0].with_shape(signature.outputs[0].shape)};

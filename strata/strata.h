@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/export.h"
 #include "core/base/half.h"
+#include "core/base/host_device.h"
 #include "core/base/json.h"
 #include "core/base/shape.h"
 #include "core/base/version.h"
@@ -20,10 +21,13 @@
 #include "core/device/thread_pool.h"
 
 #include "core/kernels/conv_geometry.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/elementwise_functions.h"
 #include "core/kernels/math_basic.h"
 #include "core/kernels/math_functions.h"
 #include "core/kernels/philox.h"
 #include "core/kernels/philox_fill.h"
+#include "core/kernels/random_functions.h"
 #include "core/kernels/reference_conv.h"
 
 #include "core/graph/apply.h"
@@ -35,6 +39,7 @@
 #include "core/graph/symbol.h"
 #include "core/graph/tile_loops.h"
 #include "core/graph/tile_program.h"
+#include "core/graph/tile_source.h"
 #include "core/graph/variable.h"
 
 #include "core/ops/all_ops.h"
@@ -64,6 +69,7 @@
 #include "core/compile/function.h"
 #include "core/compile/fused.h"
 #include "core/compile/graph.h"
+#include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
 #include "core/compile/plan.h"
 #include "core/compile/schedule.h"

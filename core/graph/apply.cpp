@@ -5,6 +5,7 @@
 #include "core/graph/names.h"
 #include "core/graph/op_layer.h"
 #include "core/graph/tile_loops.h"
+#include "core/kernels/elementwise_functions.h"
 
 namespace strata {
 
@@ -187,23 +188,10 @@ Type Accumulate::infer(std::span<const Type> in) const {
   return in[0];
 }
 
-namespace {
-struct AddFunctor {
-  template <class T>
-  static auto f(const Accumulate&, T a, T b) {
-    return a + b;
-  }
-};
-struct CastFunctor {
-  template <class T>
-  static T f(const Cast&, T a) {
-    return a;
-  }
-};
-}  // namespace
-
 Tile Accumulate::tile(std::span<const DType> in) const {
-  return dispatch(in[0], [&]<class T>() -> Tile { return {tiles::binary<AddFunctor, Accumulate, T, T, T>, in[0]}; });
+  return dispatch(in[0], [&]<class T>() -> Tile {
+    return {tiles::binary<fn::Accumulate, Accumulate, T, T, T>, in[0], tiles::device_code<fn::Accumulate, Accumulate>};
+  });
 }
 
 Values Cast::vjp(const Node& node, Value g) const {
@@ -214,7 +202,9 @@ Values Cast::vjp(const Node& node, Value g) const {
 
 Tile Cast::tile(std::span<const DType> in) const {
   return dispatch(in[0], [&]<class From>() {
-    return dispatch(to, [&]<class To>() -> Tile { return {tiles::unary<CastFunctor, Cast, To, From>, to}; });
+    return dispatch(to, [&]<class To>() -> Tile {
+      return {tiles::unary<fn::Cast, Cast, To, From>, to, tiles::device_code<fn::Cast, Cast>};
+    });
   });
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/device/cuda_runtime.h"
 
 namespace strata {
 
@@ -23,6 +24,27 @@ std::string processor_name() {
   for (std::string line; std::getline(info, line);)
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "processor";
+}
+
+PhysicalDevice processor() {
+  PhysicalDevice cpu;
+  cpu.name = "cpu:0";
+  cpu.description = processor_name();
+  cpu.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+#if defined(__AVX512F__)
+  cpu.compute_capability = "x86-64-v4";
+#elif defined(__AVX2__)
+  cpu.compute_capability = "x86-64-v3";
+#elif defined(__x86_64__)
+  cpu.compute_capability = "x86-64";
+#endif
+  return cpu;
+}
+
+PhysicalDevice gpu(int index) {
+  const cuda::DeviceProperties& p = cuda::properties(index);
+  return {to_string(Device{DeviceKind::gpu, index}), p.name, static_cast<std::int64_t>(p.total_memory),
+          std::to_string(p.major) + "." + std::to_string(p.minor)};
 }
 
 /// Splits "/GPU:1" into kind and index; false for anything else.
@@ -63,26 +85,19 @@ Device current_device() { return scoped_device; }
 
 namespace config {
 std::vector<PhysicalDevice> list_physical_devices(std::string_view kind) {
-  if (kind == "gpu" || kind == "GPU") return {};
-  if (!kind.empty() && kind != "cpu" && kind != "CPU")
+  const bool only_gpu = kind == "gpu" || kind == "GPU", only_cpu = kind == "cpu" || kind == "CPU";
+  if (!kind.empty() && !only_cpu && !only_gpu)
     fail_expected("list_physical_devices", "'cpu', 'gpu' or nothing", "'" + std::string(kind) + "'");
-  PhysicalDevice cpu;
-  cpu.name = "cpu:0";
-  cpu.description = processor_name();
-  cpu.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-#if defined(__AVX512F__)
-  cpu.compute_capability = "x86-64-v4";
-#elif defined(__AVX2__)
-  cpu.compute_capability = "x86-64-v3";
-#elif defined(__x86_64__)
-  cpu.compute_capability = "x86-64";
-#endif
-  return {cpu};
+  std::vector<PhysicalDevice> all;
+  if (!only_gpu) all.push_back(processor());
+  for (int i = 0; !only_cpu && i < cuda::device_count(); ++i) all.push_back(gpu(i));
+  return all;
 }
 
-bool is_built_with_cuda() { return false; }
+bool is_built_with_cuda() { return cuda::backend() == cuda::Backend::cuda; }
 
 std::string why_no_gpu() {
+  if (cuda::device_count() > 0) return "";
   return "This build of Strata has no CUDA support: it contains CPU kernels only, so no GPU can be used. "
          "Training on a GPU needs a later version of Strata that is built with CUDA";
 }

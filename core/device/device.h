@@ -63,6 +63,11 @@ STRATA_API void set_memory_growth(std::string_view device, bool grow);
 STRATA_API std::int64_t memory_in_use(Device);
 STRATA_API std::int64_t peak_memory_in_use(Device);
 
+/// On a GPU, products and convolutions of f32 round their operands to TF32's 10 bits of fraction: several times faster where the
+/// GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for steps planned later.
+STRATA_API void enable_tensor_float_32(bool enabled = true);
+STRATA_API bool tensor_float_32_enabled();
+
 /// Threads that kernels use, the calling one included. 0 means all processors. Takes effect for steps planned later.
 STRATA_API void set_num_threads(int threads);
 STRATA_API int num_threads();

@@ -45,6 +45,28 @@ if(STRATA_CUDA_BACKEND STREQUAL "cuda")
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+  # strata::cudnn: headers only, those of cuDNN and of cudnn-frontend.
+  find_path(STRATA_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(NOT STRATA_CUDNN_INCLUDE)
+    message(FATAL_ERROR "STRATA_CUDA: cuDNN's headers (cudnn.h) were not found beside CUDA's in ${CUDAToolkit_INCLUDE_DIRS}. "
+      "STRATA_CUDA=off builds without CUDA; tools/setup_cuda.sh fetches a toolkit that has them")
+  endif()
+  find_path(STRATA_CUDNN_FRONTEND_INCLUDE cudnn_frontend.h
+    HINTS ${PROJECT_BINARY_DIR}/cudnn-frontend/include ${CUDAToolkit_INCLUDE_DIRS})
+  if(NOT STRATA_CUDNN_FRONTEND_INCLUDE)
+    execute_process(COMMAND ${PROJECT_SOURCE_DIR}/cmake/fetch_cudnn_frontend.sh ${PROJECT_BINARY_DIR}/cudnn-frontend
+                    RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "STRATA_CUDA: the headers of cudnn-frontend could not be fetched (see above)")
+    endif()
+    set(STRATA_CUDNN_FRONTEND_INCLUDE ${PROJECT_BINARY_DIR}/cudnn-frontend/include CACHE PATH "" FORCE)
+  endif()
+  mark_as_advanced(STRATA_CUDNN_INCLUDE STRATA_CUDNN_FRONTEND_INCLUDE)
+  add_library(strata_cudnn INTERFACE)
+  target_include_directories(strata_cudnn SYSTEM INTERFACE ${STRATA_CUDNN_FRONTEND_INCLUDE} ${STRATA_CUDNN_INCLUDE})
+  target_link_libraries(strata_cudnn INTERFACE ${CMAKE_DL_LIBS})
+  add_library(strata::cudnn ALIAS strata_cudnn)
+
   message(STATUS "Strata: CUDA ${CUDAToolkit_VERSION} from ${CUDAToolkit_TARGET_DIR}, for ${STRATA_CUDA_ARCHITECTURES}")
 endif()
 if(STRATA_CUDA_BACKEND STREQUAL "none")

@@ -30,11 +30,13 @@ DType dtype_named(const std::string& name) {
 
 Sequential make_model(const std::string& workload) {
   if (workload == "mlp")
-    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                       layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})});
+    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
+                       layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+                       layers::Dense(10, {.activation = "softmax"})});
   return Sequential({layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
-                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})});
+                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25),
+                     layers::Flatten(), layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5),
+                     layers::Dense(10, {.activation = "softmax"})});
 }
 
 /// A compiled model with a batch on the device.
@@ -86,7 +88,8 @@ void time_product(std::istream& words) {
   std::int64_t m = 0, n = 0, k = 0;
   int repeats = 0;
   words >> dtype >> m >> n >> k >> repeats;
-  const Tensor a = cast(random::normal({m, k}), dtype_named(dtype)), b = cast(random::normal({k, n}), dtype_named(dtype));
+  const Tensor a = cast(random::normal({m, k}), dtype_named(dtype)),
+               b = cast(random::normal({k, n}), dtype_named(dtype));
   std::printf("matmul %.3f\n", each(repeats, [&] { return matmul(a, b); }));
 }
 
@@ -96,7 +99,8 @@ void time_convolution(std::istream& words) {
   int repeats = 0;
   words >> pass >> dtype >> n >> h >> w >> c >> f >> k >> stride >> repeats;
   const Window2D window{.strides = {stride, stride}, .padding = Padding::same};
-  const Tensor x = cast(random::normal({n, h, w, c}), dtype_named(dtype)), kernel = cast(random::normal({k, k, c, f}), dtype_named(dtype));
+  const Tensor x = cast(random::normal({n, h, w, c}), dtype_named(dtype)),
+               kernel = cast(random::normal({k, k, c, f}), dtype_named(dtype));
   const Tensor y = conv2d(x, kernel, window);
   const double t = each(repeats, [&]() -> Tensor {
     if (pass == "data") return apply(Conv2DDataGradient{window, x.shape()}, y, kernel);
@@ -120,7 +124,8 @@ void answer(const std::string& line) {
 int main() {
   try {
     const DeviceScope scope("gpu:0");
-    std::printf("ready strata %s on %s\n", std::string(version()).c_str(), config::list_physical_devices("gpu")[0].description.c_str());
+    std::printf("ready strata %s on %s\n", std::string(version()).c_str(),
+                config::list_physical_devices("gpu")[0].description.c_str());
     std::fflush(stdout);
     for (std::string line; std::getline(std::cin, line) && line != "quit";) {
       try {

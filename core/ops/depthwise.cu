@@ -122,7 +122,7 @@ struct WeightGradientPart {
         const A slope = tiles::load(dy[(line * g.out_width + column) * g.filters + filter]);
         const int left = column * g.stride_width - g.pad_left;
         int a = 0, b = 0;
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #pragma unroll
 #endif
         for (int tap = 0; tap < taps; ++tap) {

@@ -10,7 +10,9 @@ namespace {
 template <class T>
 STRATA_HD inline tiles::Arithmetic<T> finished(tiles::Arithmetic<T> x, const T* bias, std::int64_t column, bool relu) {
   if (bias != nullptr) x += tiles::load(bias[column]);
-  return relu && x < 0 ? tiles::Arithmetic<T>{} : x;
+  if constexpr (std::is_signed_v<tiles::Arithmetic<T>>)
+    if (relu && x < 0) return tiles::Arithmetic<T>{};
+  return x;
 }
 
 /// One element of a product, by the definition: for the types that cuBLASLt lacks and for what is nothing to multiply.

@@ -37,7 +37,7 @@ template <class T>
 using Arithmetic = typename ArithmeticOf<T>::type;
 
 template <class T>
-inline Arithmetic<T> load(T x) {
+constexpr Arithmetic<T> load(T x) {
   if constexpr (std::same_as<T, Half> || std::same_as<T, BFloat16>)
     return to_float(x);
   else
@@ -45,7 +45,7 @@ inline Arithmetic<T> load(T x) {
 }
 
 template <class T, class C>
-inline T store(C x) {
+constexpr T store(C x) {
   if constexpr (std::same_as<T, Half>)
     return to_half(static_cast<float>(x));
   else if constexpr (std::same_as<T, BFloat16>)

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/graph/tile_loops.h"
+#include "core/ops/reduce_stages.h"
 
 namespace strata {
 
@@ -34,10 +34,8 @@ struct ComesLast {
 
 template <class Order>
 void run_arg(Cpu& cpu, const Buffers& io, std::int64_t axis, std::string_view name) {
-  const Shape& shape = io.in_type(0).shape;
-  const int at = normalize_axis(axis, shape.rank(), name);
-  const auto n = static_cast<std::size_t>(shape[at]);
-  const auto inner = static_cast<std::size_t>(shape.slice(at + 1, shape.rank()).elements());
+  const reduction::Stage lines = reduction::stage_along(io.in_type(0).shape, axis, name);
+  const std::size_t n = lines.reduced, inner = lines.inner;
   dispatch(io.in_type(0).dtype, [&]<class T>() {
     const T* x = io.in<T>(0).data();
     const auto y = io.out<std::int64_t>(0);

@@ -24,7 +24,10 @@ std::vector<std::size_t> laid_out(const Types& types, std::size_t& end) {
 
 struct GpuRun::Lane {
   Lane(Device device, std::size_t bytes)
-      : pinned(cuda::allocate_pinned(bytes)), staging(Storage::allocate(device, bytes)), arrived(device.index), taken(device.index) {}
+      : pinned(cuda::allocate_pinned(bytes)),
+        staging(Storage::allocate(device, bytes)),
+        arrived(device.index),
+        taken(device.index) {}
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
   ~Lane() { cuda::release_pinned(pinned); }
@@ -39,7 +42,8 @@ struct GpuRun::Section {
   std::unique_ptr<cuda::Graph> graph = {};
 };
 
-GpuRun::GpuRun(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)), gpu_(Cuda::of(plan_->options().device.index)) {
+GpuRun::GpuRun(std::shared_ptr<const Plan> plan)
+    : plan_(std::move(plan)), gpu_(Cuda::of(plan_->options().device.index)) {
   std::size_t bytes = 0;
   inputs_ = laid_out(plan_->input_types(), bytes);
   input_bytes_ = bytes;
@@ -85,13 +89,15 @@ void GpuRun::bring(const Tensors& inputs) {
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
   lane.arrived.synchronize();
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!on_device(inputs[i])) copy_memory(lane.pinned + inputs_[i], Device{}, inputs[i].raw(), inputs[i].device(), inputs[i].bytes());
+    if (!on_device(inputs[i]))
+      copy_memory(lane.pinned + inputs_[i], Device{}, inputs[i].raw(), inputs[i].device(), inputs[i].bytes());
   lane.taken.hold_back(gpu_.copy_stream());
   cuda::copy(lane.staging->data(), lane.pinned, input_bytes_, gpu_.copy_stream());
   lane.arrived.record(gpu_.copy_stream());
   lane.arrived.hold_back(gpu_.stream());
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!on_device(inputs[i])) cuda::copy(input(i), lane.staging->data() + inputs_[i], inputs[i].bytes(), gpu_.stream());
+    if (!on_device(inputs[i]))
+      cuda::copy(input(i), lane.staging->data() + inputs_[i], inputs[i].bytes(), gpu_.stream());
   lane.taken.record(gpu_.stream());
 }
 
@@ -139,7 +145,8 @@ void GpuRun::run_on_processor(std::size_t s) {
   for (const Types* types : {&step.signature.inputs, &step.signature.outputs})
     for (std::size_t offset : laid_out(*types, end)) here.push_back(base + offset);
   cuda::Stream& stream = gpu_.stream();
-  for (std::size_t i = 0; i < step.in.size(); ++i) cuda::copy(here[i], there[i], step.signature.inputs[i].bytes(), stream);
+  for (std::size_t i = 0; i < step.in.size(); ++i)
+    cuda::copy(here[i], there[i], step.signature.inputs[i].bytes(), stream);
   stream.synchronize();
   Cpu cpu(*plan_->threads());
   const FlushDenormals flush;
@@ -163,7 +170,8 @@ void GpuRun::check_numerics(std::size_t s) {
 }
 
 void GpuRun::deliver(Tensors& outputs) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) cuda::copy(outputs[i].mutable_raw(), output(i), outputs[i].bytes(), gpu_.stream());
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    cuda::copy(outputs[i].mutable_raw(), output(i), outputs[i].bytes(), gpu_.stream());
 }
 
 }  // namespace strata

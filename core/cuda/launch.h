@@ -17,9 +17,9 @@
 
 /// How kernels of our own are written and launched. For .cu files only.
 ///
-/// A kernel is a body: a copyable struct of addresses and numbers whose operator() is STRATA_HD. The same body runs on the
-/// processor, one index after the other, where the GPU is emulated; that is how it is tested without one. Nothing in a
-/// body may depend on how many threads there are, sums of floats included: results are the same on every GPU.
+/// A kernel is a body: a copyable struct of addresses and numbers whose operator() is STRATA_HD. The same body runs on
+/// the processor, one index after the other, where the GPU is emulated; that is how it is tested without one. Nothing
+/// in a body may depend on how many threads there are, sums of floats included: results are the same on every GPU.
 namespace strata::cuda {
 
 #if defined(__CUDACC__)
@@ -27,7 +27,8 @@ namespace detail {
 inline void check_launch(const char* what) {
   const cudaError_t status = cudaGetLastError();
   if (status != cudaSuccess)
-    throw Error("gpu", std::string(what) + " was not launched: " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
+    throw Error("gpu", std::string(what) + " was not launched: " + cudaGetErrorString(status) + " (" +
+                           cudaGetErrorName(status) + ")");
 }
 inline cudaStream_t stream_of(Cuda& gpu) { return static_cast<cudaStream_t>(gpu.stream().handle()); }
 
@@ -68,7 +69,8 @@ class Group {
       int words[(sizeof(T) + 3) / 4];
     } from{}, to{};
     from.value = x;
-    for (unsigned w = 0; w < sizeof(to.words) / sizeof(int); ++w) to.words[w] = __shfl_down_sync(0xffffffffu, from.words[w], offset);
+    for (unsigned w = 0; w < sizeof(to.words) / sizeof(int); ++w)
+      to.words[w] = __shfl_down_sync(0xffffffffu, from.words[w], offset);
     return to.value;
   }
   char* memory_;
@@ -99,7 +101,8 @@ template <int threads, class Body>
 void for_groups(Cuda& gpu, std::int64_t count, const Body& body) {
   if (count == 0) return;
   const std::int64_t most = static_cast<std::int64_t>(gpu.properties().multiprocessors) * (2048 / threads) * 4;
-  detail::groups_of<threads><<<static_cast<unsigned>(std::min(count, most)), threads, 0, detail::stream_of(gpu)>>>(count, body);
+  detail::groups_of<threads>
+      <<<static_cast<unsigned>(std::min(count, most)), threads, 0, detail::stream_of(gpu)>>>(count, body);
   detail::check_launch(typeid(Body).name());
 }
 

@@ -18,8 +18,8 @@ struct CudaTarget {
   bool tensor_float_32 = false;
 };
 
-/// What a CUDA kernel gets: a device's queue of work, and the handles of the libraries that work on it. One per device and
-/// process; whoever enqueues on it holds a Use, so that steps of several threads follow one another whole.
+/// What a CUDA kernel gets: a device's queue of work, and the handles of the libraries that work on it. One per device
+/// and process; whoever enqueues on it holds a Use, so that steps of several threads follow one another whole.
 class STRATA_API Cuda {
  public:
   /// The right of the calling thread to enqueue, and its current device.

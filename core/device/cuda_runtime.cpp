@@ -14,7 +14,8 @@ namespace {
 void check(cudaError_t status, const char* call) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // errors that do not stick are not reported twice
-  throw Error("gpu", std::string(call) + " failed: " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
+  throw Error("gpu",
+              std::string(call) + " failed: " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
 }
 
 /// The calling thread's device while it lives.
@@ -148,7 +149,9 @@ Event::Event(int device) : device_(device) {
   handle_ = event;
 }
 Event::~Event() { cudaEventDestroy(event_of(handle_)); }
-void Event::record(Stream& stream) { check(cudaEventRecord(event_of(handle_), raw(stream.handle())), "cudaEventRecord"); }
+void Event::record(Stream& stream) {
+  check(cudaEventRecord(event_of(handle_), raw(stream.handle())), "cudaEventRecord");
+}
 void Event::hold_back(Stream& stream) const {
   check(cudaStreamWaitEvent(raw(stream.handle()), event_of(handle_), 0), "cudaStreamWaitEvent");
 }
@@ -201,7 +204,8 @@ void* Module::function(const char* name) const {
 
 void launch(void* function, LaunchShape shape, void** arguments, Stream& stream) {
   const OnDevice scope(stream.device());
-  check(cudaLaunchKernel(function, dim3(shape.blocks), dim3(shape.threads), arguments, shape.shared_bytes, raw(stream.handle())),
+  check(cudaLaunchKernel(function, dim3(shape.blocks), dim3(shape.threads), arguments, shape.shared_bytes,
+                         raw(stream.handle())),
         "cudaLaunchKernel");
 }
 

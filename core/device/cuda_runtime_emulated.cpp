@@ -47,7 +47,8 @@ int device_count() {
 }
 
 const DeviceProperties& properties(int) {
-  static const auto& all = *new DeviceProperties{"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448, "emulated"};
+  static const auto& all =
+      *new DeviceProperties{"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448, "emulated"};
   return all;
 }
 
@@ -118,7 +119,8 @@ void keep_released_memory(int, bool) {}
 
 std::byte* allocate_pinned(std::size_t bytes) {
   auto* data = static_cast<std::byte*>(std::malloc(std::max<std::size_t>(bytes, 1)));
-  if (data == nullptr) throw MemoryError("gpu", "the system has no " + std::to_string(bytes) + " bytes of pinned memory left to give");
+  if (data == nullptr)
+    throw MemoryError("gpu", "the system has no " + std::to_string(bytes) + " bytes of pinned memory left to give");
   return data;
 }
 void release_pinned(std::byte* data) noexcept { std::free(data); }

@@ -39,7 +39,8 @@ std::byte* take_from_processor(std::size_t bytes) {
   const std::size_t block = bytes >= huge_page ? huge_page : alignment;
   const std::size_t rounded = (bytes + block - 1) / block * block;
   void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
-  if (data != nullptr && block == huge_page) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
+  if (data != nullptr && block == huge_page)
+    madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
   return static_cast<std::byte*>(data);
 }
 
@@ -50,11 +51,12 @@ std::byte* take_from_gpu(int index, std::size_t bytes) {
 }
 
 std::string no_memory_left(Device device, std::size_t bytes) {
-  if (device.kind == DeviceKind::cpu) return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
+  if (device.kind == DeviceKind::cpu)
+    return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
   const cuda::MemoryInfo memory = cuda::memory_info(device.index);
   return "has no " + std::to_string(bytes) + " bytes of memory left to give: " + std::to_string(memory.free) + " of " +
-         std::to_string(memory.total) + " are free, and this process holds " + std::to_string(config::memory_in_use(device)) +
-         ". Use a smaller batch, or end what else runs on the GPU";
+         std::to_string(memory.total) + " are free, and this process holds " +
+         std::to_string(config::memory_in_use(device)) + ". Use a smaller batch, or end what else runs on the GPU";
 }
 }  // namespace
 
@@ -65,9 +67,10 @@ std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
   const std::int64_t used = a.used.fetch_add(size) + size, limit = a.limit.load();
   if (limit > 0 && used > limit) {
     a.used.fetch_sub(size);
-    throw MemoryError(to_string(device), "the memory limit of " + std::to_string(limit) + " bytes does not allow " +
-                                       std::to_string(bytes) + " more: " + std::to_string(used - size) +
-                                       " are in use. Raise it with config::set_memory_limit or use a smaller batch");
+    throw MemoryError(to_string(device),
+                      "the memory limit of " + std::to_string(limit) + " bytes does not allow " +
+                          std::to_string(bytes) + " more: " + std::to_string(used - size) +
+                          " are in use. Raise it with config::set_memory_limit or use a smaller batch");
   }
   std::byte* data = device.kind == DeviceKind::cpu ? take_from_processor(bytes) : take_from_gpu(device.index, bytes);
   if (data == nullptr) {

@@ -16,8 +16,9 @@ void Tensor::check_access(DType wanted) const {
     fail_expected("tensor", "a tensor of " + std::string(to_string(wanted)),
                   storage_ ? to_string(type_) : std::string("an empty tensor"));
   if (device().kind == DeviceKind::gpu)
-    throw Error("tensor", to_string(type_) + " lies on " + to_string(device()) +
-                              ", whose memory cannot be read or written here; on_host() gives a copy, copy_from() changes it");
+    throw Error("tensor",
+                to_string(type_) + " lies on " + to_string(device()) +
+                    ", whose memory cannot be read or written here; on_host() gives a copy, copy_from() changes it");
 }
 
 void Tensor::fetch(std::int64_t index, void* element) const {
@@ -66,8 +67,7 @@ Tensor Tensor::to(Device target) const {
 Tensor Tensor::on_host() const { return defined() && device().kind == DeviceKind::gpu ? to(Device{}) : *this; }
 
 void Tensor::copy_from(const Tensor& other) {
-  if (!defined() || other.type_ != type_)
-    fail_expected("copy_from", to_string(type_), to_string(other.type_));
+  if (!defined() || other.type_ != type_) fail_expected("copy_from", to_string(type_), to_string(other.type_));
   copy_memory(mutable_raw(), device(), other.raw(), other.device(), bytes());
 }
 

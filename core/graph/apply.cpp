@@ -17,8 +17,8 @@ Device common_device(const Op& op, const Tensors& inputs) {
     if (!t.defined()) throw Error(op.name(), "an input is an empty tensor");
     if (t.device() != inputs[0].device())
       throw Error(op.name(), "expected tensors on one device; received " + to_string(inputs[0].type()) + " on " +
-                                 to_string(inputs[0].device()) + " and " + to_string(t.type()) + " on " + to_string(t.device()) +
-                                 ": to() moves one of them");
+                                 to_string(inputs[0].device()) + " and " + to_string(t.type()) + " on " +
+                                 to_string(t.device()) + ": to() moves one of them");
   }
   return inputs.empty() ? current_device() : inputs[0].device();
 }

@@ -6,33 +6,34 @@
 namespace strata {
 
 namespace {
-using Copies = std::vector<std::pair<StridedCopy, std::size_t>>;  // and where in the whole the piece starts, in bytes
-
-/// How each piece moves to or from its place in the whole.
-Copies copies_of(const Types& pieces, const Type& whole, int axis, bool joining) {
+/// How each piece moves to (`joining`) or from its place in the whole.
+Moves moves_of(const Types& pieces, const Type& whole, int axis, bool joining) {
   const std::size_t element = size_of(whole.dtype);
   const auto whole_strides = row_major_strides(whole.shape);
-  Copies copies;
+  Moves moves;
   std::int64_t at = 0;
   for (const Type& piece : pieces) {
     const auto strides = row_major_strides(piece.shape);
-    copies.emplace_back(joining ? StridedCopy(element, piece.shape.dims(), strides, whole_strides)
-                                : StridedCopy(element, piece.shape.dims(), whole_strides, strides),
-                        static_cast<std::size_t>(at * whole_strides[static_cast<std::size_t>(axis)]) * element);
+    const auto place = static_cast<std::size_t>(at * whole_strides[static_cast<std::size_t>(axis)]) * element;
+    const auto number = static_cast<int>(moves.pieces.size());
+    if (joining)
+      moves.pieces.push_back(
+          {.input = number, .to = place, .copy = StridedCopy(element, piece.shape.dims(), strides, whole_strides)});
+    else
+      moves.pieces.push_back(
+          {.output = number, .from = place, .copy = StridedCopy(element, piece.shape.dims(), whole_strides, strides)});
     at += piece.shape[axis];
   }
-  return copies;
+  return moves;
 }
 
-Kernel split_kernel(const Signature& s, std::int64_t axis) {
-  const int a = normalize_axis(axis, s.inputs[0].shape.rank(), Split::name);
-  return {.run =
-              [copies = copies_of(s.outputs, s.inputs[0], a, false)](Cpu& cpu, const Buffers& io) {
-                for (std::size_t i = 0; i < copies.size(); ++i)
-                  copies[i].first.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]) + copies[i].second,
-                                      static_cast<std::byte*>(io.out_raw()[i]));
-              },
-          .in_place = {}};
+Moves split_moves(const Signature& s, std::int64_t axis) {
+  return moves_of(s.outputs, s.inputs[0], normalize_axis(axis, s.inputs[0].shape.rank(), Split::name), false);
+}
+
+Moves joining_moves(const Signature& s, std::int64_t axis) {
+  if (s.inputs.size() == 1) return {.view = true};
+  return moves_of(s.inputs, s.outputs[0], normalize_axis(axis, s.outputs[0].shape.rank(), Concatenate::name), true);
 }
 
 /// Pieces without a gradient count as zero.
@@ -72,16 +73,11 @@ Values Concatenate::vjp(const Node& node, Value g) const {
   return split(g, sizes, axis);
 }
 
-Kernel Concatenate::prepare(const CpuTarget&, const Signature& s) const {
-  if (s.inputs.size() == 1) return {.run = {}, .in_place = {}, .view = true};
-  const int a = normalize_axis(axis, s.outputs[0].shape.rank(), name);
-  return {.run =
-              [copies = copies_of(s.inputs, s.outputs[0], a, true)](Cpu& cpu, const Buffers& io) {
-                for (std::size_t i = 0; i < copies.size(); ++i)
-                  copies[i].first.run(cpu, static_cast<const std::byte*>(io.in_raw()[i]),
-                                      static_cast<std::byte*>(io.out_raw()[0]) + copies[i].second);
-              },
-          .in_place = {}};
+Kernel Concatenate::prepare(const CpuTarget& target, const Signature& s) const {
+  return joining_moves(s, axis).on(target);
+}
+std::optional<Kernel> Concatenate::prepare(const CudaTarget& target, const Signature& s) const {
+  return joining_moves(s, axis).on(target);
 }
 
 Types Split::infer(std::span<const Type> in) const {
@@ -99,7 +95,10 @@ Types Split::infer(std::span<const Type> in) const {
   return result;
 }
 Values Split::vjp(const Node& node, std::span<const Value> g) const { return joined(node, g, axis); }
-Kernel Split::prepare(const CpuTarget&, const Signature& s) const { return split_kernel(s, axis); }
+Kernel Split::prepare(const CpuTarget& target, const Signature& s) const { return split_moves(s, axis).on(target); }
+std::optional<Kernel> Split::prepare(const CudaTarget& target, const Signature& s) const {
+  return split_moves(s, axis).on(target);
+}
 
 Types SplitEqually::infer(std::span<const Type> in) const {
   const int a = normalize_axis(axis, in[0].shape.rank(), name);
@@ -110,7 +109,12 @@ Types SplitEqually::infer(std::span<const Type> in) const {
   return Types(static_cast<std::size_t>(parts), piece);
 }
 Values SplitEqually::vjp(const Node& node, std::span<const Value> g) const { return joined(node, g, axis); }
-Kernel SplitEqually::prepare(const CpuTarget&, const Signature& s) const { return split_kernel(s, axis); }
+Kernel SplitEqually::prepare(const CpuTarget& target, const Signature& s) const {
+  return split_moves(s, axis).on(target);
+}
+std::optional<Kernel> SplitEqually::prepare(const CudaTarget& target, const Signature& s) const {
+  return split_moves(s, axis).on(target);
+}
 
 Tensor concatenate(const Tensors& parts, std::int64_t axis) { return apply_all(Concatenate{axis}, parts).at(0); }
 Value concatenate(const Values& parts, std::int64_t axis) { return apply_all(Concatenate{axis}, parts).at(0); }

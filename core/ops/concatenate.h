@@ -13,6 +13,7 @@ struct STRATA_API Concatenate {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// One output for each of `sizes`, cut along `axis`; they sum to its size.
@@ -24,6 +25,7 @@ struct STRATA_API Split {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// The input cut into `parts` equal pieces along `axis`.
@@ -35,6 +37,7 @@ struct STRATA_API SplitEqually {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 STRATA_API Tensor concatenate(const Tensors& parts, std::int64_t axis = -1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/ops/gather_common.h"
 #include "core/ops/widen.h"
 
 namespace strata {
@@ -13,15 +14,6 @@ bool is_index_type(DType d) { return d == DType::i32 || d == DType::i64 || d == 
 void check_indices(std::string_view name, const Type& indices) {
   if (!is_index_type(indices.dtype)) fail_expected(name, "indices of type i32, i64 or u8", to_string(indices));
 }
-
-/// An array seen as [outer, axis, inner].
-struct AxisView {
-  std::size_t outer = 1, size = 1, inner = 1;
-  AxisView(const Shape& shape, int axis) {
-    for (int i = 0; i < shape.rank(); ++i)
-      (i < axis ? outer : i == axis ? size : inner) *= static_cast<std::size_t>(shape[i]);
-  }
-};
 
 /// Index number `i` as a position; error outside of [0, size).
 template <class I>
@@ -62,7 +54,7 @@ Values Gather::vjp(const Node& node, Value g) const {
 }
 
 Kernel Gather::prepare(const CpuTarget&, const Signature& s) const {
-  const AxisView view(s.inputs[0].shape, normalize_axis(axis, s.inputs[0].shape.rank(), name));
+  const AxisView<std::size_t> view(s.inputs[0].shape, normalize_axis(axis, s.inputs[0].shape.rank(), name));
   const auto count = static_cast<std::size_t>(s.inputs[1].shape.elements());
   const std::size_t bytes = view.inner * size_of(s.inputs[0].dtype);
   Kernel kernel;
@@ -95,7 +87,7 @@ Values ScatterAdd::vjp(const Node& node, Value g) const { return {{}, apply(Gath
 
 Kernel ScatterAdd::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  const AxisView view(shape, normalize_axis(axis, shape.rank(), name));
+  const AxisView<std::size_t> view(shape, normalize_axis(axis, shape.rank(), name));
   const auto count = static_cast<std::size_t>(s.inputs[0].shape.elements());
   Kernel kernel;
   // The threads cut the inner elements, so each element's additions happen in the order of the indices.
@@ -147,7 +139,8 @@ Kernel OneHot::prepare(const CpuTarget&, const Signature&) const {
       with_indices(io.in_type(0), io.in_raw()[0], [&](const auto* indices) {
         for (std::size_t i = 0; i < count; ++i) {
           const auto index = static_cast<std::int64_t>(indices[i]);
-          if (index >= 0 && index < static_cast<std::int64_t>(classes)) out[i * classes + static_cast<std::size_t>(index)] = one;
+          if (index >= 0 && index < static_cast<std::int64_t>(classes))
+            out[i * classes + static_cast<std::size_t>(index)] = one;
         }
       });
     });

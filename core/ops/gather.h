@@ -4,8 +4,9 @@
 
 namespace strata {
 
-/// Slices of `params` along `axis` at the positions `indices` (i32, i64 or u8, any shape): the shape of params with the axis
-/// replaced by that of the indices. Error at run time for an index outside the axis: names it, its position and the size.
+/// Slices of `params` along `axis` at the positions `indices` (i32, i64 or u8, any shape): the shape of params with the
+/// axis replaced by that of the indices. Error at run time for an index outside the axis: names it, its position and
+/// the size; on a GPU, which cannot raise one in the middle of a step, such an index gives zeros.
 struct STRATA_API Gather {
   std::int64_t axis = 0;
   static constexpr std::string_view name = "gather";
@@ -13,10 +14,11 @@ struct STRATA_API Gather {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature& s) const;
 };
 
-/// (indices, updates) -> zeros of `shape` with each slice of the updates added at its index along `axis`: the gradient of
-/// gather. Updates of one index are added in order. f32 and f64.
+/// (indices, updates) -> zeros of `shape` with each slice of the updates added at its index along `axis`: the gradient
+/// of gather. Updates of one index are added in order. f32 and f64.
 struct STRATA_API ScatterAdd {
   Shape shape;
   std::int64_t axis = 0;
@@ -25,6 +27,7 @@ struct STRATA_API ScatterAdd {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature& s) const;
 };
 
 /// A new last axis of `depth` with 1 at the index and 0 elsewhere; an index outside gives zeros only.
@@ -36,6 +39,7 @@ struct STRATA_API OneHot {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature& s) const;
 };
 
 template <Operand P, Operand I>

@@ -8,18 +8,6 @@
 
 namespace strata {
 
-namespace {
-/// A copy of `sizes` elements, of which the input steps by `in_strides`, to a contiguous output.
-Kernel copy_kernel(DType dtype, const Shape& sizes, const std::vector<std::int64_t>& in_strides) {
-  const StridedCopy copy(size_of(dtype), sizes.dims(), in_strides, row_major_strides(sizes));
-  return {.run =
-              [copy](Cpu& cpu, const Buffers& io) {
-                copy.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]), static_cast<std::byte*>(io.out_raw()[0]));
-              },
-          .in_place = {}};
-}
-}  // namespace
-
 Type BroadcastTo::infer(std::span<const Type> in) const {
   if (broadcast(in[0].shape, shape, name) != shape)
     fail_expected(name, "a shape that broadcasts to " + to_string(shape), to_string(in[0].shape));
@@ -28,22 +16,31 @@ Type BroadcastTo::infer(std::span<const Type> in) const {
 
 Values BroadcastTo::vjp(const Node& node, Value g) const { return {sum_to_shape(g, node.input(0).shape())}; }
 
-Kernel BroadcastTo::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const BroadcastTo&, const Signature& s) {
   const Shape& from = s.inputs[0].shape;
   const Shape& to = s.outputs[0].shape;
-  if (from.elements() == to.elements()) return {.run = {}, .in_place = {}, .view = true};
+  if (from.elements() == to.elements()) return {.view = true};
   const auto own = row_major_strides(from);
   std::vector<std::int64_t> strides(static_cast<std::size_t>(to.rank()), 0);
   const int added = to.rank() - from.rank();
   for (int axis = 0; axis < from.rank(); ++axis)
     if (from[axis] != 1) strides[static_cast<std::size_t>(axis + added)] = own[static_cast<std::size_t>(axis)];
-  return copy_kernel(s.inputs[0].dtype, to, strides);
+  return move_all(s.inputs[0].dtype, to, strides);
+}
+}  // namespace
+
+Kernel BroadcastTo::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> BroadcastTo::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 Tile BroadcastTo::tile(std::span<const DType> in) const {
   const DType d = in[0];
   return dispatch(d, [d]<class T>() -> Tile {
-    return {[](const void*, const void* const* from, void* to, std::size_t n) { std::memmove(to, from[0], n * sizeof(T)); }, d};
+    return {
+        [](const void*, const void* const* from, void* to, std::size_t n) { std::memmove(to, from[0], n * sizeof(T)); },
+        d};
   });
 }
 
@@ -62,13 +59,20 @@ Values Repeat::vjp(const Node& node, Value g) const {
   return {sum(reshape(g, Shape(dims)), {at + 1})};
 }
 
-Kernel Repeat::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const Repeat& op, const Signature& s) {
   const Shape& from = s.inputs[0].shape;
-  const int at = normalize_axis(axis, from.rank(), name);
+  const int at = normalize_axis(op.axis, from.rank(), Repeat::name);
   std::vector<std::int64_t> dims = from.dims(), strides = row_major_strides(from);
-  dims.insert(dims.begin() + at + 1, count);
+  dims.insert(dims.begin() + at + 1, op.count);
   strides.insert(strides.begin() + at + 1, 0);
-  return copy_kernel(s.inputs[0].dtype, Shape(dims), strides);
+  return move_all(s.inputs[0].dtype, Shape(dims), strides);
+}
+}  // namespace
+
+Kernel Repeat::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> Repeat::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 Type Tiling::infer(std::span<const Type> in) const {
@@ -95,18 +99,25 @@ Values Tiling::vjp(const Node& node, Value g) const {
   return {sum(reshape(g, parted), copies)};
 }
 
-Kernel Tiling::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const Tiling& op, const Signature& s) {
   const Shape& from = s.inputs[0].shape;
   const auto own = row_major_strides(from);
   Shape parted;
   std::vector<std::int64_t> strides;
   for (int axis = 0; axis < from.rank(); ++axis) {
-    parted.push_back(multiples[static_cast<std::size_t>(axis)]);
+    parted.push_back(op.multiples[static_cast<std::size_t>(axis)]);
     parted.push_back(from[axis]);
     strides.push_back(0);
     strides.push_back(own[static_cast<std::size_t>(axis)]);
   }
-  return copy_kernel(s.inputs[0].dtype, parted, strides);
+  return move_all(s.inputs[0].dtype, parted, strides);
+}
+}  // namespace
+
+Kernel Tiling::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> Tiling::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 }  // namespace strata

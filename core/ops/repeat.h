@@ -12,6 +12,7 @@ struct STRATA_API BroadcastTo {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
   Tile tile(std::span<const DType> in) const;
 };
 
@@ -24,6 +25,7 @@ struct STRATA_API Repeat {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// The whole input `multiples[axis]` times along each axis: [a, b] -> [a, b, a, b].
@@ -34,6 +36,7 @@ struct STRATA_API Tiling {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <Operand A>

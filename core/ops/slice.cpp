@@ -70,22 +70,24 @@ Values Slice::vjp(const Node& node, Value g) const {
   return {apply(back, g)};
 }
 
-Kernel Slice::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const Slice& op, const Signature& s) {
   const auto whole = row_major_strides(s.inputs[0].shape);
   std::vector<std::int64_t> steps;
   std::int64_t start = 0;
-  for (const Range& r : ranges_of(*this, s.inputs[0].shape)) {
+  for (const Range& r : ranges_of(op, s.inputs[0].shape)) {
     start += r.begin * whole[steps.size()];
     steps.push_back(whole[steps.size()] * r.stride);
   }
   const std::size_t element = size_of(s.inputs[0].dtype);
   const StridedCopy copy(element, s.outputs[0].shape.dims(), steps, row_major_strides(s.outputs[0].shape));
-  return {.run =
-              [copy, offset = static_cast<std::size_t>(start) * element](Cpu& cpu, const Buffers& io) {
-                copy.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]) + offset,
-                         static_cast<std::byte*>(io.out_raw()[0]));
-              },
-          .in_place = {}};
+  return {.pieces = {{.from = static_cast<std::size_t>(start) * element, .copy = copy}}};
+}
+}  // namespace
+
+Kernel Slice::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> Slice::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 Type Pad::infer(std::span<const Type> in) const {
@@ -110,30 +112,29 @@ Values Pad::vjp(const Node& node, Value g) const {
   return {apply(back, g)};
 }
 
-Kernel Pad::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const Pad& op, const Signature& s) {
   const Shape& to = s.outputs[0].shape;
   const auto whole = row_major_strides(to);
   std::vector<std::int64_t> strides;
   std::int64_t start = 0;
   for (int axis = 0; axis < to.rank(); ++axis) {
     const std::int64_t stride = whole[static_cast<std::size_t>(axis)];
-    start += amount(before, axis) * stride;
-    strides.push_back(stride * (amount(interior, axis) + 1));
+    start += amount(op.before, axis) * stride;
+    strides.push_back(stride * (amount(op.interior, axis) + 1));
   }
   const DType dtype = s.inputs[0].dtype;
   const std::size_t element = size_of(dtype);
   const StridedCopy copy(element, s.inputs[0].shape.dims(), row_major_strides(s.inputs[0].shape), strides);
-  const Tensor background = cast(Tensor::scalar(value), dtype);
-  return {.run =
-              [copy, background, element, offset = static_cast<std::size_t>(start) * element](Cpu& cpu, const Buffers& io) {
-                auto* out = static_cast<std::byte*>(io.out_raw()[0]);
-                const auto elements = static_cast<std::size_t>(io.out_type(0).shape.elements());
-                cpu.parallel_ranges(elements, 16384, [&](std::size_t begin, std::size_t end, int) {
-                  fill_elements(out + begin * element, background.raw(), element, end - begin);
-                });
-                copy.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]), out + offset);
-              },
-          .in_place = {}};
+  const DeviceScope processor(Device{});
+  return {.pieces = {{.to = static_cast<std::size_t>(start) * element, .copy = copy}},
+          .background = cast(Tensor::scalar(op.value), dtype)};
+}
+}  // namespace
+
+Kernel Pad::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> Pad::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 }  // namespace strata

@@ -18,6 +18,7 @@ struct STRATA_API Slice {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// `before[axis]` elements of `value` in front of each axis, `after[axis]` behind, `interior[axis]` between any two
@@ -30,6 +31,7 @@ struct STRATA_API Pad {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <Operand A>
@@ -38,7 +40,8 @@ auto slice(const A& x, const std::vector<std::int64_t>& begin, const std::vector
   return apply(Slice{begin, end, strides}, x);
 }
 template <Operand A>
-auto pad(const A& x, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& after, double value = 0) {
+auto pad(const A& x, const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& after,
+         double value = 0) {
   return apply(Pad{before, after, {}, value}, x);
 }
 

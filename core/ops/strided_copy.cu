@@ -1,3 +1,4 @@
+#include <cstring>
 #include <limits>
 
 #include "core/cuda/launch.h"
@@ -6,8 +7,8 @@
 namespace strata {
 
 namespace {
-/// Element number i of the output, counted in the order of its axes. I: wide enough for all offsets; divisions of 32 bits
-/// are several times cheaper.
+/// Element number i of the output, counted in the order of its axes. I: wide enough for all offsets; divisions of 32
+/// bits are several times cheaper.
 template <class E, class I>
 struct Move {
   const E* in;
@@ -33,7 +34,8 @@ struct alignas(16) Sixteen {
 
 template <class E, class I>
 void move(Cuda& gpu, const StridedCopy::Axes& axes, std::int64_t count, const std::byte* in, std::byte* out) {
-  Move<E, I> body{reinterpret_cast<const E*>(in), reinterpret_cast<E*>(out), static_cast<int>(axes.sizes.size()), {}, {}, {}};
+  Move<E, I> body{
+      reinterpret_cast<const E*>(in), reinterpret_cast<E*>(out), static_cast<int>(axes.sizes.size()), {}, {}, {}};
   for (std::size_t a = 0; a < axes.sizes.size(); ++a) {
     body.sizes[a] = static_cast<I>(axes.sizes[a]);
     body.in_strides[a] = static_cast<I>(axes.in[a]);
@@ -45,7 +47,8 @@ void move(Cuda& gpu, const StridedCopy::Axes& axes, std::int64_t count, const st
 /// The same copy in units of `factor` elements, where both sides hold them together.
 bool widen(StridedCopy::Axes& axes, std::int64_t factor, const std::byte* in, const std::byte* out, std::size_t bytes) {
   if (axes.in.back() != 1 || axes.out.back() != 1 || axes.sizes.back() % factor != 0) return false;
-  if (reinterpret_cast<std::uintptr_t>(in) % bytes != 0 || reinterpret_cast<std::uintptr_t>(out) % bytes != 0) return false;
+  if (reinterpret_cast<std::uintptr_t>(in) % bytes != 0 || reinterpret_cast<std::uintptr_t>(out) % bytes != 0)
+    return false;
   for (std::size_t a = 0; a + 1 < axes.sizes.size(); ++a)
     if (axes.in[a] % factor != 0 || axes.out[a] % factor != 0) return false;
   axes.sizes.back() /= factor;
@@ -80,11 +83,16 @@ void StridedCopy::launch(Cuda& gpu, const std::byte* in, std::byte* out) const {
       move<E, std::int64_t>(gpu, axes, count, in, out);
   };
   switch (bytes) {
-    case 1: return go(std::uint8_t{});
-    case 2: return go(std::uint16_t{});
-    case 4: return go(std::uint32_t{});
-    case 8: return go(std::uint64_t{});
-    default: return go(Sixteen{});
+    case 1:
+      return go(std::uint8_t{});
+    case 2:
+      return go(std::uint16_t{});
+    case 4:
+      return go(std::uint32_t{});
+    case 8:
+      return go(std::uint64_t{});
+    default:
+      return go(Sixteen{});
   }
 }
 
@@ -97,17 +105,32 @@ struct FillElements {
 };
 }  // namespace
 
-void launch_fill(Cuda& gpu, std::byte* out, const std::byte* element, std::size_t element_bytes, std::int64_t count) {
+namespace {
+void fill(Cuda& gpu, std::byte* out, const std::byte* element, std::size_t element_bytes, std::int64_t count) {
   const auto go = [&]<class E>(E value) {
     std::memcpy(&value, element, sizeof(E));
     cuda::for_each(gpu, count, FillElements<E>{reinterpret_cast<E*>(out), value});
   };
   switch (element_bytes) {
-    case 1: return go(std::uint8_t{});
-    case 2: return go(std::uint16_t{});
-    case 4: return go(std::uint32_t{});
-    default: return go(std::uint64_t{});
+    case 1:
+      return go(std::uint8_t{});
+    case 2:
+      return go(std::uint16_t{});
+    case 4:
+      return go(std::uint32_t{});
+    default:
+      return go(std::uint64_t{});
   }
+}
+}  // namespace
+
+void launch_moves(const Moves& m, Cuda& gpu, const Buffers& io) {
+  if (m.background.defined())
+    fill(gpu, static_cast<std::byte*>(io.out_raw()[0]), m.background.raw(), m.background.bytes(),
+         io.out_type(0).shape.elements());
+  for (const Moves::Piece& p : m.pieces)
+    p.copy.launch(gpu, static_cast<const std::byte*>(io.in_raw()[p.input]) + p.from,
+                  static_cast<std::byte*>(io.out_raw()[p.output]) + p.to);
 }
 
 }  // namespace strata

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/device/tensor.h"
 #include "core/device/thread_pool.h"
+#include "core/graph/op.h"
 
 namespace strata {
 
@@ -14,11 +16,17 @@ namespace strata {
 class StridedCopy {
  public:
   using Strides = std::vector<std::int64_t>;
+  static constexpr std::size_t most_axes = 16;
+  struct Axes {
+    Strides sizes, in, out;
+  };
   /// Axes outermost first; at most 16 after axes of size 1 are dropped and adjacent ones are merged.
   StridedCopy(std::size_t element_bytes, Strides sizes, Strides in_strides, Strides out_strides);
 
   /// `in` and `out` are the addresses of the elements at index 0 on every axis. They do not overlap.
   void run(Cpu& cpu, const std::byte* in, std::byte* out) const;
+  /// The same on a GPU.
+  void launch(Cuda& gpu, const std::byte* in, std::byte* out) const;
 
  private:
   template <class E>
@@ -28,11 +36,29 @@ class StridedCopy {
   void choose_block_axis();
 
   std::size_t element_bytes_;
-  Strides sizes_, in_, out_;
+  Axes axes_;
   int block_axis_ = -1;  ///< the axis along which the input is contiguous, when that is not the last one
 };
 
-/// Writes `count` copies of the element at `element` to `out`.
-void fill_elements(std::byte* out, const std::byte* element, std::size_t element_bytes, std::size_t count);
+/// What an op does that only moves elements.
+struct Moves {
+  struct Piece {
+    int input = 0, output = 0;
+    std::size_t from = 0, to = 0;  ///< where they start, bytes
+    StridedCopy copy;
+  };
+  /// Nothing moves: the output is the input's memory.
+  bool view = false;
+  std::vector<Piece> pieces = {};
+  /// A scalar for what no piece writes; empty when they write everything.
+  Tensor background = {};
+
+  Kernel on(const CpuTarget&) const;
+  std::optional<Kernel> on(const CudaTarget&) const;
+};
+/// In strided_copy.cu.
+void launch_moves(const Moves&, Cuda& gpu, const Buffers& io);
+/// One piece: all of the only input to all of the only output.
+Moves move_all(DType, const Shape& sizes, const StridedCopy::Strides& in_strides);
 
 }  // namespace strata

@@ -33,14 +33,15 @@ Type Transpose::infer(std::span<const Type> in) const {
 Values Transpose::vjp(const Node&, Value g) const {
   const Axes forward = permutation(axes, g.shape().rank());
   Axes back(forward.size());
-  for (std::size_t i = 0; i < forward.size(); ++i) back[static_cast<std::size_t>(forward[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < forward.size(); ++i)
+    back[static_cast<std::size_t>(forward[i])] = static_cast<std::int64_t>(i);
   return {transpose(g, back)};
 }
 
-Kernel Transpose::prepare(const CpuTarget&, const Signature& s) const {
+namespace {
+Moves moves_of(const Transpose& op, const Signature& s) {
   const Shape& from = s.inputs[0].shape;
-  const Shape& to = s.outputs[0].shape;
-  const Axes order = permutation(axes, from.rank());
+  const Axes order = permutation(op.axes, from.rank());
   // Axes of size 1 may move freely: when the others keep their order, nothing has to.
   std::int64_t last = -1;
   bool moves = false;
@@ -49,15 +50,17 @@ Kernel Transpose::prepare(const CpuTarget&, const Signature& s) const {
     moves = moves || axis < last;
     last = axis;
   }
-  if (!moves) return {.run = {}, .in_place = {}, .view = true};
+  if (!moves) return {.view = true};
   const auto in_strides = row_major_strides(from);
   std::vector<std::int64_t> permuted;
   for (std::int64_t axis : order) permuted.push_back(in_strides[static_cast<std::size_t>(axis)]);
-  const StridedCopy copy(size_of(s.inputs[0].dtype), to.dims(), permuted, row_major_strides(to));
-  return {.run = [copy](Cpu& cpu, const Buffers& io) {
-            copy.run(cpu, static_cast<const std::byte*>(io.in_raw()[0]), static_cast<std::byte*>(io.out_raw()[0]));
-          },
-          .in_place = {}};
+  return move_all(s.inputs[0].dtype, s.outputs[0].shape, permuted);
+}
+}  // namespace
+
+Kernel Transpose::prepare(const CpuTarget& target, const Signature& s) const { return moves_of(*this, s).on(target); }
+std::optional<Kernel> Transpose::prepare(const CudaTarget& target, const Signature& s) const {
+  return moves_of(*this, s).on(target);
 }
 
 }  // namespace strata

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/ops/arg_order.h"
 #include "core/ops/reduce_stages.h"
 
 namespace strata {
@@ -22,15 +23,6 @@ Type infer_arg(std::string_view name, std::int64_t axis, bool keepdims, std::spa
   for (int i = at + 1; i < type.shape.rank(); ++i) out.push_back(type.shape[i]);
   return {DType::i64, out};
 }
-
-struct ComesFirst {  // larger, or the first NaN
-  template <class T>
-  static bool better(T a, T b) { return a > b || (a != a && b == b); }
-};
-struct ComesLast {
-  template <class T>
-  static bool better(T a, T b) { return a < b || (a != a && b == b); }
-};
 
 template <class Order>
 void run_arg(Cpu& cpu, const Buffers& io, std::int64_t axis, std::string_view name) {
@@ -79,9 +71,7 @@ template <class T>
 void top_k_row(const T* x, std::size_t n, std::size_t k, std::int64_t* order, T* values, std::int64_t* indices) {
   std::iota(order, order + n, std::int64_t{0});
   std::partial_sort(order, order + k, order + n, [x](std::int64_t i, std::int64_t j) {
-    const auto a = tiles::load(x[i]), b = tiles::load(x[j]);
-    if (ComesFirst::better(a, b)) return true;
-    return !ComesFirst::better(b, a) && i < j;
+    return order::before<order::ComesFirst>(tiles::load(x[i]), i, tiles::load(x[j]), j);
   });
   for (std::size_t i = 0; i < k; ++i) {
     indices[i] = order[i];
@@ -92,8 +82,8 @@ void top_k_row(const T* x, std::size_t n, std::size_t k, std::int64_t* order, T*
 
 Type ArgMax::infer(std::span<const Type> in) const { return infer_arg(name, axis, keepdims, in); }
 Type ArgMin::infer(std::span<const Type> in) const { return infer_arg(name, axis, keepdims, in); }
-void ArgMax::run(Cpu& cpu, Buffers io) const { run_arg<ComesFirst>(cpu, io, axis, name); }
-void ArgMin::run(Cpu& cpu, Buffers io) const { run_arg<ComesLast>(cpu, io, axis, name); }
+void ArgMax::run(Cpu& cpu, Buffers io) const { run_arg<order::ComesFirst>(cpu, io, axis, name); }
+void ArgMin::run(Cpu& cpu, Buffers io) const { run_arg<order::ComesLast>(cpu, io, axis, name); }
 
 Types TopK::infer(std::span<const Type> in) const {
   Type type = detail::infer_unary(name, Domain::any, in);

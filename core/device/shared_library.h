@@ -38,7 +38,7 @@ class SharedLibrary {
  public:
   /// What came of one name in one place.
   struct Attempt {
-    std::string place;         ///< the file, or "the system's loader"
+    std::string place;         ///< the file, or "libcudnn.so.9 by the system's loader"
     bool there = false;        ///< the file is there, and yet could not be loaded
     std::string reason = {};   ///< then the loader's own sentence
     std::string missing = {};  ///< then the library that it asks for and that is nowhere, if that is the reason

@@ -28,7 +28,8 @@ std::int64_t batch_size_of(const FitOptions& o, std::int64_t samples) {
   return default_batch_size;
 }
 
-std::unique_ptr<BatchSource> in_order(const Arguments& a, std::int64_t batch_size) {
+std::unique_ptr<BatchSource> in_order(const ModelDefinition& model, const Arguments& arguments, std::int64_t batch_size) {
+  const Arguments a = kept_on_device(model, arguments);
   return batches_of(a.x, a.y, a.w, {.batch_size = batch_size});
 }
 
@@ -82,12 +83,13 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
   else if (options.validation_split > 0)
     std::tie(train, validation) = split_validation(train, options.validation_split);
   const std::int64_t batch_size = batch_size_of(options, train.x[0].shape()[0]);
+  train = kept_on_device(definition(), std::move(train));
   const auto training = batches_of(train.x, train.y, train.w, {batch_size, options.shuffle, t.shuffle_seed()});
   std::unique_ptr<BatchSource> held_out;
   if (options.validation_data.dataset)
     held_out = batches_of(*options.validation_data.dataset);
   else if (!validation.x.empty())
-    held_out = in_order(validation, options.validation_batch_size > 0 ? options.validation_batch_size : batch_size);
+    held_out = in_order(definition(), validation, options.validation_batch_size > 0 ? options.validation_batch_size : batch_size);
   return FitLoop(*this, t, *training, held_out.get(), options).run();
 }
 
@@ -105,7 +107,7 @@ History Model::fit(const data::Dataset& batches, const FitOptions& options) {
   } else if (!options.validation_data.x.empty()) {
     const Arguments a = resolve_arguments(definition(), options.validation_data.x, options.validation_data.y,
                                           options.validation_data.sample_weight, "fit: validation_data");
-    held_out = in_order(a, options.validation_batch_size > 0 ? options.validation_batch_size : default_batch_size);
+    held_out = in_order(definition(), a, options.validation_batch_size > 0 ? options.validation_batch_size : default_batch_size);
   }
   return FitLoop(*this, t, *training, held_out.get(), options).run();
 }
@@ -115,7 +117,7 @@ Logs Model::evaluate(const Data& x, const Data& y, const EvaluateOptions& option
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   const Arguments a = resolve_arguments(definition(), x, y, options.sample_weight, "evaluate");
   check(!a.y.empty(), "evaluate: y", "targets", "none");
-  const auto source = in_order(a, options.batch_size > 0 ? options.batch_size : default_batch_size);
+  const auto source = in_order(definition(), a, options.batch_size > 0 ? options.batch_size : default_batch_size);
   return run_evaluation(t, *source, options.steps, options.callbacks, options.verbose == verbose_auto ? 1 : options.verbose);
 }
 
@@ -129,7 +131,7 @@ Logs Model::evaluate(const data::Dataset& batches, const EvaluateOptions& option
 Predictions Model::predict(const Data& x, const PredictOptions& options) {
   const UseGuard guard(definition().use, UseGuard::Use::reading, name());
   const Arguments a = resolve_arguments(definition(), x, {}, {}, "predict");
-  const auto source = in_order(a, options.batch_size > 0 ? options.batch_size : default_batch_size);
+  const auto source = in_order(definition(), a, options.batch_size > 0 ? options.batch_size : default_batch_size);
   return run_prediction(definition(), *source, options);
 }
 

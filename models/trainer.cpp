@@ -17,16 +17,10 @@ std::string key_of(const Types& types) {
   return key;
 }
 
-/// Where the model's weights lie; before it has any, where they will be made.
-Device device_of(const ModelDefinition& model) {
-  const Variables weights = model.weights();
-  return weights.empty() ? current_device() : weights[0].value().device();
-}
-
 /// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
 std::string circumstances(const ModelDefinition& model, Mode mode) {
   std::string key = mode == Mode::train ? "train " : "infer ";
-  key += std::to_string(config::num_threads()) + to_string(device_of(model)) + (debugging::check_numerics_enabled() ? " checked " : " ");
+  key += std::to_string(config::num_threads()) + to_string(model.device()) + (debugging::check_numerics_enabled() ? " checked " : " ");
   for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
   const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
     key += layer.trainable() ? 'T' : 'F';
@@ -90,7 +84,7 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   if (auto found = steps_.find(key)) return found;
   const std::lock_guard lock(building_);
   if (auto found = steps_.find(key)) return found;
-  const DeviceScope scope(device_of(model_));
+  const DeviceScope scope(model_.device());
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
   auto made = std::make_shared<Executable>(Plan::compile(inputs, lower(outputs, {}), default_plan_options()), model_.arenas);
@@ -184,7 +178,7 @@ std::string Trainer::largest_batch(Mode mode, const Signature& types) {
 }
 
 std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types) {
-  const DeviceScope scope(device_of(model_));  // also for what a step makes: the optimizer's state, metrics
+  const DeviceScope scope(model_.device());  // also for what a step makes: the optimizer's state, metrics
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
@@ -289,7 +283,7 @@ Logs::Items Trainer::read_logs() {
     Values all;
     for (const Tracker& t : trackers_) all.push_back(t.metric.result());
     PlanOptions options;
-    options.device = device_of(model_);
+    options.device = model_.device();
     results_ = Function({}, all, {}, options, arenas_);
   }
   const Tensors values = results_({});

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/compile/fused.h"
+#include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
 #include "core/compile/schedule.h"
 
@@ -24,6 +25,12 @@ void report_missing_kernel(const Node& node, const Signature& s) {
   for (const Type& t : s.inputs) types += (types.empty() ? "" : ", ") + to_string(t);
   std::fprintf(stderr, "strata: %s has no kernel for a GPU (%s): it runs on the processor, and its arguments are copied there and back in every step\n",
                node.label().c_str(), types.c_str());
+}
+
+std::string describe(const Op& op) {
+  if (const auto* fused = op.as<Fused>()) return "fused(" + fused->describe() + ")";
+  if (const auto* group = op.as<FusedGroup>()) return "fused_group(" + group->describe() + ")";
+  return std::string(op.name());
 }
 }  // namespace
 
@@ -72,6 +79,7 @@ class PlanBuilder {
 
   void prepare_kernels() {
     const CpuTarget target{plan_->threads_->threads()};
+    const auto compiled = compile_tiles();
     for (const NodePtr& node : nodes(graph_)) {
       if (is_leaf(*node)) continue;
       Signature s;
@@ -80,6 +88,18 @@ class PlanBuilder {
       kernels_.emplace(node.get(), plan_->on_gpu() ? prepare_for_gpu(*node, target, s) : node->op().prepare(target, s));
       signatures_.emplace(node.get(), std::move(s));
     }
+  }
+
+  /// All elementwise kernels for a GPU at once, which takes several threads; preparing finds them while the result lives.
+  std::shared_ptr<const void> compile_tiles() const {
+    if constexpr (has_cuda_kernels) {
+      if (!plan_->on_gpu()) return nullptr;
+      std::vector<std::vector<TileProgram>> programs;
+      for (const NodePtr& node : nodes(graph_))
+        if (auto of_node = tile_programs_of(*node); !of_node.empty()) programs.push_back(std::move(of_node));
+      return compile_tile_programs(programs, Cuda::of(plan_->options_.device.index).target());
+    }
+    return nullptr;
   }
 
   /// The GPU's kernel, or the processor's where there is none.
@@ -155,9 +175,7 @@ class PlanBuilder {
       out.push_back(output_buffer(node, j, in, taken));
       buffer_of_[{&node, j}] = out.back();
     }
-    const auto* fused = node.op().as<Fused>();
-    const std::string op = fused ? "fused(" + fused->describe() + ")" : std::string(node.op().name());
-    push_step(kernel, signatures_.at(&node), in, out, op, node.origin());
+    push_step(kernel, signatures_.at(&node), in, out, describe(node.op()), node.origin());
   }
 
   std::size_t output_buffer(const Node& node, int j, const std::vector<std::size_t>& in, std::vector<bool>& taken) {
@@ -303,6 +321,7 @@ class PlanBuilder {
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
   if (options.fuse) g = fuse_elementwise(fuse_epilogues(g));
+  if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);
   return PlanBuilder(inputs, g, options).build();
 }
 

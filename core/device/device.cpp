@@ -52,7 +52,11 @@ bool parse(std::string_view name, Device& device) {
   std::string lower;
   for (char c : name) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   std::string_view rest = lower;
-  if (rest.starts_with('/')) rest.remove_prefix(1);
+  for (const std::string_view prefix : {"/device:", "/"})  // as TensorFlow writes them
+    if (rest.starts_with(prefix)) {
+      rest.remove_prefix(prefix.size());
+      break;
+    }
   if (!rest.starts_with("cpu") && !rest.starts_with("gpu")) return false;
   device.kind = rest[0] == 'c' ? DeviceKind::cpu : DeviceKind::gpu;
   rest.remove_prefix(3);
@@ -95,12 +99,6 @@ std::vector<PhysicalDevice> list_physical_devices(std::string_view kind) {
 }
 
 bool is_built_with_cuda() { return cuda::backend() == cuda::Backend::cuda; }
-
-std::string why_no_gpu() {
-  if (cuda::device_count() > 0) return "";
-  return "This build of Strata has no CUDA support: it contains CPU kernels only, so no GPU can be used. "
-         "Training on a GPU needs a later version of Strata that is built with CUDA";
-}
 
 void set_memory_growth(std::string_view name, bool grow) {
   const Device device = device_from_string(name);

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/device/cuda_versions.h"
 
 namespace strata {
 
@@ -84,9 +85,7 @@ LibrarySearch LibrarySearch::of_toolkit() {
   LibrarySearch search;
   add_listed(search.first, environment("STRATA_CUDA_LIBRARIES"));
   search.first.push_back(own_folder());
-#ifdef STRATA_CUDA_TOOLKIT
-  add_toolkit(search.first, STRATA_CUDA_TOOLKIT);
-#endif
+  add_toolkit(search.first, std::string(toolkit_folder));
   add_toolkit(search.after, environment("CUDA_HOME"));
   add_toolkit(search.after, environment("CUDA_PATH"));
   add_toolkit(search.after, "/usr/local/cuda");

@@ -6,6 +6,7 @@
 
 #include "core/graph/tile_loops.h"
 #include "core/kernels/philox_fill.h"
+#include "core/kernels/random_functions.h"
 #include "core/ops/fill.h"
 
 namespace strata {
@@ -59,44 +60,10 @@ void run_affine(Cpu& cpu, const Buffers& io, DType dtype, double shift, double s
   }
 }
 
-// erf(sqrt 2): the chance of a normal number within two standard deviations.
-constexpr double within_two = 0.95449973610364158;
-
-/// sqrt 2 times the inverse error function, for |x| <= erf(sqrt 2). M. Giles, "Approximating the erfinv function", GPU
-/// Computing Gems, Jade Edition, 2011: the single-precision polynomial of the central region.
 template <class T>
-T normal_quantile(T x) {
-  const T w = -math::log((T(1) - x) * (T(1) + x)) - T(2.5);
-  T p = T(2.81022636e-08);
-  p = T(3.43273939e-07) + p * w;
-  p = T(-3.5233877e-06) + p * w;
-  p = T(-4.39150654e-06) + p * w;
-  p = T(0.00021858087) + p * w;
-  p = T(-0.00125372503) + p * w;
-  p = T(-0.00417768164) + p * w;
-  p = T(0.246640727) + p * w;
-  p = T(1.50140941) + p * w;
-  return T(1.41421356237309505) * p * x;
-}
-
-void truncated(float* z, std::size_t first, std::size_t count, philox::Stream s) {
+void truncated(T* z, std::size_t first, std::size_t count, philox::Stream s) {
   philox::fill_uniform(z, first, count, s);
-  for (std::size_t i = 0; i < count; ++i) {
-    // The middle of each of the 2^24 intervals.
-    const float x = (2.0f * z[i] - 0.999999940395355225f) * static_cast<float>(within_two);
-    z[i] = math::minimum(math::maximum(normal_quantile(x), -2.0f), 2.0f);
-  }
-}
-
-void truncated(double* z, std::size_t first, std::size_t count, philox::Stream s) {
-  philox::fill_uniform(z, first, count, s);
-  for (std::size_t i = 0; i < count; ++i) {
-    const double x = (2.0 * z[i] - (1.0 - 0x1p-53)) * within_two;
-    double q = normal_quantile(x);
-    for (int step = 0; step < 2; ++step)  // Newton: from 1e-7 to the last bits
-      q -= (math::erf(q * 0.70710678118654752) - x) * 1.2533141373155003 * math::exp(0.5 * q * q);
-    z[i] = math::minimum(math::maximum(q, -2.0), 2.0);
-  }
+  for (std::size_t i = 0; i < count; ++i) z[i] = philox::truncated_normal_from_uniform(z[i]);
 }
 }  // namespace
 
@@ -143,7 +110,7 @@ void RandomInt::run(Cpu& cpu, Buffers io) const {
       philox::Word w[tile_elements];
       philox::fill_u32(w, first, count, s);
       for (std::size_t i = 0; i < count; ++i)
-        out[first + i] = static_cast<T>(low + static_cast<std::int64_t>((w[i] * range) >> 32));
+        out[first + i] = static_cast<T>(philox::integer_from_word(w[i], low, range));
     });
   };
   if (dtype == DType::i64) return run_as.template operator()<std::int64_t>();
@@ -152,19 +119,13 @@ void RandomInt::run(Cpu& cpu, Buffers io) const {
 }
 
 namespace {
-/// What one word decides, computed once: words below `threshold` (of 24 bits) drop.
-struct Keep {
-  int threshold = 0;
-  double scale = 1;
-  bool operator()(philox::Word w) const { return static_cast<int>(w >> 8) >= threshold; }
-};
-
-Keep keep_of(double rate) {
+/// What decides, computed once.
+philox::Keep keep_of(double rate) {
   return {static_cast<int>(std::ceil(rate * 16777216.0)), rate < 1 ? 1 / (1 - rate) : 0};
 }
 
 template <class T>
-void drop_elements(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s) {
+void drop_elements(Cpu& cpu, const Buffers& io, philox::Keep keep, philox::Stream s) {
   using A = tiles::Arithmetic<T>;
   const auto in = io.in<T>(0);
   const auto out = io.out<T>(0);
@@ -175,10 +136,7 @@ void drop_elements(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s) {
     const T* x = in.data() + first;
     T* y = out.data() + first;
     STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < count; ++i) {
-      const A kept = tiles::load(x[i]) * scale;
-      y[i] = tiles::store<T>(keep(w[i]) ? kept : A{0});
-    }
+    for (std::size_t i = 0; i < count; ++i) y[i] = philox::kept_or_zero(keep(w[i]), x[i], scale);
   });
 }
 
@@ -197,7 +155,7 @@ Shape resolved(const Shape& noise, const Shape& x, std::string_view name) {
 }
 
 template <class T>
-void drop_together(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s, const Shape& noise) {
+void drop_together(Cpu& cpu, const Buffers& io, philox::Keep keep, philox::Stream s, const Shape& noise) {
   using A = tiles::Arithmetic<T>;
   const Shape& shape = io.in_type(0).shape;
   const auto words = static_cast<std::size_t>(noise.elements());
@@ -221,10 +179,7 @@ void drop_together(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s, con
     const T* x = in + r * n;
     T* y = out + r * n;
     STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < n; ++i) {
-      const A kept = tiles::load(x[i]) * scale;
-      y[i] = tiles::store<T>(keep(row[along ? i : 0]) ? kept : A{0});
-    }
+    for (std::size_t i = 0; i < n; ++i) y[i] = philox::kept_or_zero(keep(row[along ? i : 0]), x[i], scale);
   }, std::max<std::size_t>(1, 4096 / std::max<std::size_t>(1, n)));
 }
 }  // namespace
@@ -247,7 +202,7 @@ Kernel Dropout::prepare(const CpuTarget&, const Signature& s) const {
   if (!noise_shape.empty()) noise = resolved(noise_shape, s.inputs[0].shape, name);
   const bool together = !noise_shape.empty() && noise != s.inputs[0].shape;
   if (together) kernel.scratch_bytes = static_cast<std::size_t>(noise.elements()) * sizeof(philox::Word);
-  const Keep keep = keep_of(rate);
+  const philox::Keep keep = keep_of(rate);
   kernel.run = [keep, noise, together, number = stream](Cpu& cpu, const Buffers& io) {
     const auto state = stream_of(io.in<std::int64_t>(1), number);
     const auto run_as = [&]<class T>() {

@@ -25,6 +25,7 @@ void add_evaluate(CLI::App& strata);
 void add_fit(CLI::App& strata);
 void add_new(CLI::App& strata);
 void add_devices(CLI::App& strata);
+void add_doctor(CLI::App& strata);
 void add_completion(CLI::App& strata);
 
 }  // namespace strata::tools

@@ -356,6 +356,22 @@ std::shared_ptr<const Engine> restored(const Device& device, const Problem& p, c
     return std::make_shared<const BuiltEngine>(std::move(plan), operands(p).size(), constants(p));
   });
 }
+const char* usual_causes(cudnnStatus_t status) {
+  switch (status) {
+    case CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
+    case CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED:
+      return "Parts of cuDNN (libcudnn_*.so.9) are missing beside it, or those of another version are found first "
+             "(LD_LIBRARY_PATH). ";
+    case CUDNN_STATUS_NOT_INITIALIZED:
+    case CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED:  // ALLOC_FAILED, before cuDNN 9
+    case CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED:
+      return "The usual causes: other processes have taken the GPU's memory (nvidia-smi lists them), or the driver is "
+             "too old "
+             "for this cuDNN. ";
+    default:
+      return "";
+  }
+}
 }  // namespace
 
 const SharedLibrary& library() {
@@ -379,11 +395,7 @@ void* create_handle(const SharedLibrary& cudnn) {
   std::string message = "Could not create cuDNN handle: ";
   message += cudnn.symbol<decltype(cudnnGetErrorString)>("cudnnGetErrorString")(status);
   message += " (" + cudnn.path() + "). ";
-  if (status == CUDNN_STATUS_NOT_INITIALIZED || status == CUDNN_STATUS_ALLOC_FAILED)
-    message +=
-        "The usual causes: the GPU's memory is taken by other processes (nvidia-smi lists them), the driver is too old "
-        "for "
-        "this cuDNN, or libraries of another version of CUDA or cuDNN are found first (LD_LIBRARY_PATH). ";
+  message += usual_causes(status);
   throw Error("cuDNN", message + "`strata doctor` checks all of them");
 }
 

@@ -280,7 +280,9 @@ Logs::Items Trainer::read_logs() {
   if (!results_.defined()) {
     Values all;
     for (const Tracker& t : trackers_) all.push_back(t.metric.result());
-    results_ = Function({}, all, {}, {}, arenas_);
+    PlanOptions options;  // whoever looks may be in another DeviceScope
+    if (!trackers_.empty()) options.device = trackers_[0].metric.variables().at(0).value().device();
+    results_ = Function({}, all, {}, options, arenas_);
   }
   const Tensors values = results_({});
   Logs::Items items;

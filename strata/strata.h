@@ -66,6 +66,7 @@
 #include "core/compile/memory_planner.h"
 #include "core/compile/plan.h"
 #include "core/compile/schedule.h"
+#include "core/compile/step_timer.h"
 
 #include "layers/activation_layers.h"
 #include "layers/activations.h"

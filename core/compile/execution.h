@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/compile/plan.h"
+#include "core/compile/step_timer.h"
 
 namespace strata {
 
@@ -27,8 +28,9 @@ class STRATA_API Execution {
  public:
   explicit Execution(std::shared_ptr<const Plan> plan);
   /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types. With
-  /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity.
-  void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs);
+  /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity. A timer, where
+  /// there is one, is told of every step.
+  void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer = nullptr);
 
  private:
   void bind_arena(std::byte* base);
@@ -50,7 +52,7 @@ class STRATA_API Executable {
  public:
   Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas);
   /// Error naming the input whose type differs from the plan's.
-  Tensors run(const Tensors& inputs);
+  Tensors run(const Tensors& inputs, StepTimer* timer = nullptr);
   const Plan& plan() const { return *plan_; }
 
  private:

@@ -87,7 +87,7 @@ class PlanBuilder {
       buffer = variable_buffer(read->variable, v);
     } else if (const auto* c = op.as<Constant>()) {
       buffer = new_buffer(Place::Kind::constant, plan_->constants_.size(), v);
-      plan_->constants_.push_back(c->tensor);
+      plan_->constants_.push_back(c->tensor.to(plan_->options_.device));
     } else {
       const auto input = inputs_.find(v.node().get());
       if (input == inputs_.end())
@@ -100,8 +100,19 @@ class PlanBuilder {
 
   std::size_t variable_buffer(const Variable& variable, const Value& v) {
     const auto [it, added] = variables_.try_emplace(variable.id(), plan_->variables_.size());
-    if (added) plan_->variables_.push_back(variable);
+    if (added) {
+      check_device(variable);
+      plan_->variables_.push_back(variable);
+    }
     return new_buffer(Place::Kind::variable, it->second, v);
+  }
+
+  void check_device(const Variable& variable) const {
+    const Device here = variable.value().device(), wanted = plan_->options_.device;
+    if (here == wanted) return;
+    throw Error("variable '" + variable.path() + "'", "is on " + to_string(here) + ", but the step is planned for " +
+                                                          to_string(wanted) +
+                                                          ": make the model and run it within one DeviceScope");
   }
 
   void use(std::size_t buffer) {

@@ -16,7 +16,8 @@ struct PlanOptions {
   bool reuse_memory = true;
   /// After every step, look for NaN and infinity in what it wrote.
   bool check_numerics = false;
-  Device device = {};
+  /// Where the step runs. Its variables must be there; constants are copied there.
+  Device device = current_device();
 };
 
 /// Where a kernel finds one of its arguments.

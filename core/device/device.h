@@ -11,7 +11,12 @@ namespace strata {
 
 enum class DeviceKind : std::uint8_t { cpu, gpu };
 
-/// Where numbers live and kernels run: `cpu:0`, `gpu:1`.
+/// How many names of devices there are of one kind: `cpu:0` to `cpu:63`.
+inline constexpr int max_devices_of_a_kind = 64;
+
+/// Where numbers live and kernels run: `cpu:0`, `gpu:1`. All `cpu:N` are the one processor with its memory under
+/// several names, as Keras's logical CPU devices are: each has its own account of memory and its own limit, and tensors
+/// of different ones do not mix, so that what will run on several GPUs can be tried on none.
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   int index = 0;
@@ -19,8 +24,8 @@ struct Device {
 };
 
 STRATA_API std::string to_string(Device);
-/// "cpu", "cpu:0", "gpu:1", "/GPU:0". Error for other spellings, and for a device that is not there: it lists
-/// those that are, and for a GPU says why there is none.
+/// "cpu", "cpu:0", "gpu:1", "/GPU:0". Every cpu:N is there (N < max_devices_of_a_kind). Error for other spellings, and
+/// for a GPU that is not there: it lists the devices that are, and says why there is no GPU.
 STRATA_API Device device_from_string(std::string_view name);
 
 /// While it lives, new tensors and variables of this thread are made, and steps planned, on the device named.
@@ -47,7 +52,7 @@ struct PhysicalDevice {
 };
 
 namespace config {
-/// All devices, or those of one kind ("cpu", "gpu").
+/// All devices, or those of one kind ("cpu", "gpu"). The processor comes once, as cpu:0.
 STRATA_API std::vector<PhysicalDevice> list_physical_devices(std::string_view kind = "");
 STRATA_API bool is_built_with_cuda();
 /// One sentence that says why no GPU can be used here and what to do; empty when there is one.

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 
@@ -14,13 +15,13 @@ namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-/// What the processor's memory is asked for and has given. One account: a process has one cpu:0.
+/// What a device's memory is asked for and has given.
 struct Account {
   std::atomic<std::int64_t> limit{0}, used{0}, peak{0};
 };
-Account& account() {
-  static Account cpu;
-  return cpu;
+Account& account(Device device) {
+  static std::array<std::array<Account, max_devices_of_a_kind>, 2> accounts;
+  return accounts.at(static_cast<std::size_t>(device.kind)).at(static_cast<std::size_t>(device.index));
 }
 
 void raise_peak(Account& a, std::int64_t used) {
@@ -34,7 +35,7 @@ std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
   const std::size_t block = bytes >= huge_page ? huge_page : alignment;
   const std::size_t rounded = (bytes + block - 1) / block * block;
   AllocationBudget::take(bytes);
-  Account& a = account();
+  Account& a = account(device);
   const auto size = static_cast<std::int64_t>(bytes);
   const std::int64_t used = a.used.fetch_add(size) + size, limit = a.limit.load();
   if (limit > 0 && used > limit) {
@@ -55,18 +56,18 @@ std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
 
 Storage::~Storage() {
   std::free(data_);
-  account().used.fetch_sub(static_cast<std::int64_t>(bytes_));
+  account(device_).used.fetch_sub(static_cast<std::int64_t>(bytes_));
 }
 
 namespace config {
 void set_memory_limit(std::string_view name, std::int64_t bytes) {
-  device_from_string(name);
+  const Device device = device_from_string(name);
   if (bytes < 0) fail_expected("set_memory_limit", "bytes, or 0 for no limit", std::to_string(bytes));
-  account().limit = bytes;
+  account(device).limit = bytes;
 }
-std::int64_t memory_limit(Device) { return account().limit; }
-std::int64_t memory_in_use(Device) { return account().used; }
-std::int64_t peak_memory_in_use(Device) { return account().peak; }
+std::int64_t memory_limit(Device device) { return account(device).limit; }
+std::int64_t memory_in_use(Device device) { return account(device).used; }
+std::int64_t peak_memory_in_use(Device device) { return account(device).peak; }
 }  // namespace config
 
 }  // namespace strata

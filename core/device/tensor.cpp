@@ -48,6 +48,13 @@ Tensor Tensor::clone() const {
   return t;
 }
 
+Tensor Tensor::to(Device target) const {
+  if (!defined() || device() == target) return *this;
+  Tensor t(dtype(), shape(), target);
+  t.copy_from(*this);
+  return t;
+}
+
 void Tensor::copy_from(const Tensor& other) {
   if (!defined() || other.type_ != type_)
     fail_expected("copy_from", to_string(type_), to_string(other.type_));

@@ -59,7 +59,9 @@ class STRATA_API Tensor {
   /// Same elements under another shape; shares memory.
   Tensor with_shape(Shape) const;
   Tensor clone() const;
-  /// Copies the elements of a tensor of the same type into this one's memory.
+  /// The same elements on a device; shares memory when they are there already.
+  Tensor to(Device) const;
+  /// Copies the elements of a tensor of the same type, which may be on another device, into this one's memory.
   void copy_from(const Tensor&);
   std::shared_ptr<Storage> storage() const { return storage_; }
 

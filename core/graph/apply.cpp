@@ -11,6 +11,16 @@ namespace strata {
 namespace {
 thread_local bool serial = false;
 
+/// Where an op on these tensors runs: where they are, or, without any, on the current device.
+Device device_of(const Op& op, const Tensors& inputs) {
+  for (const Tensor& t : inputs)
+    if (t.device() != inputs[0].device())
+      fail_expected(op.name(), "inputs on one device (Tensor::to copies)",
+                    to_string(inputs[0].type()) + " on " + to_string(inputs[0].device()) + " and " +
+                        to_string(t.type()) + " on " + to_string(t.device()));
+  return inputs.empty() ? current_device() : inputs[0].device();
+}
+
 Tensors run_now(const Op& op, const Tensors& inputs) {
   Signature signature;
   std::vector<const void*> in;
@@ -20,6 +30,7 @@ Tensors run_now(const Op& op, const Tensors& inputs) {
     in.push_back(t.raw());
   }
   signature.outputs = op.infer(signature.inputs);
+  const Device device = device_of(op, inputs);
   const std::shared_ptr<ThreadPool> pool = serial ? nullptr : ThreadPool::shared();
   Cpu cpu = pool ? Cpu(*pool) : Cpu();
   const Kernel kernel = op.prepare(CpuTarget{cpu.threads()}, signature);
@@ -27,10 +38,10 @@ Tensors run_now(const Op& op, const Tensors& inputs) {
   Tensors outputs;
   std::vector<void*> out;
   for (const Type& t : signature.outputs) {
-    outputs.emplace_back(t.dtype, t.shape);
+    outputs.emplace_back(t.dtype, t.shape, device);
     out.push_back(outputs.back().mutable_raw());
   }
-  const auto scratch = Storage::allocate(Device{}, kernel.scratch_bytes);
+  const auto scratch = Storage::allocate(device, kernel.scratch_bytes);
   const FlushDenormals flush;
   kernel.run(cpu, Buffers(signature, in.data(), out.data(), scratch->data()));
   return outputs;
@@ -99,10 +110,12 @@ Tensors apply_tensors(const Op& op, const AnyOperands& operands, Promotion promo
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (!operands[i].is_number) types[i] = operands[i].tensor.type();
   const DType common = common_type(operands, types, promotion.start());
+  const auto tensor = std::ranges::find_if(operands, [](const AnyOperand& o) { return !o.is_number; });
+  const Device device = tensor->tensor.device();  // apply_all takes no numbers alone
   Tensors tensors;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (operands[i].is_number)
-      tensors.push_back(constant(operands[i].number, common).node()->op().as<Constant>()->tensor);
+      tensors.push_back(constant(operands[i].number, common).node()->op().as<Constant>()->tensor.to(device));
     else
       tensors.push_back(static_cast<int>(i) >= promotion.first ? cast(operands[i].tensor, common) : operands[i].tensor);
   }

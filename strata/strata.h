@@ -119,10 +119,13 @@
 #include "data/npy.h"
 
 #include "models/callbacks.h"
+#include "models/choose_device.h"
+#include "models/compare_devices.h"
 #include "models/logs.h"
 #include "models/model.h"
 #include "models/model_config.h"
 #include "models/model_to_dot.h"
 #include "models/options.h"
+#include "models/profile.h"
 #include "models/progress.h"
 #include "models/saving/load_model.h"

@@ -27,8 +27,12 @@ class ClockTimer final : public StepTimer {
 };
 }  // namespace
 
+void wait_for(Device device) {
+  if (device.kind != DeviceKind::cpu) throw Error(to_string(device), "cannot be waited for");
+}
+
 std::unique_ptr<StepTimer> make_step_timer(Device device, std::size_t steps) {
-  if (device.kind != DeviceKind::cpu) throw Error(to_string(device), "steps on it cannot be timed one by one");
+  if (device.kind != DeviceKind::cpu) throw Error(to_string(device), "its kernels cannot be timed one by one");
   return std::make_unique<ClockTimer>(steps);
 }
 

@@ -21,4 +21,7 @@ class STRATA_API StepTimer {
 /// A timer for plans of `steps` steps on the device.
 STRATA_API std::unique_ptr<StepTimer> make_step_timer(Device device, std::size_t steps);
 
+/// Returns when the device has done all that it was given. A processor has when its kernels have returned.
+STRATA_API void wait_for(Device device);
+
 }  // namespace strata

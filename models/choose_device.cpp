@@ -37,7 +37,9 @@ std::string short_reason() {
 /// Whether random data can be made up for the model.
 bool sizes_known(const Model& model) {
   const Symbols inputs = model.inputs();  // none of a Sequential that waits for its data
-  return !inputs.empty() && std::ranges::none_of(inputs, [](const Symbol& s) { return s.shape().slice(1, s.shape().rank()).has_open_dim(); });
+  return !inputs.empty() && std::ranges::none_of(inputs, [](const Symbol& s) {
+    return s.shape().slice(1, s.shape().rank()).has_open_dim();
+  });
 }
 
 /// Median seconds of a training step; none when the model leaves sizes open.

@@ -74,7 +74,8 @@ class Contestant {
     const DeviceScope scope(device);
     model_ = make();
     trainer_ = model_.definition().trainer;
-    if (!trainer_) throw Error("compare_devices", "expected a compiled model from `make`; '" + model_.name() + "' is not");
+    if (!trainer_)
+      throw Error("compare_devices", "expected a compiled model from `make`; '" + model_.name() + "' is not");
   }
 
   /// Data for all, with seeds as they are after the model was made.
@@ -97,9 +98,11 @@ class Contestant {
   /// Everything before the steps that are timed. The first sets the reference.
   void prepare(const Arguments& data, Reference& reference) {
     const DeviceScope scope(device_);
-    source_ = batches_of(data.x, data.y, data.w, {.batch_size = options_.batch_size, .shuffle = true, .seed = options_.seed});
+    source_ =
+        batches_of(data.x, data.y, data.w, {.batch_size = options_.batch_size, .shuffle = true, .seed = options_.seed});
     const Batch batch = next();
-    const Reference mine{as_doubles(model_.definition().predictor->run(batch.x)), as_doubles(trainer_->gradients_on(batch))};
+    const Reference mine{as_doubles(model_.definition().predictor->run(batch.x)),
+                         as_doubles(trainer_->gradients_on(batch))};
     if (reference.outputs.empty()) reference = mine;
     measures_.output_difference = relative_difference(reference.outputs, mine.outputs);
     measures_.gradient_difference = relative_difference(reference.gradients, mine.gradients);
@@ -168,7 +171,8 @@ void complete(DeviceMeasures& m, const CompareDevicesOptions& o) {
 void check(const std::vector<Device>& devices, const CompareDevicesOptions& o) {
   if (devices.empty()) fail_expected("compare_devices", "at least one device", "none");
   if (o.batch_size < 1) fail_expected("compare_devices: batch_size", "a positive number", std::to_string(o.batch_size));
-  if (o.steps < rounds) fail_expected("compare_devices: steps", "at least " + std::to_string(rounds), std::to_string(o.steps));
+  if (o.steps < rounds)
+    fail_expected("compare_devices: steps", "at least " + std::to_string(rounds), std::to_string(o.steps));
   if (o.warmup < 0) fail_expected("compare_devices: warmup", "0 or more", std::to_string(o.warmup));
   if (o.epochs < 0) fail_expected("compare_devices: epochs", "0 or more", std::to_string(o.epochs));
 }
@@ -211,16 +215,16 @@ DeviceComparison compare_devices(const std::function<Model()>& make, const std::
 
 std::string DeviceComparison::table() const {
   const bool predicts = options_.epochs > 0;
-  std::string text = fmt::format("{}: batches of {}, {} steps on each device, seed {}\n", options_.title, options_.batch_size,
-                                 options_.steps, options_.seed);
-  text += fmt::format("{:<8} {:>10} {:>21} {:>12} {:>8} {:>10} {:>10} {:>9} {:>9}{}\n", "device", "step", "quarter below, above",
-                      options_.unit + "/s", "speed-up", "memory", "loss", "outputs", "gradients",
-                      predicts ? fmt::format(" {:>11}", std::to_string(options_.epochs) + " epochs") : "");
+  std::string text = fmt::format("{}: batches of {}, {} steps on each device, seed {}\n", options_.title,
+                                 options_.batch_size, options_.steps, options_.seed);
+  text += fmt::format("{:<8} {:>10} {:>21} {:>12} {:>8} {:>10} {:>10} {:>9} {:>9}{}\n", "device", "step",
+                      "quarter below, above", options_.unit + "/s", "speed-up", "memory", "loss", "outputs",
+                      "gradients", predicts ? fmt::format(" {:>11}", std::to_string(options_.epochs) + " epochs") : "");
   for (const DeviceMeasures& m : devices_) {
     text += fmt::format("{:<8} {:>10} {:>21} {:>12} {:>7.2f}x {:>10} {:>10.5g} {:>9.2g} {:>9.2g}", to_string(m.device),
-                        time_text(m.median), time_text(m.low) + ", " + time_text(m.high), count_text(m.per_second), m.speed_up,
-                        bytes_text(static_cast<double>(m.plan_bytes + m.variable_bytes)), m.loss, m.output_difference,
-                        m.gradient_difference);
+                        time_text(m.median), time_text(m.low) + ", " + time_text(m.high), count_text(m.per_second),
+                        m.speed_up, bytes_text(static_cast<double>(m.plan_bytes + m.variable_bytes)), m.loss,
+                        m.output_difference, m.gradient_difference);
     text += (predicts ? fmt::format(" {:>11}", time_text(m.hours * 3600)) : "") + "\n";
   }
   return text + "outputs, gradients: largest difference to " + to_string(devices_[0].device) +
@@ -229,12 +233,14 @@ std::string DeviceComparison::table() const {
 
 std::string DeviceComparison::csv() const {
   std::string text =
-      "device,steps,batch_size,median_seconds,low_seconds,high_seconds,samples_per_second,speed_up,plan_bytes,variable_bytes,"
+      "device,steps,batch_size,median_seconds,low_seconds,high_seconds,samples_per_second,speed_up,plan_bytes,variable_"
+      "bytes,"
       "loss,output_difference,gradient_difference,epochs,hours\n";
   for (const DeviceMeasures& m : devices_)
-    text += fmt::format("{},{},{},{:.9g},{:.9g},{:.9g},{:.9g},{:.9g},{},{},{:.9g},{:.9g},{:.9g},{},{:.9g}\n", to_string(m.device),
-                        options_.steps, options_.batch_size, m.median, m.low, m.high, m.per_second, m.speed_up, m.plan_bytes,
-                        m.variable_bytes, m.loss, m.output_difference, m.gradient_difference, options_.epochs, m.hours);
+    text += fmt::format("{},{},{},{:.9g},{:.9g},{:.9g},{:.9g},{:.9g},{},{},{:.9g},{:.9g},{:.9g},{},{:.9g}\n",
+                        to_string(m.device), options_.steps, options_.batch_size, m.median, m.low, m.high, m.per_second,
+                        m.speed_up, m.plan_bytes, m.variable_bytes, m.loss, m.output_difference, m.gradient_difference,
+                        options_.epochs, m.hours);
   return text;
 }
 

@@ -21,7 +21,8 @@ constexpr const char* pale_blue = "#a9c5f5";
 
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
+  for (const char c : text)
+    out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : std::string(1, c);
   return out;
 }
 
@@ -29,20 +30,23 @@ std::string escaped(const std::string& text) {
 class Drawing {
  public:
   void rectangle(double x, double y, double w, double h, const char* fill) {
-    body_ += fmt::format("  <rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" fill=\"{}\"/>\n", x, y,
-                         std::max(w, 0.0), h, fill);
+    body_ +=
+        fmt::format("  <rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" fill=\"{}\"/>\n", x,
+                    y, std::max(w, 0.0), h, fill);
   }
   void line(double x1, double y1, double x2, double y2) {
-    body_ += fmt::format("  <line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"1.5\"/>\n",
-                         x1, y1, x2, y2, ink);
+    body_ += fmt::format(
+        "  <line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"1.5\"/>\n", x1,
+        y1, x2, y2, ink);
   }
   void text(double x, double y, const std::string& words, int size, const char* fill, bool bold = false) {
-    body_ += fmt::format("  <text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{}\" fill=\"{}\"{}>{}</text>\n", x, y, size, fill,
-                         bold ? " font-weight=\"600\"" : "", escaped(words));
+    body_ += fmt::format("  <text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{}\" fill=\"{}\"{}>{}</text>\n", x, y, size,
+                         fill, bold ? " font-weight=\"600\"" : "", escaped(words));
   }
   std::string document(double height) const {
     return fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
+        "height=\"{1:.0f}\" "
         "font-family=\"Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif\">\n"
         "  <rect width=\"{0:.0f}\" height=\"{1:.0f}\" fill=\"#ffffff\"/>\n{2}</svg>\n",
         width, height, body_);
@@ -97,8 +101,8 @@ std::string DeviceComparison::svg() const {
   Drawing drawing;
   drawing.text(margin, 44, options_.title, 20, ink, true);
   drawing.text(margin, 66,
-               fmt::format("training, batches of {} {}, median of {} steps on each device", options_.batch_size, options_.unit,
-                           options_.steps),
+               fmt::format("training, batches of {} {}, median of {} steps on each device", options_.batch_size,
+                           options_.unit, options_.steps),
                13, quiet);
   double y = 92;
   y = panel(drawing, y, options_.unit + " per second", devices_, [](const DeviceMeasures& m) {
@@ -112,9 +116,10 @@ std::string DeviceComparison::svg() const {
     return Bar{{variables, plan}, 0, 0, bytes_text(variables) + " + " + bytes_text(plan)};
   });
   if (options_.epochs > 0)
-    y = panel(drawing, y, fmt::format("predicted for {} epochs", options_.epochs), devices_, [](const DeviceMeasures& m) {
-      return Bar{{m.hours}, 0, 0, time_text(m.hours * 3600)};
-    });
+    y = panel(drawing, y, fmt::format("predicted for {} epochs", options_.epochs), devices_,
+              [](const DeviceMeasures& m) {
+                return Bar{{m.hours}, 0, 0, time_text(m.hours * 3600)};
+              });
   return drawing.document(y + 4);
 }
 

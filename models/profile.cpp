@@ -54,8 +54,9 @@ std::string shortened(const std::string& text, std::size_t width) {
 
 std::string line(const Group& g, const std::string& name, double step_seconds) {
   const double rate = g.seconds > 0 ? static_cast<double>(g.bytes) / g.seconds / 1e9 : 0;
-  return fmt::format("{:<{}} {:>5} {:>10} {:>6.1f}% {:>10} {:>7.1f}\n", shortened(name, name_width), name_width, g.count,
-                     time_text(g.seconds), 100 * g.seconds / step_seconds, bytes_text(static_cast<double>(g.bytes)), rate);
+  return fmt::format("{:<{}} {:>5} {:>10} {:>6.1f}% {:>10} {:>7.1f}\n", shortened(name, name_width), name_width,
+                     g.count, time_text(g.seconds), 100 * g.seconds / step_seconds,
+                     bytes_text(static_cast<double>(g.bytes)), rate);
 }
 }  // namespace
 
@@ -72,7 +73,8 @@ StepProfile::StepProfile(const Plan& plan, std::int64_t batch_size, std::vector<
 }
 
 double StepProfile::kernel_seconds() const {
-  return std::accumulate(kernels_.begin(), kernels_.end(), 0.0, [](double s, const Kernel& k) { return s + k.seconds; });
+  return std::accumulate(kernels_.begin(), kernels_.end(), 0.0,
+                         [](double s, const Kernel& k) { return s + k.seconds; });
 }
 
 std::string StepProfile::table() const {
@@ -88,11 +90,12 @@ std::string StepProfile::table() const {
     of_op.add(k);
   }
   const auto [fastest, slowest] = std::ranges::minmax_element(steps_, {}, &Step::wall);
-  std::string text = fmt::format("a step on {} samples on {}: {} (mean of {}, {} to {}), {:.1f}% of it in {} kernels\n\n",
-                                 batch_size_, to_string(device_), time_text(step_seconds_), steps_.size(),
-                                 time_text(fastest->wall), time_text(slowest->wall),
-                                 100 * kernel_seconds() / step_seconds_, kernels_.size());
-  text += fmt::format("{:<{}} {:>5} {:>10} {:>7} {:>10} {:>7}\n", "layer, op", name_width, "times", "time", "share", "bytes", "GB/s");
+  std::string text =
+      fmt::format("a step on {} samples on {}: {} (mean of {}, {} to {}), {:.1f}% of it in {} kernels\n\n", batch_size_,
+                  to_string(device_), time_text(step_seconds_), steps_.size(), time_text(fastest->wall),
+                  time_text(slowest->wall), 100 * kernel_seconds() / step_seconds_, kernels_.size());
+  text += fmt::format("{:<{}} {:>5} {:>10} {:>7} {:>10} {:>7}\n", "layer, op", name_width, "times", "time", "share",
+                      "bytes", "GB/s");
   for (const Group& layer : slowest_first(layers)) {
     text += line(layer, layer.name, step_seconds_);
     for (const Group& op : slowest_first(ops[layer.name])) text += line(op, "  " + op.name, step_seconds_);
@@ -102,12 +105,14 @@ std::string StepProfile::table() const {
 
 std::string StepProfile::trace() const {
   constexpr double us = 1e6;  // the format's unit
-  const auto event = [](const std::string& name, const std::string& category, double begin, double duration, const Config& args) {
-    return Config{{"name", name}, {"cat", category}, {"ph", "X"}, {"ts", begin * us}, {"dur", duration * us},
-                  {"pid", 1}, {"tid", 1}, {"args", args}};
+  const auto event = [](const std::string& name, const std::string& category, double begin, double duration,
+                        const Config& args) {
+    return Config{{"name", name},         {"cat", category}, {"ph", "X"}, {"ts", begin * us},
+                  {"dur", duration * us}, {"pid", 1},        {"tid", 1},  {"args", args}};
   };
   ConfigValue::List events;
-  events.emplace_back(Config{{"name", "process_name"}, {"ph", "M"}, {"pid", 1}, {"args", Config{{"name", to_string(device_)}}}});
+  events.emplace_back(
+      Config{{"name", "process_name"}, {"ph", "M"}, {"pid", 1}, {"args", Config{{"name", to_string(device_)}}}});
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
     events.emplace_back(event("step " + std::to_string(s), "step", step.begin, step.wall, {{"samples", batch_size_}}));
@@ -115,8 +120,9 @@ std::string StepProfile::trace() const {
       const Kernel& kernel = kernels_[k];
       const std::string name = kernel.layer.empty() ? kernel.op : kernel.layer + ": " + kernel.op;
       const double begin = step.marks[k], duration = step.marks[k + 1] - begin;
-      events.emplace_back(event(name, kernel.gradient ? "gradient" : "forward", step.begin + begin, duration,
-                                {{"layer", kernel.layer}, {"op", kernel.op}, {"gradient", kernel.gradient}, {"bytes", kernel.bytes}}));
+      events.emplace_back(
+          event(name, kernel.gradient ? "gradient" : "forward", step.begin + begin, duration,
+                {{"layer", kernel.layer}, {"op", kernel.op}, {"gradient", kernel.gradient}, {"bytes", kernel.bytes}}));
     }
   }
   return to_json(ConfigValue(Config{{"displayTimeUnit", "ms"}, {"traceEvents", events}}));
@@ -151,7 +157,8 @@ StepProfile profile_of(Trainer& trainer, const Batch& batch, const ProfileOption
 }  // namespace
 
 StepProfile Model::profile(const Data& x, const Data& y, const ProfileOptions& options) {
-  if (options.batch_size < 1) fail_expected("profile: batch_size", "a positive number", std::to_string(options.batch_size));
+  if (options.batch_size < 1)
+    fail_expected("profile: batch_size", "a positive number", std::to_string(options.batch_size));
   if (options.steps < 1) fail_expected("profile: steps", "a positive number", std::to_string(options.steps));
   if (options.warmup < 0) fail_expected("profile: warmup", "0 or more", std::to_string(options.warmup));
   Trainer& t = trainer("profile");

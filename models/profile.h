@@ -26,8 +26,9 @@ class STRATA_API StepProfile {
     std::int64_t bytes = 0;  ///< that it reads and writes: the sizes of its arguments
     double seconds = 0;      ///< mean over the steps
   };
-  /// One measured step: when it began, how long it took as the caller saw it, and when each kernel was done, in seconds;
-  /// the first by the caller's clock from the first step on, the last by the device's from the step's beginning.
+  /// One measured step: when it began, how long it took as the caller saw it, and when each kernel was done, in
+  /// seconds; the first by the caller's clock from the first step on, the last by the device's from the step's
+  /// beginning.
   struct Step {
     double begin = 0, wall = 0;
     std::vector<double> marks;  ///< one more than there are kernels; the first is 0
@@ -38,7 +39,8 @@ class STRATA_API StepProfile {
 
   /// In the order in which they run.
   const std::vector<Kernel>& kernels() const { return kernels_; }
-  /// Seconds of a step, mean over the steps, as the caller saw it. What is not in the kernels is the way to them and back.
+  /// Seconds of a step, mean over the steps, as the caller saw it. What is not in the kernels is the way to them and
+  /// back.
   double step_seconds() const { return step_seconds_; }
   /// Seconds of all kernels of a step, mean over the steps.
   double kernel_seconds() const;

@@ -31,7 +31,8 @@ Tensors Trainer::gradients_on(const Batch& batch) {
   inputs.insert(inputs.end(), w.begin(), w.end());
   Updates metrics;  // which are not wanted here
   const Value loss = add_losses(y, call_model(x, Mode::train), w, metrics);
-  const Function gradient(inputs, gradients(loss, Values(trainable.begin(), trainable.end())), {}, default_plan_options());
+  const Function gradient(inputs, gradients(loss, Values(trainable.begin(), trainable.end())), {},
+                          default_plan_options());
   const RestoredVariables as_they_were(gradient.plan().variables());
   return gradient(arguments(batch));
 }

@@ -111,7 +111,8 @@ void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs
     void** in = addresses_.data() + first_address_[s];
     void** out = in + step.in.size();
     step.kernel.run(cpu, Buffers(step.signature, in, out, base_ + step.scratch_offset));
-    for (std::size_t j = 0; check && j < step.out.size(); ++j) check_finite(step.signature.outputs[j], out[j], label(step));
+    for (std::size_t j = 0; check && j < step.out.size(); ++j)
+      check_finite(step.signature.outputs[j], out[j], label(step));
     if (timer != nullptr) timer->mark();
   }
 }

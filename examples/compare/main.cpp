@@ -17,32 +17,43 @@ struct Arguments {
 };
 
 void add_options(CLI::App& app, Arguments& a) {
-  app.add_option("--case", a.network, "mlp, cnn: on MNIST, 784-512-512-10 or convolutions; resnet: of 14 layers, on random images like CIFAR-10's")
-      ->check(CLI::IsMember({"mlp", "cnn", "resnet"}))->capture_default_str();
-  app.add_option("--device", a.device, "devices with commas between them, as cpu:0,gpu:0; default: cpu:0, and gpu:0 if there is one");
+  app.add_option(
+         "--case", a.network,
+         "mlp, cnn: on MNIST, 784-512-512-10 or convolutions; resnet: of 14 layers, on random images like CIFAR-10's")
+      ->check(CLI::IsMember({"mlp", "cnn", "resnet"}))
+      ->capture_default_str();
+  app.add_option("--device", a.device,
+                 "devices with commas between them, as cpu:0,gpu:0; default: cpu:0, and gpu:0 if there is one");
   app.add_option("--batch-size", a.batch_size, "images in a step")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--steps", a.steps, "timed steps on each device; default: an epoch of mlp and cnn, 30 of resnet")->check(CLI::Range(10, 1000000));
+  app.add_option("--steps", a.steps, "timed steps on each device; default: an epoch of mlp and cnn, 30 of resnet")
+      ->check(CLI::Range(10, 1000000));
   app.add_option("--epochs", a.epochs, "predict the time of this many epochs")->check(CLI::PositiveNumber);
-  app.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--threads", a.threads, "processor threads; 0 means all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--seed", a.seed, "of weights, order of images and dropout")->capture_default_str();
   app.add_option("--data", a.data, "folder that holds MNIST's files; default: look in the usual places");
   app.add_option("--csv", a.csv, "write the numbers to this file");
   app.add_option("--svg", a.svg, "draw a chart into this file");
   app.set_version_flag("--version", std::string(version()));
-  app.footer("Examples:\n  compare --device cpu:0,gpu:0 --svg chart.svg\n  compare --case resnet --device cpu:0,cpu:1 --epochs 100 --csv numbers.csv");
+  app.footer(
+      "Examples:\n  compare --device cpu:0,gpu:0 --svg chart.svg\n  compare --case resnet --device cpu:0,cpu:1 "
+      "--epochs 100 --csv numbers.csv");
 }
 
 Model mlp() {
-  return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                     layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})},
-                    "mlp");
+  return Sequential(
+      {layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+       layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})},
+      "mlp");
 }
 
 Model cnn() {
-  return Sequential({layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
-                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})},
-                    "cnn");
+  return Sequential(
+      {layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
+       layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
+       layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})},
+      "cnn");
 }
 
 Symbol convolution(const Symbol& x, std::int64_t filters, int kernel, int stride) {
@@ -88,7 +99,8 @@ int run(const Arguments& a) {
   const std::vector<Device> devices = devices_for(a.device);
   if (devices.empty()) return 2;
   config::set_num_threads(a.threads);
-  CompareDevicesOptions options{.batch_size = a.batch_size, .steps = a.steps, .seed = a.seed, .epochs = a.epochs, .unit = "images"};
+  CompareDevicesOptions options{
+      .batch_size = a.batch_size, .steps = a.steps, .seed = a.seed, .epochs = a.epochs, .unit = "images"};
   Tensor x, y;
   if (a.network == "resnet") {
     options.samples = 50000;  // as CIFAR-10 has
@@ -99,8 +111,9 @@ int run(const Arguments& a) {
     y = train.y;
     if (options.steps == 0) options.steps = x.shape()[0] / a.batch_size;
   }
-  const DeviceComparison result = compare_devices([&] { return make_model(a.network); }, devices, x.defined() ? Data(x) : Data(),
-                                                  y.defined() ? Data(y) : Data(), options);
+  const DeviceComparison result =
+      compare_devices([&] { return make_model(a.network); }, devices, x.defined() ? Data(x) : Data(),
+                      y.defined() ? Data(y) : Data(), options);
   std::printf("%s", result.table().c_str());
   if (!a.csv.empty()) result.write_csv(a.csv);
   if (!a.svg.empty()) result.write_svg(a.svg);
@@ -111,7 +124,9 @@ int run(const Arguments& a) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app("Trains a network on several devices, side by side: time of a step, memory, and how far the results agree.", "compare");
+  CLI::App app(
+      "Trains a network on several devices, side by side: time of a step, memory, and how far the results agree.",
+      "compare");
   add_options(app, arguments);
   try {
     app.parse(argc, argv);

@@ -27,7 +27,8 @@ class ChooseDevice : public ::testing::Test {
 };
 
 Model compiled_model() {
-  Sequential model({layers::Input({8}), layers::Dense(4, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(1)});
+  Sequential model(
+      {layers::Input({8}), layers::Dense(4, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(1)});
   model.compile({.optimizer = "adam", .loss = "mse"});
   return model;
 }
@@ -71,7 +72,8 @@ TEST_F(ChooseDevice, WithOneCandidateNothingIsMeasured) {
     ++made;
     return compiled_model();
   };
-  EXPECT_EQ(choose_device("auto", {.make = make, .candidates = {two[1]}}).line(), "device cpu:1 (the only one; --device auto)");
+  EXPECT_EQ(choose_device("auto", {.make = make, .candidates = {two[1]}}).line(),
+            "device cpu:1 (the only one; --device auto)");
   EXPECT_EQ(made, 0);
 }
 
@@ -114,7 +116,8 @@ TEST_F(ChooseDevice, ADeviceWithoutTheMemoryIsLeftOut) {
   const DeviceChoice choice = choose_device("auto", {.make = compiled_model, .candidates = {two[1], two[0]}});
   EXPECT_EQ(to_string(choice.device), "cpu:0");
   EXPECT_NE(choice.why.find("cpu:1 not measured: [cpu:1] "), std::string::npos) << choice.why;
-  EXPECT_ERROR(choose_device("auto", {.make = compiled_model, .candidates = {two[1], {DeviceKind::cpu, 1}}}), "none of the devices");
+  EXPECT_ERROR(choose_device("auto", {.make = compiled_model, .candidates = {two[1], {DeviceKind::cpu, 1}}}),
+               "none of the devices");
   config::set_memory_limit("cpu:1", 0);
 }
 
@@ -126,7 +129,11 @@ TEST_F(ChooseDevice, WhatCannotBeMeasuredIsNot) {
     return Model(model);
   };
   EXPECT_NE(choose_device("auto", {.make = open, .candidates = two}).why.find("open sizes"), std::string::npos);
-  EXPECT_ERROR(choose_device("auto", {.make = [] { return Model(Sequential({layers::Input({2}), layers::Dense(1)})); }, .candidates = two}),
+  EXPECT_ERROR(choose_device("auto", {.make =
+                                          [] {
+                                            return Model(Sequential({layers::Input({2}), layers::Dense(1)}));
+                                          },
+                                      .candidates = two}),
                "expected a compiled model");
   EXPECT_ERROR(choose_device("auto", {.steps = 0}), "[choose_device: steps]");
 }

@@ -11,8 +11,9 @@ namespace strata {
 namespace {
 
 Model network() {
-  Sequential model({layers::Input({6, 6, 1}), layers::Conv2D(4, 3, {.activation = "relu"}), layers::BatchNormalization(),
-                    layers::Flatten(), layers::Dropout(0.25), layers::Dense(3, {.activation = "softmax"})});
+  Sequential model({layers::Input({6, 6, 1}), layers::Conv2D(4, 3, {.activation = "relu"}),
+                    layers::BatchNormalization(), layers::Flatten(), layers::Dropout(0.25),
+                    layers::Dense(3, {.activation = "softmax"})});
   model.compile({.optimizer = "adam", .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
   return model;
 }
@@ -57,7 +58,8 @@ TEST(CompareDevices, MeasuresAreOfTheStepsAskedFor) {
 TEST(CompareDevices, DifferencesAreSeen) {
   // On cpu:1 the last layer doubles its result.
   const auto make = [] {
-    Sequential model({layers::Input({4}), layers::Dense(3), layers::Rescaling(current_device().index == 0 ? 1.0 : 2.0)});
+    Sequential model(
+        {layers::Input({4}), layers::Dense(3), layers::Rescaling(current_device().index == 0 ? 1.0 : 2.0)});
     model.compile({.optimizer = "sgd", .loss = "mse"});
     return Model(model);
   };
@@ -88,9 +90,11 @@ TEST(CompareDevices, LeavesSeedsAndNamesAsTheyWere) {
 }
 
 TEST(CompareDevices, TableCsvAndChartHoldWhatWasMeasured) {
-  const DeviceComparison result = compared({.batch_size = 8, .steps = 10, .epochs = 5, .title = "a < b & c", .unit = "images"});
+  const DeviceComparison result =
+      compared({.batch_size = 8, .steps = 10, .epochs = 5, .title = "a < b & c", .unit = "images"});
   const std::string table = result.table(), csv = result.csv(), svg = result.svg();
-  for (const char* text : {"a < b & c: batches of 8, 10 steps", "images/s", "speed-up", "cpu:0 ", "cpu:1 ", "1.00x", "5 epochs"})
+  for (const char* text :
+       {"a < b & c: batches of 8, 10 steps", "images/s", "speed-up", "cpu:0 ", "cpu:1 ", "1.00x", "5 epochs"})
     EXPECT_NE(table.find(text), std::string::npos) << text << " in\n" << table;
   std::istringstream lines(csv);
   std::string header, first;
@@ -108,8 +112,9 @@ TEST(CompareDevices, TableCsvAndChartHoldWhatWasMeasured) {
 TEST(CompareDevicesErrors, SayWhatIsWrong) {
   EXPECT_ERROR(compare_devices(network, {}, {}, {}), "at least one device");
   EXPECT_ERROR(compare_devices(network, two, {}, {}, {.steps = 9}), "at least 10; received 9");
-  EXPECT_ERROR(compare_devices(network, two, random::normal({4, 6, 6, 1}), random::randint({4}, 0, 3), {.batch_size = 8}),
-               "at least one batch of 8");
+  EXPECT_ERROR(
+      compare_devices(network, two, random::normal({4, 6, 6, 1}), random::randint({4}, 0, 3), {.batch_size = 8}),
+      "at least one batch of 8");
   EXPECT_ERROR(compare_devices(network, two, random::normal({40, 6, 6, 1}), {}), "[compare_devices: y]");
 }
 

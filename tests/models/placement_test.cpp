@@ -36,7 +36,8 @@ TEST(PlacementLog, HoldsOneLineForEachStepOfThePlan) {
     EXPECT_TRUE(line.starts_with("placement: ")) << line;
     EXPECT_NE(line.find(" on cpu:1 -> "), std::string::npos) << line;
   }
-  EXPECT_TRUE(std::ranges::any_of(lines, [](const std::string& l) { return l.find("/hidden (gradient)") != std::string::npos; }));
+  EXPECT_TRUE(std::ranges::any_of(
+      lines, [](const std::string& l) { return l.find("/hidden (gradient)") != std::string::npos; }));
 }
 
 TEST(PlacementLog, TrainingAndPredictingAreLoggedOnce) {

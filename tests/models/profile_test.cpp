@@ -58,7 +58,8 @@ TEST(Profile, LeavesTheModelAsItWas) {
   utils::set_random_seed(9);
   const Tensor x = images(64), y = classes(64);
   profiled.profile(x, y, {.batch_size = 32, .steps = 3});
-  for (Sequential* model : {&profiled, &plain}) model->fit(x, y, {.batch_size = 32, .epochs = 2, .verbose = 0, .shuffle = false});
+  for (Sequential* model : {&profiled, &plain})
+    model->fit(x, y, {.batch_size = 32, .epochs = 2, .verbose = 0, .shuffle = false});
   const Tensors a = profiled.get_weights(), b = plain.get_weights();
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
@@ -125,7 +126,8 @@ TEST_F(ProfileFile, TraceParsesAndNestsKernelsInSteps) {
 
 TEST(ProfileErrors, NameTheArgument) {
   Sequential model = small_network();
-  EXPECT_ERROR(model.profile(images(8), classes(8), {.steps = 0}), "[profile: steps] expected a positive number; received 0");
+  EXPECT_ERROR(model.profile(images(8), classes(8), {.steps = 0}),
+               "[profile: steps] expected a positive number; received 0");
   EXPECT_ERROR(model.profile(images(8), classes(8), {.batch_size = 0}), "[profile: batch_size]");
   EXPECT_ERROR(model.profile(images(8), Data()), "[profile: y] expected targets");
   Sequential uncompiled({layers::Input({2}), layers::Dense(1)});

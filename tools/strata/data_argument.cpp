@@ -77,7 +77,8 @@ void check_classes(const Model& model, const std::string& label_mode, std::size_
 
 void DataArgument::add_to(CLI::App& command, bool targets, bool required) {
   wants_targets_ = targets;
-  command.add_option("DATA", path_, "a data set by name, a file, or a folder of images (see below)")->required(required);
+  command.add_option("DATA", path_, "a data set by name, a file, or a folder of images (see below)")
+      ->required(required);
   command.add_option("--x", x_, "names of the inputs' arrays in the file, in the model's order");
   if (targets) {
     command.add_option("--y", y_, "names of the targets' arrays in the file, in the model's order");

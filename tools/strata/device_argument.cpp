@@ -5,9 +5,10 @@
 namespace strata::tools {
 
 void DeviceArgument::add_to(CLI::App& command) {
-  command.add_option("--device", asked,
-                     "where to compute: cpu, gpu, gpu:1, ..., or auto, which times a few steps where there are several; "
-                     "default: what STRATA_DEVICE says, or auto");
+  command.add_option(
+      "--device", asked,
+      "where to compute: cpu, gpu, gpu:1, ..., or auto, which times a few steps where there are several; "
+      "default: what STRATA_DEVICE says, or auto");
 }
 
 DeviceChoice DeviceArgument::choose(const ChooseDeviceOptions& options) const {

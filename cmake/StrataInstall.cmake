@@ -15,6 +15,8 @@ endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/strata/strata.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/strata)
 install(FILES ${PROJECT_BINARY_DIR}/generated/core/base/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/strata/core/base)
+install(FILES ${PROJECT_BINARY_DIR}/generated/core/device/cuda_build.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/strata/core/device)
 
 foreach(level IN LISTS STRATA_LEVELS_USED)
   strata_level_suffix(${level} suffix)

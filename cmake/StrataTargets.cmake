@@ -110,7 +110,9 @@ function(strata_add_reader)
   add_library(strata_read_parts STATIC
     $<TARGET_OBJECTS:core_base> $<TARGET_OBJECTS:core_device> $<TARGET_OBJECTS:models>)
   set_target_properties(strata_read_parts PROPERTIES LINKER_LANGUAGE CXX)
-  add_executable(strata_read ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp)
+  # It allocates tensors, but never on a GPU.
+  add_executable(strata_read
+    ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime_none.cpp)
   target_link_libraries(strata_read PRIVATE
     strata_library_flags strata_read_parts ${STRATA_HDF5_OF_READER} strata::libzip ZLIB::ZLIB)
   set_target_properties(strata_read PROPERTIES

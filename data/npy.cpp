@@ -166,7 +166,8 @@ std::string_view descr_of(const Tensor& array, const std::string& where) {
 
 std::string written(const Tensor& array, const std::string& where) {
   std::string content = npy_header(descr_of(array, where), array.shape());
-  content.append(reinterpret_cast<const char*>(array.raw()), array.bytes());
+  const Tensor here = array.on_host();
+  content.append(reinterpret_cast<const char*>(here.raw()), here.bytes());
   return content;
 }
 
@@ -216,7 +217,8 @@ void save_npy(const std::string& file, const Tensor& array) {
   const std::string_view descr = descr_of(array, file);
   AtomicFile target(file);
   target.write(npy_header(descr, array.shape()));
-  target.write(std::span(array.raw(), array.bytes()));
+  const Tensor here = array.on_host();
+  target.write(std::span(here.raw(), here.bytes()));
   target.commit();
 }
 

@@ -101,12 +101,20 @@ std::int64_t Base::count_params() const {
   return total;
 }
 
+namespace {
+/// Drawn on the processor, so that a model starts with the same weights on every device.
+Tensor initial_value(const Shape& shape, DType dtype, const Initializer& initializer) {
+  const DeviceScope processor(Device{});
+  return WithoutInitialValues::active() ? full(shape, 0, dtype) : initializer(shape, dtype);
+}
+}  // namespace
+
 Variable Base::add_weight(const std::string& name, const Shape& shape, const Initializer& initializer,
                           const WeightOptions& options) {
   if (shape.has_open_dim())
     fail_expected(describe() + " weight '" + name + "'", "a known size in every dimension", to_string(shape));
   const DType dtype = options.dtype.value_or(dtype_policy_.variable_dtype());
-  Variable v(name, WithoutInitialValues::active() ? full(shape, 0, dtype) : initializer(shape, dtype), options.trainable);
+  Variable v(name, initial_value(shape, dtype, initializer), options.trainable);
   v.set_path(current_layer_path() + "/" + name);
   if (options.constraint) v.set_constraint(options.constraint.projection());
   weights_.push_back(v);
@@ -257,7 +265,8 @@ Value Layer::operator()(const Value& x, Mode mode) const {
 
 Tensors Layer::get_weights() const {
   Tensors values;
-  for (const Variable& v : weights()) values.push_back(v.value().clone());
+  for (const Variable& v : weights())
+    values.push_back(v.value().device().kind == DeviceKind::gpu ? v.value().on_host() : v.value().clone());
   return values;
 }
 

@@ -31,7 +31,7 @@ void require_factor(std::string_view where, std::string_view name, double value)
 
 /// 1 where two different rows (or columns) meet.
 Value off_diagonal(std::int64_t size) {
-  Tensor t(DType::f32, {size, size});
+  Tensor t(DType::f32, {size, size}, Device{});
   const auto a = t.mutable_data<float>();
   for (std::int64_t i = 0; i < size * size; ++i) a[static_cast<std::size_t>(i)] = i / size == i % size ? 0.0f : 1.0f;
   return constant(t);

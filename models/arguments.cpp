@@ -122,7 +122,7 @@ Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y
 
 Tensor class_weights(const Tensor& y, const std::map<std::int64_t, double>& weights) {
   const std::int64_t n = y.shape()[0], width = n == 0 ? 1 : y.size() / n;
-  Tensor w(DType::f32, {n});
+  Tensor w(DType::f32, {n}, Device{});
   const auto out = w.mutable_data<float>();
   for (std::int64_t i = 0; i < n; ++i) {
     std::int64_t label = 0;

@@ -37,10 +37,10 @@ Tensor joined(const Tensors& parts) {
   Shape shape = parts[0].shape();
   shape[0] = 0;
   for (const Tensor& t : parts) shape[0] += t.shape()[0];
-  Tensor all(parts[0].dtype(), shape);
+  Tensor all(parts[0].dtype(), shape, Device{});
   std::byte* to = all.mutable_raw();
   for (const Tensor& t : parts) {
-    std::memcpy(to, t.raw(), t.bytes());
+    copy_memory(to, Device{}, t.raw(), t.device(), t.bytes());
     to += t.bytes();
   }
   return all;

@@ -20,7 +20,7 @@ std::string key_of(const Types& types) {
 /// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
 std::string circumstances(const ModelDefinition& model, Mode mode) {
   std::string key = mode == Mode::train ? "train " : "infer ";
-  key += std::to_string(config::num_threads()) + to_string(current_device()) + (debugging::check_numerics_enabled() ? " checked " : " ");
+  key += std::to_string(config::num_threads()) + to_string(device_of(model)) + (debugging::check_numerics_enabled() ? " checked " : " ");
   for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
   const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
     key += layer.trainable() ? 'T' : 'F';
@@ -48,6 +48,11 @@ Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
   return cast_values;
 }
 }  // namespace
+
+Device device_of(const ModelDefinition& model) {
+  const Variables weights = model.weights();
+  return weights.empty() ? current_device() : weights[0].value().device();
+}
 
 std::shared_ptr<Executable> StepCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
@@ -84,6 +89,7 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   if (auto found = steps_.find(key)) return found;
   const std::lock_guard lock(building_);
   if (auto found = steps_.find(key)) return found;
+  const DeviceScope scope(device_of(model_));
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
   auto plan = Plan::compile(inputs, lower(outputs, {}), default_plan_options());
@@ -179,6 +185,7 @@ std::string Trainer::largest_batch(Mode mode, const Signature& types) {
 }
 
 std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types) {
+  const DeviceScope scope(device_of(model_));  // also for what a step makes: the optimizer's state, metrics
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
@@ -284,8 +291,8 @@ Logs::Items Trainer::read_logs() {
   if (!results_.defined()) {
     Values all;
     for (const Tracker& t : trackers_) all.push_back(t.metric.result());
-    PlanOptions options;  // whoever looks may be in another DeviceScope
-    if (!trackers_.empty()) options.device = trackers_[0].metric.variables().at(0).value().device();
+    PlanOptions options;
+    options.device = device_of(model_);
     results_ = Function({}, all, {}, options, arenas_);
   }
   const Tensors values = results_({});

@@ -26,6 +26,9 @@ class StepCache {
   std::list<Entry> entries_;  // most recent first
 };
 
+/// Where the model's weights lie, and its steps run; before it has any, where they will be made.
+Device device_of(const ModelDefinition& model);
+
 /// Inputs as the model wants them: the missing or superfluous trailing axis of size 1 is added or dropped as Keras does,
 /// and everything else that does not fit is an error naming the input.
 Tensors fit_to_inputs(const ModelDefinition& model, Tensors x);

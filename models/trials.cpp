@@ -25,6 +25,7 @@ Tensors Trainer::gradients_on(const Batch& batch) {
   resolve_outputs();
   const Variables trainable = model_.trainable_weights();
   if (trainable.empty()) return {};
+  const DeviceScope scope(device_of(model_));
   const Values x = placeholders_for(batch.x), y = placeholders_for(batch.y), w = placeholders_for(batch.w);
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());

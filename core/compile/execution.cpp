@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
+
+#include "core/compile/finite.h"
+#include "core/compile/gpu_run.h"
 
 namespace strata {
 
 std::shared_ptr<Storage> ArenaPool::take(Device device, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   for (auto it = free_.begin(); it != free_.end(); ++it)
-    if ((*it)->device() == device && (*it)->bytes() >= bytes) {
+    if ((*it)->bytes() >= bytes && (*it)->device() == device) {
       auto found = std::move(*it);
       free_.erase(it);
       return found;
@@ -30,6 +32,7 @@ void ArenaPool::clear() {
 }
 
 Execution::Execution(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+  if (plan_->on_gpu()) gpu_ = std::make_unique<GpuRun>(plan_);
   for (const PlanStep& step : plan_->steps()) {
     first_address_.push_back(addresses_.size());
     for (const auto* places : {&step.in, &step.out})
@@ -62,39 +65,28 @@ void Execution::bind_arena(std::byte* base) {
   bound_ = true;
 }
 
-namespace {
-template <class T>
-std::int64_t first_not_finite(const void* data, std::int64_t n) {
-  const T* x = static_cast<const T*>(data);
-  for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (std::same_as<T, Half> || std::same_as<T, BFloat16>) {
-      if (!std::isfinite(to_float(x[i]))) return i;
-    } else {
-      if (!std::isfinite(x[i])) return i;
-    }
-  }
-  return -1;
-}
-
-void check_finite(const Type& type, const void* data, const std::string& what) {
-  if (!is_floating(type.dtype)) return;
-  const std::int64_t at = dispatch(type.dtype, [&]<class T>() -> std::int64_t {
-    if constexpr (std::integral<T>)
-      return -1;
-    else
-      return first_not_finite<T>(data, type.shape.elements());
-  });
-  if (at < 0) return;
-  throw Error(what, "produced NaN or infinity: in " + to_string(type) + ", first at element " + std::to_string(at) +
-                        " (its inputs were finite)");
-}
-
-std::string label(const PlanStep& step) {
-  return step.op + (step.layer.empty() ? "" : " '" + step.layer + "'") + (step.gradient ? " (gradient)" : "");
-}
-}  // namespace
+Execution::~Execution() = default;
 
 void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer) {
+  if (gpu_)
+    run_on_gpu(arena, inputs, outputs, timer);
+  else
+    run_on_processor(arena, inputs, outputs, timer);
+}
+
+void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
+                           StepTimer* timer) {
+  const Cuda::Use use(Cuda::of(plan_->options().device.index));
+  bind_arena(arena->data());
+  for (const Patch& p : input_patches_) addresses_[p.slot] = gpu_->input(p.index);
+  for (const Patch& p : output_patches_) addresses_[p.slot] = gpu_->output(p.index);
+  gpu_->bring(inputs);
+  gpu_->run(addresses_, first_address_, base_, timer);
+  gpu_->deliver(outputs);
+}
+
+void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
+                                 StepTimer* timer) {
   bind_arena(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = const_cast<std::byte*>(inputs[p.index].raw());
   for (const Patch& p : output_patches_) addresses_[p.slot] = outputs[p.index].mutable_raw();

@@ -9,6 +9,8 @@
 
 namespace strata {
 
+class GpuRun;
+
 /// Arenas for the plans of one model: plans that run one after the other share one, as large as the largest needs.
 class STRATA_API ArenaPool {
  public:
@@ -27,12 +29,16 @@ class STRATA_API ArenaPool {
 class STRATA_API Execution {
  public:
   explicit Execution(std::shared_ptr<const Plan> plan);
-  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types. With
+  ~Execution();
+  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types; inputs
+  /// of a plan for a GPU may lie anywhere, and its steps are on their way, not over, when it returns. With
   /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity. A timer, where
-  /// there is one, is told of every step.
+  /// there is one, is told of every step; a GPU's kernels are then launched one by one.
   void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer = nullptr);
 
  private:
+  void run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
+  void run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
   void bind_arena(std::byte* base);
   void* resolve(const Place&, std::byte* base) const;
   struct Patch {
@@ -45,6 +51,7 @@ class STRATA_API Execution {
   std::vector<Patch> input_patches_, output_patches_;
   std::byte* base_ = nullptr;
   bool bound_ = false;
+  std::unique_ptr<GpuRun> gpu_;  // of a plan for a GPU
 };
 
 /// A plan that can be run from several threads: executions and arenas come from pools.

@@ -5,12 +5,11 @@
 namespace strata {
 
 void log_placement(const Plan& plan) {
-  const std::string device = to_string(plan.options().device);
   for (const PlanStep& step : plan.steps()) {
     std::string types;
     for (const Type& t : step.signature.outputs) types += " " + to_string(t);
     std::fprintf(stderr, "placement: %s%s%s%s on %s ->%s\n", step.op.c_str(), step.layer.empty() ? "" : " ",
-                 step.layer.c_str(), step.gradient ? " (gradient)" : "", device.c_str(), types.c_str());
+                 step.layer.c_str(), step.gradient ? " (gradient)" : "", to_string(step.device).c_str(), types.c_str());
   }
 }
 

@@ -12,6 +12,7 @@ struct Fused {
   Types infer(std::span<const Type>) const;
   Values vjp(const Node&, std::span<const Value>) const;
   Kernel prepare(const CpuTarget& target, const Signature&) const { return prepare_tile_program(program, target); }
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature&) const { return prepare_tile_program(program, target); }
   /// `subtract, multiply, add`
   std::string describe() const;
 };

@@ -1,14 +1,31 @@
 #include "core/compile/plan.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "core/compile/fused.h"
 #include "core/compile/memory_planner.h"
 #include "core/compile/schedule.h"
 
 namespace strata {
+
+namespace {
+/// Once in a process for each op: the user should know why a step is slow, not read it at every batch size.
+void report_missing_kernel(const Node& node, const Signature& s) {
+  static auto& mutex = *new std::mutex;
+  static auto& reported = *new std::set<std::string, std::less<>>;
+  const std::lock_guard lock(mutex);
+  if (!reported.emplace(node.op().name()).second) return;
+  std::string types;
+  for (const Type& t : s.inputs) types += (types.empty() ? "" : ", ") + to_string(t);
+  std::fprintf(stderr, "strata: %s has no kernel for a GPU (%s): it runs on the processor, and its arguments are copied there and back in every step\n",
+               node.label().c_str(), types.c_str());
+}
+}  // namespace
 
 /// Turns a graph into steps with places: prepares kernels, orders them, decides which memory each value has.
 class PlanBuilder {
@@ -60,9 +77,18 @@ class PlanBuilder {
       Signature s;
       for (const Value& v : node->inputs()) s.inputs.push_back(v.type());
       s.outputs = node->types();
-      kernels_.emplace(node.get(), node->op().prepare(target, s));
+      kernels_.emplace(node.get(), plan_->on_gpu() ? prepare_for_gpu(*node, target, s) : node->op().prepare(target, s));
       signatures_.emplace(node.get(), std::move(s));
     }
+  }
+
+  /// The GPU's kernel, or the processor's where there is none.
+  Kernel prepare_for_gpu(const Node& node, const CpuTarget& processor, const Signature& s) const {
+    const Cuda& gpu = Cuda::of(plan_->options_.device.index);
+    if (auto kernel = node.op().prepare(gpu.target(), s)) return *std::move(kernel);
+    Kernel kernel = node.op().prepare(processor, s);
+    if (!kernel.view) report_missing_kernel(node, s);
+    return kernel;
   }
 
   int uses_of(const Value& v) const {
@@ -99,20 +125,12 @@ class PlanBuilder {
   }
 
   std::size_t variable_buffer(const Variable& variable, const Value& v) {
+    if (variable.value().device() != plan_->options_.device)
+      throw Error("variable '" + variable.path() + "'", "lies on " + to_string(variable.value().device()) + ", but the step was to run on " +
+                                                            to_string(plan_->options_.device) + ": make both under one DeviceScope");
     const auto [it, added] = variables_.try_emplace(variable.id(), plan_->variables_.size());
-    if (added) {
-      check_device(variable);
-      plan_->variables_.push_back(variable);
-    }
+    if (added) plan_->variables_.push_back(variable);
     return new_buffer(Place::Kind::variable, it->second, v);
-  }
-
-  void check_device(const Variable& variable) const {
-    const Device here = variable.value().device(), wanted = plan_->options_.device;
-    if (here == wanted) return;
-    throw Error("variable '" + variable.path() + "'", "is on " + to_string(here) + ", but the step is planned for " +
-                                                          to_string(wanted) +
-                                                          ": make the model and run it within one DeviceScope");
   }
 
   void use(std::size_t buffer) {
@@ -166,9 +184,12 @@ class PlanBuilder {
     return new_buffer(Place::Kind::arena, 0, v);
   }
 
+  Device device_of(const Kernel& kernel) const { return kernel.launch ? plan_->options_.device : Device{}; }
+
   void push_step(Kernel kernel, Signature signature, const std::vector<std::size_t>& in, const std::vector<std::size_t>& out,
                  std::string op, const Origin& origin) {
     PlanStep step;
+    step.device = plan_->on_gpu() ? device_of(kernel) : plan_->options_.device;
     step.kernel = std::move(kernel);
     step.signature = std::move(signature);
     step.op = std::move(op);
@@ -181,9 +202,14 @@ class PlanBuilder {
   void push_copy(std::size_t from, std::size_t to, const Type& type, const std::string& op, const std::string& what) {
     Kernel copy;
     const std::size_t bytes = type.bytes();
-    copy.run = [bytes](Cpu&, const Buffers& io) {
-      if (bytes > 0) std::memcpy(io.out_raw()[0], io.in_raw()[0], bytes);
-    };
+    if (plan_->on_gpu())
+      copy.launch = [bytes](Cuda& gpu, const Buffers& io) {
+        cuda::copy(io.out_raw()[0], io.in_raw()[0], bytes, gpu.stream());
+      };
+    else
+      copy.run = [bytes](Cpu&, const Buffers& io) {
+        if (bytes > 0) std::memcpy(io.out_raw()[0], io.in_raw()[0], bytes);
+      };
     buffers_[from].block.last = buffers_[to].block.last = plan_->steps_.size();
     push_step(std::move(copy), {{type}, {type}}, {from}, {to}, op, {what, false});
   }
@@ -227,8 +253,11 @@ class PlanBuilder {
         owner.push_back(b);
       }
     const std::size_t values = blocks.size();
-    for (std::size_t s = 0; s < plan_->steps_.size(); ++s)
-      blocks.push_back({plan_->steps_[s].kernel.scratch_bytes, s, s, 0});
+    for (std::size_t s = 0; s < plan_->steps_.size(); ++s) {
+      const PlanStep& step = plan_->steps_[s];
+      const bool elsewhere = step.device != plan_->options_.device;  // scratch of the processor's kernel is no memory of the GPU
+      blocks.push_back({elsewhere ? 0 : step.kernel.scratch_bytes, s, s, 0});
+    }
     plan_->arena_bytes_ = plan_memory(blocks);
     for (std::size_t i = 0; i < values; ++i) buffers_[owner[i]].block.offset = blocks[i].offset;
     for (std::size_t s = 0; s < plan_->steps_.size(); ++s) {
@@ -281,6 +310,7 @@ std::size_t Plan::peak_bytes() const {
   std::size_t total = arena_bytes_;
   for (const Type& t : output_types_) total += t.bytes();
   for (const Tensor& t : constants_) total += t.bytes();
+  for (const Type& t : input_types_) total += on_gpu() ? 3 * t.bytes() : 0;
   return total;
 }
 

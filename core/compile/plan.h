@@ -16,6 +16,8 @@ struct PlanOptions {
   bool reuse_memory = true;
   /// After every step, look for NaN and infinity in what it wrote.
   bool check_numerics = false;
+  /// Off: the kernels of a GPU are launched one by one in every step, instead of being recorded once and replayed.
+  bool record = true;
   /// Where the step runs. Its variables must be there; constants are copied there.
   Device device = current_device();
 };
@@ -36,13 +38,16 @@ struct PlanStep {
   std::string op;     ///< "conv2d", "fused(subtract, multiply)", "commit"
   std::string layer;  ///< path of the layer it came from, empty outside of layers
   bool gradient = false;
+  /// In a plan for a GPU: that GPU, or the processor for an op that has no kernel for it.
+  Device device = {};
 };
 
 /// A compiled graph: kernels in order, and where each finds its arguments. Immutable and shared; an Execution adds memory.
 class STRATA_API Plan {
  public:
-  /// `inputs` are placeholders; placeholders of the graph that are not among them are an error. Refused when the arena
-  /// would go beyond the device's memory limit: the error says what it needs.
+  /// `inputs` are placeholders; placeholders of the graph that are not among them are an error, and so is a variable on
+  /// another device. Refused when the arena would go beyond the device's memory limit: the error says what it needs. Ops
+  /// that a GPU has no kernel for are named once on stderr.
   static std::shared_ptr<const Plan> compile(const Values& inputs, const Graph& graph, const PlanOptions& options = {});
 
   const std::vector<PlanStep>& steps() const { return steps_; }
@@ -50,9 +55,11 @@ class STRATA_API Plan {
   const Types& output_types() const { return output_types_; }
   const Variables& variables() const { return variables_; }
   const Tensors& constants() const { return constants_; }
+  bool on_gpu() const { return options_.device.kind == DeviceKind::gpu; }
   /// Bytes of the arena: all that a step needs beside variables, constants, inputs and outputs.
   std::size_t arena_bytes() const { return arena_bytes_; }
-  /// Arena, outputs and constants: what an execution takes from the device.
+  /// Arena, outputs, constants, and on a GPU three times the inputs, which are copied while the step before runs: what an
+  /// execution takes from the device.
   std::size_t peak_bytes() const;
   const PlanOptions& options() const { return options_; }
   const std::shared_ptr<ThreadPool>& threads() const { return threads_; }

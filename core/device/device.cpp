@@ -6,6 +6,8 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/device/cuda_runtime.h"
+#include "core/device/device_limits.h"
 
 namespace strata {
 
@@ -25,6 +27,27 @@ std::string processor_name() {
   return "processor";
 }
 
+PhysicalDevice processor() {
+  PhysicalDevice cpu;
+  cpu.name = "cpu:0";
+  cpu.description = processor_name();
+  cpu.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+#if defined(__AVX512F__)
+  cpu.compute_capability = "x86-64-v4";
+#elif defined(__AVX2__)
+  cpu.compute_capability = "x86-64-v3";
+#elif defined(__x86_64__)
+  cpu.compute_capability = "x86-64";
+#endif
+  return cpu;
+}
+
+PhysicalDevice gpu(int index) {
+  const cuda::DeviceProperties& p = cuda::properties(index);
+  return {to_string(Device{DeviceKind::gpu, index}), p.name, static_cast<std::int64_t>(p.total_memory),
+          std::to_string(p.major) + "." + std::to_string(p.minor)};
+}
+
 /// Splits "/GPU:1" into kind and index; false for anything else.
 bool parse(std::string_view name, Device& device) {
   std::string lower;
@@ -39,7 +62,7 @@ bool parse(std::string_view name, Device& device) {
   if (rest[0] != ':' || rest.size() < 2) return false;
   const auto [end, code] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), device.index);
   return code == std::errc{} && end == rest.data() + rest.size() && device.index >= 0 &&
-         device.index < max_devices_of_a_kind;
+         (device.kind == DeviceKind::gpu || device.index < processor_names);
 }
 }  // namespace
 
@@ -49,15 +72,15 @@ Device device_from_string(std::string_view name) {
   const std::string received = "'" + std::string(name) + "'";
   Device device;
   if (!parse(name, device))
-    fail_expected("device",
-                  "a name such as 'cpu:0' or 'gpu:0', with a number below " + std::to_string(max_devices_of_a_kind),
+    fail_expected("device", "a name such as 'gpu:0' or 'cpu:0' (to cpu:" + std::to_string(processor_names - 1) + ")",
                   received);
   if (device.kind == DeviceKind::cpu) return device;
   const auto all = config::list_physical_devices();
   for (const PhysicalDevice& d : all)
     if (d.name == to_string(device)) return device;
-  throw Error("device", "expected one of the devices here (" + listed(all) + "); received " + received + ". " +
-                            config::why_no_gpu());
+  const std::string why = config::why_no_gpu();
+  throw Error("device", "expected one of the devices here (" + listed(all) + "); received " + received +
+                            (why.empty() ? "" : ". " + why));
 }
 
 DeviceScope::DeviceScope(std::string_view name) : DeviceScope(device_from_string(name)) {}
@@ -67,26 +90,19 @@ Device current_device() { return scoped_device; }
 
 namespace config {
 std::vector<PhysicalDevice> list_physical_devices(std::string_view kind) {
-  if (kind == "gpu" || kind == "GPU") return {};
-  if (!kind.empty() && kind != "cpu" && kind != "CPU")
+  const bool only_gpu = kind == "gpu" || kind == "GPU", only_cpu = kind == "cpu" || kind == "CPU";
+  if (!kind.empty() && !only_cpu && !only_gpu)
     fail_expected("list_physical_devices", "'cpu', 'gpu' or nothing", "'" + std::string(kind) + "'");
-  PhysicalDevice cpu;
-  cpu.name = "cpu:0";
-  cpu.description = processor_name();
-  cpu.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-#if defined(__AVX512F__)
-  cpu.compute_capability = "x86-64-v4";
-#elif defined(__AVX2__)
-  cpu.compute_capability = "x86-64-v3";
-#elif defined(__x86_64__)
-  cpu.compute_capability = "x86-64";
-#endif
-  return {cpu};
+  std::vector<PhysicalDevice> all;
+  if (!only_gpu) all.push_back(processor());
+  for (int i = 0; !only_cpu && i < cuda::device_count(); ++i) all.push_back(gpu(i));
+  return all;
 }
 
-bool is_built_with_cuda() { return false; }
+bool is_built_with_cuda() { return cuda::backend() == cuda::Backend::cuda; }
 
 std::string why_no_gpu() {
+  if (cuda::device_count() > 0) return "";
   return "This build of Strata has no CUDA support: it contains CPU kernels only, so no GPU can be used. "
          "Training on a GPU needs a later version of Strata that is built with CUDA";
 }

@@ -11,12 +11,7 @@ namespace strata {
 
 enum class DeviceKind : std::uint8_t { cpu, gpu };
 
-/// How many names of devices there are of one kind: `cpu:0` to `cpu:63`.
-inline constexpr int max_devices_of_a_kind = 64;
-
-/// Where numbers live and kernels run: `cpu:0`, `gpu:1`. All `cpu:N` are the one processor with its memory under
-/// several names, as Keras's logical CPU devices are: each has its own account of memory and its own limit, and tensors
-/// of different ones do not mix, so that what will run on several GPUs can be tried on none.
+/// Where numbers live and kernels run: `gpu:1`; or `cpu:0` to `cpu:63`, which all name the processor, with limits apart.
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   int index = 0;
@@ -24,8 +19,8 @@ struct Device {
 };
 
 STRATA_API std::string to_string(Device);
-/// "cpu", "cpu:0", "gpu:1", "/GPU:0". Every cpu:N is there (N < max_devices_of_a_kind). Error for other spellings, and
-/// for a GPU that is not there: it lists the devices that are, and says why there is no GPU.
+/// "cpu", "cpu:0", "gpu:1", "/GPU:0". Error for other spellings, and for a GPU that is not there: it lists the devices
+/// that are, and says why there is no GPU. Every `cpu:N` is there.
 STRATA_API Device device_from_string(std::string_view name);
 
 /// While it lives, new tensors and variables of this thread are made, and steps planned, on the device named.
@@ -52,7 +47,7 @@ struct PhysicalDevice {
 };
 
 namespace config {
-/// All devices, or those of one kind ("cpu", "gpu"). The processor comes once, as cpu:0.
+/// All devices, or those of one kind ("cpu", "gpu").
 STRATA_API std::vector<PhysicalDevice> list_physical_devices(std::string_view kind = "");
 STRATA_API bool is_built_with_cuda();
 /// One sentence that says why no GPU can be used here and what to do; empty when there is one.
@@ -67,6 +62,11 @@ STRATA_API void set_memory_growth(std::string_view device, bool grow);
 /// Bytes that tensors, variables and plans hold now, and the most they ever held.
 STRATA_API std::int64_t memory_in_use(Device);
 STRATA_API std::int64_t peak_memory_in_use(Device);
+
+/// On a GPU, products and convolutions of f32 round their operands to TF32's 10 bits of fraction: several times faster where the
+/// GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for steps planned later.
+STRATA_API void enable_tensor_float_32(bool enabled = true);
+STRATA_API bool tensor_float_32_enabled();
 
 /// Threads that kernels use, the calling one included. 0 means all processors. Takes effect for steps planned later.
 STRATA_API void set_num_threads(int threads);

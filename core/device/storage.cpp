@@ -5,9 +5,13 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/device/allocation_budget.h"
+#include "core/device/cuda.h"
+#include "core/device/device_limits.h"
 
 namespace strata {
 
@@ -19,9 +23,13 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 struct Account {
   std::atomic<std::int64_t> limit{0}, used{0}, peak{0};
 };
-Account& account(Device device) {
-  static std::array<std::array<Account, max_devices_of_a_kind>, 2> accounts;
-  return accounts.at(static_cast<std::size_t>(device.kind)).at(static_cast<std::size_t>(device.index));
+
+Account& account(Device d) {
+  static std::array<Account, processor_names> processors;
+  // Never destroyed: tensors in a program's own statics may go later.
+  static auto& gpus = *new std::vector<Account>(static_cast<std::size_t>(cuda::device_count()));
+  const auto index = static_cast<std::size_t>(d.index);
+  return d.kind == DeviceKind::cpu ? processors.at(index) : gpus.at(index);
 }
 
 void raise_peak(Account& a, std::int64_t used) {
@@ -29,11 +37,31 @@ void raise_peak(Account& a, std::int64_t used) {
   while (peak < used && !a.peak.compare_exchange_weak(peak, used)) {
   }
 }
+
+std::byte* take_from_processor(std::size_t bytes) {
+  const std::size_t block = bytes >= huge_page ? huge_page : alignment;
+  const std::size_t rounded = (bytes + block - 1) / block * block;
+  void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
+  if (data != nullptr && block == huge_page) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
+  return static_cast<std::byte*>(data);
+}
+
+std::byte* take_from_gpu(int index, std::size_t bytes) {
+  Cuda& gpu = Cuda::of(index);
+  const Cuda::Use use(gpu);
+  return cuda::allocate(gpu.stream(), bytes);
+}
+
+std::string no_memory_left(Device device, std::size_t bytes) {
+  if (device.kind == DeviceKind::cpu) return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
+  const cuda::MemoryInfo memory = cuda::memory_info(device.index);
+  return "has no " + std::to_string(bytes) + " bytes of memory left to give: " + std::to_string(memory.free) + " of " +
+         std::to_string(memory.total) + " are free, and this process holds " + std::to_string(config::memory_in_use(device)) +
+         ". Use a smaller batch, or end what else runs on the GPU";
+}
 }  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
-  const std::size_t block = bytes >= huge_page ? huge_page : alignment;
-  const std::size_t rounded = (bytes + block - 1) / block * block;
   AllocationBudget::take(bytes);
   Account& a = account(device);
   const auto size = static_cast<std::int64_t>(bytes);
@@ -44,19 +72,40 @@ std::shared_ptr<Storage> Storage::allocate(Device device, std::size_t bytes) {
                                        std::to_string(bytes) + " more: " + std::to_string(used - size) +
                                        " are in use. Raise it with config::set_memory_limit or use a smaller batch");
   }
-  void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
+  std::byte* data = device.kind == DeviceKind::cpu ? take_from_processor(bytes) : take_from_gpu(device.index, bytes);
   if (data == nullptr) {
     a.used.fetch_sub(size);
-    throw MemoryError(to_string(device), "the system has no " + std::to_string(bytes) + " bytes of memory left to give");
+    throw MemoryError(to_string(device), no_memory_left(device, bytes));
   }
-  if (block == huge_page) madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
   raise_peak(a, used);
-  return std::shared_ptr<Storage>(new Storage(device, static_cast<std::byte*>(data), bytes));
+  return std::shared_ptr<Storage>(new Storage(device, data, bytes));
 }
 
 Storage::~Storage() {
-  std::free(data_);
+  if (device_.kind == DeviceKind::cpu) {
+    std::free(data_);
+  } else {
+    Cuda& gpu = Cuda::of(device_.index);
+    const Cuda::Use use(gpu);
+    cuda::release(gpu.stream(), data_);
+  }
   account(device_).used.fetch_sub(static_cast<std::int64_t>(bytes_));
+}
+
+void copy_memory(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (bytes == 0) return;
+  const bool to_gpu = to_device.kind == DeviceKind::gpu, from_gpu = from_device.kind == DeviceKind::gpu;
+  if (!to_gpu && !from_gpu) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  Cuda& gpu = Cuda::of(from_gpu ? from_device.index : to_device.index);
+  const Cuda::Use use(gpu);
+  if (to_gpu && from_gpu && to_device != from_device) gpu.stream().synchronize();
+  Cuda& carrier = to_gpu ? Cuda::of(to_device.index) : gpu;
+  const Cuda::Use other(carrier);
+  cuda::copy(to, from, bytes, carrier.stream());
+  if (!(to_gpu && from_gpu && to_device == from_device)) carrier.stream().synchronize();
 }
 
 namespace config {
@@ -65,9 +114,9 @@ void set_memory_limit(std::string_view name, std::int64_t bytes) {
   if (bytes < 0) fail_expected("set_memory_limit", "bytes, or 0 for no limit", std::to_string(bytes));
   account(device).limit = bytes;
 }
-std::int64_t memory_limit(Device device) { return account(device).limit; }
-std::int64_t memory_in_use(Device device) { return account(device).used; }
-std::int64_t peak_memory_in_use(Device device) { return account(device).peak; }
+std::int64_t memory_limit(Device d) { return account(d).limit; }
+std::int64_t memory_in_use(Device d) { return account(d).used; }
+std::int64_t peak_memory_in_use(Device d) { return account(d).peak; }
 }  // namespace config
 
 }  // namespace strata

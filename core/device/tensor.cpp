@@ -11,10 +11,18 @@ Tensor::Tensor(DType dtype, Shape shape, Device device) : type_{dtype, std::move
   storage_ = Storage::allocate(device, type_.bytes());
 }
 
-void Tensor::check_dtype(DType wanted) const {
+void Tensor::check_access(DType wanted) const {
   if (type_.dtype != wanted || !storage_)
     fail_expected("tensor", "a tensor of " + std::string(to_string(wanted)),
                   storage_ ? to_string(type_) : std::string("an empty tensor"));
+  if (device().kind == DeviceKind::gpu)
+    throw Error("tensor", to_string(type_) + " lies on " + to_string(device()) +
+                              ", whose memory cannot be read or written here; on_host() gives a copy, copy_from() changes it");
+}
+
+void Tensor::fetch(std::int64_t index, void* element) const {
+  const std::size_t size = size_of(dtype());
+  copy_memory(element, Device{}, raw() + static_cast<std::size_t>(index) * size, device(), size);
 }
 
 void Tensor::check_count(std::size_t count) const {
@@ -55,17 +63,20 @@ Tensor Tensor::to(Device target) const {
   return t;
 }
 
+Tensor Tensor::on_host() const { return defined() && device().kind == DeviceKind::gpu ? to(Device{}) : *this; }
+
 void Tensor::copy_from(const Tensor& other) {
   if (!defined() || other.type_ != type_)
     fail_expected("copy_from", to_string(type_), to_string(other.type_));
-  if (bytes() > 0) std::memcpy(mutable_raw(), other.raw(), bytes());
+  copy_memory(mutable_raw(), device(), other.raw(), other.device(), bytes());
 }
 
 std::string to_string(const Tensor& t, std::int64_t limit) {
   if (!t.defined()) return "an empty tensor";
+  const Tensor shown = t.on_host();
   std::ostringstream text;
   text << to_string(t.type()) << " {";
-  for (std::int64_t i = 0; i < std::min(limit, t.size()); ++i) text << (i ? ", " : "") << t.at<double>(i);
+  for (std::int64_t i = 0; i < std::min(limit, t.size()); ++i) text << (i ? ", " : "") << shown.at<double>(i);
   text << (t.size() > limit ? ", ...}" : "}");
   return text.str();
 }

@@ -14,13 +14,14 @@
 namespace strata {
 
 /// Numbers: element type, shape, and row-major contiguous memory on a device. Copying a Tensor shares the memory;
-/// `clone` copies it. A default-made Tensor is empty (`defined()` is false).
+/// `clone` copies it. A default-made Tensor is empty (`defined()` is false). Functions run where their tensors are; `to`
+/// moves them. Memory of a GPU is not readable here: `data` is an error there, while `item` and `at` fetch what they need.
 class STRATA_API Tensor {
  public:
   Tensor() = default;
   /// Uninitialized.
   Tensor(DType, Shape, Device = current_device());
-  /// From values in row-major order; error unless their number is that of the shape.
+  /// From values in row-major order, on current_device(); error unless their number is that of the shape.
   template <class T>
   static Tensor from(const Shape& shape, std::span<const T> values);
   template <class T>
@@ -39,7 +40,7 @@ class STRATA_API Tensor {
   std::int64_t size() const { return type_.shape.elements(); }
   std::size_t bytes() const { return type_.bytes(); }
 
-  /// Error unless T is the element type.
+  /// Error unless T is the element type and the tensor lies in the processor's memory.
   template <class T>
   std::span<const T> data() const;
   template <class T>
@@ -59,14 +60,18 @@ class STRATA_API Tensor {
   /// Same elements under another shape; shares memory.
   Tensor with_shape(Shape) const;
   Tensor clone() const;
-  /// The same elements on a device; shares memory when they are there already.
+  /// The tensor itself if it lies there, otherwise a copy on that device.
   Tensor to(Device) const;
-  /// Copies the elements of a tensor of the same type, which may be on another device, into this one's memory.
+  Tensor to(std::string_view device) const { return to(device_from_string(device)); }
+  /// Where the processor can read it: the tensor itself, or a copy of one on a GPU.
+  Tensor on_host() const;
+  /// Copies the elements of a tensor of the same type into this one's memory, between devices too.
   void copy_from(const Tensor&);
   std::shared_ptr<Storage> storage() const { return storage_; }
 
  private:
-  void check_dtype(DType) const;
+  void check_access(DType) const;
+  void fetch(std::int64_t index, void* element) const;
   void check_count(std::size_t) const;
   Type type_;
   std::shared_ptr<Storage> storage_;
@@ -80,31 +85,31 @@ STRATA_API std::string to_string(const Tensor&, std::int64_t limit = 8);
 
 template <class T>
 std::span<const T> Tensor::data() const {
-  check_dtype(dtype_of<T>());
+  check_access(dtype_of<T>());
   return {reinterpret_cast<const T*>(raw()), static_cast<std::size_t>(size())};
 }
 
 template <class T>
 std::span<T> Tensor::mutable_data() {
-  check_dtype(dtype_of<T>());
+  check_access(dtype_of<T>());
   return {reinterpret_cast<T*>(mutable_raw()), static_cast<std::size_t>(size())};
 }
 
 template <class T>
 Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
-  Tensor t(dtype_of<T>(), shape);
+  Tensor t(dtype_of<T>(), shape, Device{});
   t.check_count(values.size());
   if (!values.empty()) std::memcpy(t.mutable_raw(), values.data(), t.bytes());
-  return t;
+  return t.to(current_device());
 }
 
 template <class T>
 Tensor Tensor::from(const Shape& shape, const std::vector<T>& values) {
   if constexpr (std::same_as<T, bool>) {
-    Tensor t(DType::boolean, shape);
+    Tensor t(DType::boolean, shape, Device{});
     t.check_count(values.size());
     std::copy(values.begin(), values.end(), t.mutable_data<bool>().begin());
-    return t;
+    return t.to(current_device());
   } else {
     return from(shape, std::span<const T>(values));
   }
@@ -131,7 +136,8 @@ T Tensor::at(std::int64_t index) const {
   if (!defined() || index < 0 || index >= size())
     fail_expected("at", "an index into " + to_string(type_), std::to_string(index));
   return dispatch(dtype(), [&]<class E>() -> T {
-    const E e = reinterpret_cast<const E*>(raw())[index];
+    E e;
+    fetch(index, &e);
     if constexpr (std::same_as<E, Half> || std::same_as<E, BFloat16>)
       return static_cast<T>(to_float(e));
     else

@@ -11,40 +11,70 @@ namespace strata {
 namespace {
 thread_local bool serial = false;
 
-/// Where an op on these tensors runs: where they are, or, without any, on the current device.
-Device device_of(const Op& op, const Tensors& inputs) {
-  for (const Tensor& t : inputs)
+/// Where the tensors lie; current_device() when there are none.
+Device common_device(const Op& op, const Tensors& inputs) {
+  for (const Tensor& t : inputs) {
+    if (!t.defined()) throw Error(op.name(), "an input is an empty tensor");
     if (t.device() != inputs[0].device())
-      fail_expected(op.name(), "inputs on one device (Tensor::to copies)",
-                    to_string(inputs[0].type()) + " on " + to_string(inputs[0].device()) + " and " +
-                        to_string(t.type()) + " on " + to_string(t.device()));
+      throw Error(op.name(), "expected tensors on one device; received " + to_string(inputs[0].type()) + " on " +
+                                 to_string(inputs[0].device()) + " and " + to_string(t.type()) + " on " + to_string(t.device()) +
+                                 ": to() moves one of them");
+  }
   return inputs.empty() ? current_device() : inputs[0].device();
 }
 
-Tensors run_now(const Op& op, const Tensors& inputs) {
-  Signature signature;
-  std::vector<const void*> in;
-  for (const Tensor& t : inputs) {
-    if (!t.defined()) throw Error(op.name(), "an input is an empty tensor");
-    signature.inputs.push_back(t.type());
-    in.push_back(t.raw());
+/// The addresses of one call's arguments, with outputs made for it.
+struct Call {
+  Call(const Signature& s, const Tensors& inputs, Device device) {
+    for (const Tensor& t : inputs) in.push_back(t.raw());
+    for (const Type& t : s.outputs) {
+      outputs.emplace_back(t.dtype, t.shape, device);
+      out.push_back(outputs.back().mutable_raw());
+    }
   }
-  signature.outputs = op.infer(signature.inputs);
-  const Device device = device_of(op, inputs);
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  Tensors outputs;
+};
+
+Tensors run_on_processor(const Op& op, const Signature& signature, const Tensors& inputs, Device device) {
   const std::shared_ptr<ThreadPool> pool = serial ? nullptr : ThreadPool::shared();
   Cpu cpu = pool ? Cpu(*pool) : Cpu();
   const Kernel kernel = op.prepare(CpuTarget{cpu.threads()}, signature);
   if (kernel.view) return {inputs[0].with_shape(signature.outputs[0].shape)};
-  Tensors outputs;
-  std::vector<void*> out;
-  for (const Type& t : signature.outputs) {
-    outputs.emplace_back(t.dtype, t.shape, device);
-    out.push_back(outputs.back().mutable_raw());
-  }
+  Call call(signature, inputs, device);
   const auto scratch = Storage::allocate(device, kernel.scratch_bytes);
   const FlushDenormals flush;
-  kernel.run(cpu, Buffers(signature, in.data(), out.data(), scratch->data()));
-  return outputs;
+  kernel.run(cpu, Buffers(signature, call.in.data(), call.out.data(), scratch->data()));
+  return call.outputs;
+}
+
+/// Enqueued, not waited for. An op without a kernel for the GPU runs on the processor.
+Tensors run_on_gpu(const Op& op, const Signature& signature, const Tensors& inputs, Device device) {
+  Cuda& gpu = Cuda::of(device.index);
+  const Cuda::Use use(gpu);
+  const auto kernel = op.prepare(gpu.target(), signature);
+  if (!kernel) {
+    if (op.prepare(CpuTarget{}, signature).view) return {inputs[0].with_shape(signature.outputs[0].shape)};
+    Tensors here, results;
+    for (const Tensor& t : inputs) here.push_back(t.on_host());
+    for (const Tensor& t : run_on_processor(op, signature, here, Device{})) results.push_back(t.to(device));
+    return results;
+  }
+  if (kernel->view) return {inputs[0].with_shape(signature.outputs[0].shape)};
+  Call call(signature, inputs, device);
+  const auto scratch = Storage::allocate(device, kernel->scratch_bytes);
+  kernel->launch(gpu, Buffers(signature, call.in.data(), call.out.data(), scratch->data()));
+  return call.outputs;
+}
+
+Tensors run_now(const Op& op, const Tensors& inputs) {
+  const Device device = common_device(op, inputs);
+  Signature signature;
+  for (const Tensor& t : inputs) signature.inputs.push_back(t.type());
+  signature.outputs = op.infer(signature.inputs);
+  return device.kind == DeviceKind::gpu ? run_on_gpu(op, signature, inputs, device)
+                                        : run_on_processor(op, signature, inputs, device);
 }
 
 /// The common type of the operands from `first` on, of which numbers only decide when they stand alone or are floats.
@@ -110,8 +140,8 @@ Tensors apply_tensors(const Op& op, const AnyOperands& operands, Promotion promo
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (!operands[i].is_number) types[i] = operands[i].tensor.type();
   const DType common = common_type(operands, types, promotion.start());
-  const auto tensor = std::ranges::find_if(operands, [](const AnyOperand& o) { return !o.is_number; });
-  const Device device = tensor->tensor.device();  // apply_all takes no numbers alone
+  const auto array = std::find_if(operands.begin(), operands.end(), [](const AnyOperand& o) { return !o.is_number; });
+  const Device device = array == operands.end() ? current_device() : array->tensor.device();
   Tensors tensors;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (operands[i].is_number)

@@ -12,6 +12,8 @@
 
 #include "core/base/error.h"
 #include "core/base/shape.h"
+#include "core/device/cuda.h"
+#include "core/device/cuda_build.h"
 #include "core/device/thread_pool.h"
 
 namespace strata {
@@ -21,7 +23,7 @@ class Op;
 class Value;
 using Values = std::vector<Value>;
 
-/// What a CPU kernel is prepared for.
+/// What a kernel for the processor is prepared for; CudaTarget (core/device/cuda.h) is its counterpart.
 struct CpuTarget {
   int threads = 1;
 };
@@ -48,6 +50,8 @@ class STRATA_API Buffers {
     check(signature_->outputs, i, dtype_of<T>());
     return {static_cast<T*>(out_[i]), static_cast<std::size_t>(signature_->outputs[i].shape.elements())};
   }
+  std::size_t inputs() const { return signature_->inputs.size(); }
+  std::size_t outputs() const { return signature_->outputs.size(); }
   const Type& in_type(std::size_t i) const { return signature_->inputs[i]; }
   const Type& out_type(std::size_t i) const { return signature_->outputs[i]; }
   const void* const* in_raw() const { return in_; }
@@ -73,11 +77,15 @@ struct InPlace {
 
 /// An op made ready for one signature on one device. Immutable: many executions run it at the same time.
 struct Kernel {
+  /// On the processor. In a plan for a GPU: a step that the GPU has no kernel for; its arguments are copied there and back.
   std::function<void(Cpu&, const Buffers&)> run;
   std::size_t scratch_bytes = 0;
   std::vector<InPlace> in_place;
   /// Output 0 is input 0's memory under another shape; nothing runs.
   bool view = false;
+  /// On a GPU: enqueues work on Cuda::stream() and returns. It may be recorded and replayed with the same addresses, so it
+  /// neither waits, nor allocates, nor reads the buffers from the host.
+  std::function<void(Cuda&, const Buffers&)> launch = {};
 };
 
 /// What a product or a convolution may do to its result before it leaves the cache: add a vector over the last axis
@@ -110,6 +118,12 @@ concept TiledOp = requires(const T& op, std::span<const DType> in) {
   { op.tile(in) } -> std::same_as<Tile>;
 };
 template <class T>
+concept SimpleCudaOp = has_cuda_kernels && requires(const T& op, Cuda& gpu, Buffers io) { op.run(gpu, io); };
+template <class T>
+concept PreparedCudaOp = has_cuda_kernels && requires(const T& op, const CudaTarget& target, const Signature& s) {
+  { op.prepare(target, s) } -> std::convertible_to<std::optional<Kernel>>;
+};
+template <class T>
 concept SingleGradient = requires(const T& op, const Node& node, Value g) { op.vjp(node, g); };
 template <class T>
 concept FusesEpilogue = requires(const T& op, const Epilogue& e) {
@@ -122,6 +136,7 @@ concept OpType = requires(const T& op, std::span<const Type> in) {
 } && (SimpleOp<T> || PreparedOp<T> || TiledOp<T>);
 /// Kernel of a single elementwise op (core/graph/tile_program.h).
 STRATA_API Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s);
+STRATA_API std::optional<Kernel> prepare_tiled(const Op& op, const CudaTarget& target, const Signature& s);
 }  // namespace detail
 
 /// An op: attributes with a shape rule, a gradient rule that emits more graph, and a kernel for each device. Any struct
@@ -131,6 +146,9 @@ STRATA_API Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Sig
 ///   Values vjp(const Node&, Value g) const;                      or std::span<const Value>, one per output
 ///   void run(Cpu&, Buffers) const;                               or Kernel prepare(const CpuTarget&, const Signature&) const
 ///                                                                or Tile tile(std::span<const DType>) const
+/// and for GPUs, where it has them, in a build with CUDA:
+///   void run(Cuda&, Buffers) const;                              or std::optional<Kernel> prepare(const CudaTarget&, const Signature&)
+///                                                                const, without a kernel for what the GPU cannot do
 /// An op with `tile` works element by element on inputs that broadcast to its output, and gets fused with its like. Where
 /// they make sense: `bool operator==` (equal ops on equal inputs may be merged), `with_epilogue(Epilogue)`.
 class STRATA_API Op {
@@ -143,6 +161,8 @@ class STRATA_API Op {
   /// One gradient for each input of the node; a default-made Value where there is none. Defined beside Node.
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const { return impl_->prepare(target, s); }
+  /// None when the op has no kernel for that GPU and signature.
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const { return impl_->prepare(target, s); }
   /// Same type and equal attributes; false when the type has no ==.
   bool equals(const Op& other) const { return impl_->equals(*other.impl_); }
   bool is_elementwise() const { return impl_->elementwise(); }
@@ -164,6 +184,7 @@ class STRATA_API Op {
     virtual Types infer(std::span<const Type>) const = 0;
     virtual Values vjp(const Node&, std::span<const Value>) const = 0;
     virtual Kernel prepare(const CpuTarget&, const Signature&) const = 0;
+    virtual std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const = 0;
     virtual bool equals(const Model&) const = 0;
     virtual bool elementwise() const = 0;
     virtual Tile tile(std::span<const DType>) const = 0;
@@ -189,6 +210,16 @@ class STRATA_API Op {
         return detail::prepare_tiled(Op(op), target, s);
       else
         return {.run = [copy = op](Cpu& cpu, const Buffers& io) { copy.run(cpu, io); }, .in_place = {}};
+    }
+    std::optional<Kernel> prepare([[maybe_unused]] const CudaTarget& target, [[maybe_unused]] const Signature& s) const override {
+      if constexpr (detail::PreparedCudaOp<T>)
+        return op.prepare(target, s);
+      else if constexpr (detail::SimpleCudaOp<T>)
+        return Kernel{.run = {}, .in_place = {}, .launch = [copy = op](Cuda& gpu, const Buffers& io) { copy.run(gpu, io); }};
+      else if constexpr (has_cuda_kernels && detail::TiledOp<T>)
+        return detail::prepare_tiled(Op(op), target, s);
+      else
+        return std::nullopt;
     }
     bool equals(const Model& other) const override {
       if constexpr (std::equality_comparable<T>) {

@@ -227,13 +227,26 @@ Kernel prepare_tile_program(const TileProgram& p, const CpuTarget& target) {
   return kernel;
 }
 
-namespace detail {
-Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s) {
+namespace {
+TileProgram single(const Op& op, const Signature& s) {
   TileProgram p{s.outputs.at(0).shape, s.inputs, {}, {0}};
   std::vector<int> operands;
   for (std::size_t i = 0; i < s.inputs.size(); ++i) operands.push_back(static_cast<int>(i));
   p.code.push_back({op, std::move(operands)});
-  return prepare_tile_program(p, target);
+  return p;
+}
+}  // namespace
+
+namespace detail {
+Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s) {
+  return prepare_tile_program(single(op, s), target);
+}
+std::optional<Kernel> prepare_tiled([[maybe_unused]] const Op& op, [[maybe_unused]] const CudaTarget& target,
+                                    [[maybe_unused]] const Signature& s) {
+  if constexpr (has_cuda_kernels)
+    return prepare_tile_program(single(op, s), target);
+  else
+    return std::nullopt;
 }
 }  // namespace detail
 

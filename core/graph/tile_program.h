@@ -24,5 +24,7 @@ struct TileProgram {
 std::vector<DType> result_types(const TileProgram&);
 
 Kernel prepare_tile_program(const TileProgram&, const CpuTarget&);
+/// In builds with CUDA, real or emulated. None when one of the ops has no code for a GPU.
+std::optional<Kernel> prepare_tile_program(const TileProgram&, const CudaTarget&);
 
 }  // namespace strata

@@ -15,7 +15,7 @@ Variable::Variable(std::string name, Tensor value, bool trainable) : state_(std:
   if (!value.defined()) throw Error("variable '" + name + "'", "expected a tensor as value; received an empty one");
   state_->path = name;
   state_->name = std::move(name);
-  state_->value = value.clone();
+  state_->value = value.device() == current_device() ? value.clone() : value.to(current_device());
   state_->trainable = trainable;
 }
 

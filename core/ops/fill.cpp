@@ -21,12 +21,12 @@ void require_sizes(const Shape& shape) {
 template <class F>
 Tensor filled_by(const Shape& shape, DType dtype, F&& f) {
   require_sizes(shape);
-  Tensor t(dtype, shape);
+  Tensor t(dtype, shape, Device{});
   dispatch(dtype, [&]<class T>() {
     const auto y = t.mutable_data<T>();
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = tiles::store<T>(f(static_cast<std::int64_t>(i)));
   });
-  return t;
+  return t.to(current_device());
 }
 }  // namespace
 

@@ -285,6 +285,8 @@ Tensor permutation(std::int64_t count) { return permutation(count, next_process_
 
 // Fisher and Yates's shuffle; 53-bit numbers keep the bias of the choice below count / 2^53.
 Tensor permutation(std::int64_t count, std::uint64_t seed) {
+  const Device wanted = current_device();
+  const DeviceScope processor(Device{});
   Tensor order = arange(count);
   const auto y = order.mutable_data<std::int64_t>();
   const philox::Stream s{philox::key_from_seed(seed), 0, 0};
@@ -294,7 +296,7 @@ Tensor permutation(std::int64_t count, std::uint64_t seed) {
     const auto other = static_cast<std::size_t>(u[drawn % tile_elements] * static_cast<double>(left));
     std::swap(y[left - 1], y[std::min(other, left - 1)]);
   }
-  return order;
+  return order.to(wanted);
 }
 }  // namespace random
 

@@ -141,7 +141,8 @@ void Hdf5File::create_group(const std::string& path) {
   if (full != "/") impl_->make_parents(full + "/");
 }
 
-void Hdf5File::write(const std::string& path, const Tensor& value) {
+void Hdf5File::write(const std::string& path, const Tensor& stored) {
+  const Tensor value = stored.on_host();
   const Session session;
   const std::string full = normal_hdf5_path(path);
   if (!value.defined() || value.device().kind != DeviceKind::cpu)

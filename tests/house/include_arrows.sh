@@ -9,11 +9,11 @@ scan() {
     xargs -0 -r grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*("|<strata/)' |
     awk '
       BEGIN {
-        n = split("core/base core/device core/kernels core/graph core/ops core/compile", inner, " ")
+        n = split("core/base core/device core/kernels core/cuda core/graph core/ops core/compile", inner, " ")
         for (i = 1; i <= n; ++i) rank[inner[i]] = i
-        rank["layers"] = rank["optim"] = rank["data"] = rank["distributed"] = 7
-        rank["models"] = 8; rank["strata"] = 9
-        rank["examples"] = rank["tools"] = rank["tests"] = rank["bench"] = 10
+        rank["layers"] = rank["optim"] = rank["data"] = rank["distributed"] = 8
+        rank["models"] = 9; rank["strata"] = 10
+        rank["examples"] = rank["tools"] = rank["tests"] = rank["bench"] = 11
       }
       function folder(path,   part) {
         split(path, part, "/")

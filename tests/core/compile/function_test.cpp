@@ -121,7 +121,7 @@ TEST(Devices, AVariableElsewhereIsAnErrorThatNamesBoth) {
   const Value x = placeholder({2});
   const DeviceScope scope("cpu:1");
   const std::string error = error_of([&] { Function({x}, {x * w}); });
-  EXPECT_NE(error.find("[variable 'w'] is on cpu:0, but the step is planned for cpu:1"), std::string::npos) << error;
+  EXPECT_NE(error.find("[variable 'w'] lies on cpu:0, but the step was to run on cpu:1"), std::string::npos) << error;
 }
 
 TEST(Devices, EachHasItsOwnMemoryLimit) {

@@ -15,7 +15,7 @@ TEST(Device, NamesOfOneDeviceMeanTheSame) {
 TEST(Device, EveryNumberOfAProcessorIsThereAndNothingElse) {
   EXPECT_EQ(to_string(device_from_string("cpu:63")), "cpu:63");
   for (const char* name : {"cpu:64", "cpu:-1", "cpu:", "cpu1", "cpu:1 ", ""})
-    EXPECT_ERROR(device_from_string(name), "expected a name such as 'cpu:0'");
+    EXPECT_ERROR(device_from_string(name), "expected a name such as 'gpu:0'");
 }
 
 TEST(Device, TheProcessorIsListedOnce) {
@@ -74,7 +74,7 @@ TEST(Device, OpsRunWhereTheirTensorsAre) {
 TEST(Device, TensorsOfSeveralDoNotMix) {
   const Tensor a = zeros({2}), b = a.to(device_from_string("cpu:1"));
   EXPECT_ERROR(a + b,
-               "[add] expected inputs on one device (Tensor::to copies); received f32[2] on cpu:0 and f32[2] on cpu:1");
+               "[add] expected tensors on one device; received f32[2] on cpu:0 and f32[2] on cpu:1");
   EXPECT_ERROR(concatenate({b, a}, 0), "f32[2] on cpu:1 and f32[2] on cpu:0");
 }
 

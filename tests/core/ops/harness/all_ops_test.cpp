@@ -6,22 +6,10 @@
 #include <set>
 #include <sstream>
 
-#include "core/ops/all_ops.h"
-#include "tests/core/ops/harness/samples.h"
+#include "tests/core/ops/harness/all_ops_entries.h"
 
 namespace strata::harness {
 namespace {
-
-struct Entry {
-  std::string name;
-  SampleList (*samples)();
-  friend std::ostream& operator<<(std::ostream& out, const Entry& e) { return out << e.name; }
-};
-
-template <class... T>
-std::vector<Entry> entries_of(OpList<T...>) {
-  return {{std::string(T::name), &Samples<T>::make}...};
-}
 
 class AllOpsTest : public ::testing::TestWithParam<Entry> {
  protected:

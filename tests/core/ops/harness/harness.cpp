@@ -306,6 +306,65 @@ void check_sixteen_bits(const Sample& s) {
   }
 }
 
+namespace {
+/// Runs for a GPU: those of the processor, and the 16-bit types where the op takes them.
+std::vector<std::pair<Run, double>> gpu_runs_of(const Sample& s) {
+  std::vector<std::pair<Run, double>> runs;
+  for (const Run& run : runs_of(s)) runs.emplace_back(run, tolerance_of(s, run));
+  if (s.as_given || s.op_in_double || !any_double(s.inputs)) return runs;
+  for (const DType dtype : {DType::f16, DType::bf16}) {
+    const Run run{s.op, floats_as(s.inputs, dtype), false};
+    try {
+      apply_all(run.op, placeholders(run.inputs));
+      runs.emplace_back(run, dtype == DType::f16 ? 0x1p-9 : 0x1p-6);
+    } catch (const Error&) {  // the op does not take this type
+    }
+  }
+  return runs;
+}
+
+Tensors moved_to(const Tensors& tensors, Device device) {
+  Tensors moved;
+  for (const Tensor& t : tensors) moved.push_back(t.to(device));
+  return moved;
+}
+
+/// A function on the processor and on the GPU: first, recorded and replayed.
+void compare_devices(const Values& inputs, const Values& outputs, const Tensors& at, double tolerance, double floor,
+                     const std::string& what) {
+  const Device gpu{DeviceKind::gpu, 0};
+  PlanOptions there;
+  there.device = gpu;
+  const Function on_gpu(inputs, outputs, {}, there), on_processor(inputs, outputs);
+  const Tensors first = moved_to(on_gpu(at), Device{});
+  expect_all_close(first, on_processor(at), tolerance, floor, what);
+  for (const char* again : {", recorded", ", replayed"}) expect_identical(moved_to(on_gpu(at), Device{}), first, what + again);
+  expect_identical(moved_to(on_gpu(moved_to(at, gpu)), Device{}), first, what + ", with inputs on the GPU");
+}
+}  // namespace
+
+void check_gpu(const Sample& s) {
+  const Device gpu{DeviceKind::gpu, 0};
+  for (const auto& [run, tolerance] : gpu_runs_of(s)) {
+    const std::string what = place(s, run) + " on gpu:0" + (run.inputs.empty() ? "" : " " + to_string(run.inputs[0].type()));
+    const Values inputs = placeholders(run.inputs);
+    {
+      const DeviceScope scope(run.inputs.empty() ? gpu : Device{});
+      const Tensors alone = apply_all(run.op, moved_to(run.inputs, gpu));
+      for (const Tensor& t : alone) EXPECT_EQ(t.device(), gpu) << what;
+      const DeviceScope here(Device{});
+      expect_all_close(moved_to(alone, Device{}), apply_all(run.op, run.inputs), tolerance, s.floor, what);
+    }
+    compare_devices(inputs, apply_all(run.op, inputs), run.inputs, tolerance, s.floor, what + ", planned");
+    if (s.slope == Slope::refused || s.slope == Slope::none) continue;
+    const Objective objective(s, run, std::nullopt);
+    Values slopes;
+    for (const Value& g : objective.gradients())
+      if (g) slopes.push_back(g);
+    if (!slopes.empty()) compare_devices(objective.inputs, slopes, run.inputs, 4 * tolerance, 1, what + ", gradients");
+  }
+}
+
 void check(const Sample& s) {
   check_types(s);
   check_reference(s);

@@ -1,0 +1,184 @@
+// A GPU that is emulated on the processor, for tests: its memory is ordinary memory that only this file gives out, a
+// launch runs at once on the calling thread, and a recording keeps closures. What it proves is everything but the GPU.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/device/cuda_emulated.h"
+
+namespace strata::cuda {
+
+namespace {
+using Work = std::vector<std::function<void()>>;
+
+struct StreamState {
+  int device;
+  Work* recording = nullptr;
+};
+
+struct Emulated {
+  std::mutex mutex;
+  std::size_t limit = std::size_t{1} << 30, used = 0;
+  std::unordered_map<std::byte*, std::size_t> blocks;
+  EmulatedCalls calls;
+};
+Emulated& emulated() {
+  static auto& state = *new Emulated;
+  return state;
+}
+
+StreamState& state_of(void* handle) { return *static_cast<StreamState*>(handle); }
+
+[[noreturn]] void refuse_while_recording(const char* what) {
+  throw Error("gpu", std::string(what) + " while work is being recorded");
+}
+}  // namespace
+
+Backend backend() { return Backend::emulated; }
+int device_count() {
+  // Tests of the processor's ways want no GPU; those of the GPU's ask for it.
+  static const int count = std::getenv("STRATA_EMULATED_GPU") != nullptr ? 1 : 0;
+  return count;
+}
+
+const DeviceProperties& properties(int) {
+  static const auto& all = *new DeviceProperties{"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448, "emulated"};
+  return all;
+}
+
+int make_current(int) { return 0; }
+
+MemoryInfo memory_info(int) {
+  Emulated& e = emulated();
+  const std::lock_guard lock(e.mutex);
+  return {e.limit - std::min(e.limit, e.used), e.limit};
+}
+
+void set_emulated_memory(std::size_t bytes) {
+  const std::lock_guard lock(emulated().mutex);
+  emulated().limit = bytes;
+}
+
+EmulatedCalls emulated_calls() {
+  const std::lock_guard lock(emulated().mutex);
+  return emulated().calls;
+}
+
+void enqueue(void* stream_handle, std::function<void()> work) {
+  {
+    const std::lock_guard lock(emulated().mutex);
+    ++emulated().calls.enqueued;
+  }
+  StreamState& s = state_of(stream_handle);
+  if (s.recording != nullptr)
+    s.recording->push_back(std::move(work));
+  else
+    work();
+}
+
+Stream::Stream(int device) : device_(device), handle_(new StreamState{device}) {}
+Stream::~Stream() { delete &state_of(handle_); }
+void Stream::synchronize() {
+  if (state_of(handle_).recording != nullptr) refuse_while_recording("synchronize");
+  const std::lock_guard lock(emulated().mutex);
+  ++emulated().calls.synchronizations;
+}
+
+std::byte* allocate(Stream& stream, std::size_t bytes) {
+  if (state_of(stream.handle()).recording != nullptr) refuse_while_recording("an allocation");
+  Emulated& e = emulated();
+  const std::lock_guard lock(e.mutex);
+  ++e.calls.allocations;
+  if (e.used + bytes > e.limit) return nullptr;
+  const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + 255) / 256 * 256;
+  auto* data = static_cast<std::byte*>(std::aligned_alloc(256, rounded));
+  if (data == nullptr) return nullptr;
+  std::memset(data, 0xa5, rounded);  // what a kernel forgets to write shows
+  e.used += bytes;
+  e.blocks[data] = bytes;
+  return data;
+}
+
+void release(Stream&, std::byte* data) noexcept {
+  Emulated& e = emulated();
+  const std::lock_guard lock(e.mutex);
+  const auto it = e.blocks.find(data);
+  if (it == e.blocks.end()) return;
+  e.used -= it->second;
+  e.blocks.erase(it);
+  std::free(data);
+}
+
+void keep_released_memory(int, bool) {}
+
+std::byte* allocate_pinned(std::size_t bytes) {
+  auto* data = static_cast<std::byte*>(std::malloc(std::max<std::size_t>(bytes, 1)));
+  if (data == nullptr) throw MemoryError("gpu", "the system has no " + std::to_string(bytes) + " bytes of pinned memory left to give");
+  return data;
+}
+void release_pinned(std::byte* data) noexcept { std::free(data); }
+
+void copy(void* to, const void* from, std::size_t bytes, Stream& stream) {
+  if (bytes == 0) return;
+  enqueue(stream.handle(), [=] { std::memcpy(to, from, bytes); });
+}
+void fill_bytes(void* to, int value, std::size_t bytes, Stream& stream) {
+  if (bytes == 0) return;
+  enqueue(stream.handle(), [=] { std::memset(to, value, bytes); });
+}
+
+namespace {
+using Clock = std::chrono::steady_clock;
+Clock::time_point& time_of(void* handle) { return *static_cast<Clock::time_point*>(handle); }
+}  // namespace
+Event::Event(int device) : device_(device), handle_(new Clock::time_point) {}
+Event::~Event() { delete &time_of(handle_); }
+void Event::record(Stream& stream) {
+  enqueue(stream.handle(), [handle = handle_] { time_of(handle) = Clock::now(); });
+}
+void Event::hold_back(Stream&) const {}
+void Event::synchronize() const {}
+float Event::milliseconds_since(const Event& earlier) const {
+  return std::chrono::duration<float, std::milli>(time_of(handle_) - time_of(earlier.handle_)).count();
+}
+
+Graph::Graph(Stream& stream, const std::function<void()>& enqueue) {
+  auto work = std::make_unique<Work>();
+  StreamState& s = state_of(stream.handle());
+  if (s.recording != nullptr) refuse_while_recording("a recording");
+  s.recording = work.get();
+  try {
+    enqueue();
+  } catch (...) {
+    s.recording = nullptr;
+    throw;
+  }
+  s.recording = nullptr;
+  nodes_ = work->size();
+  handle_ = work.release();
+}
+Graph::~Graph() { delete static_cast<Work*>(handle_); }
+void Graph::launch(Stream& stream) const {
+  if (state_of(stream.handle()).recording != nullptr) refuse_while_recording("a replay");
+  {
+    const std::lock_guard lock(emulated().mutex);
+    ++emulated().calls.graph_launches;
+  }
+  for (const auto& work : *static_cast<const Work*>(handle_)) work();
+}
+
+// Generated kernels run through the processor's own tile functions here, so no machine code is ever loaded.
+namespace {
+[[noreturn]] void no_code() { throw Error("gpu", "an emulated GPU cannot run machine code for a GPU"); }
+}  // namespace
+Module::Module(int device, std::span<const std::byte>) : device_(device) { no_code(); }
+Module::~Module() = default;
+void* Module::function(const char*) const { no_code(); }
+void launch(void*, LaunchShape, void**, Stream&) { no_code(); }
+
+}  // namespace strata::cuda

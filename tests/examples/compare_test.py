@@ -55,9 +55,9 @@ def main():
         check_table(text)
         check_csv(FOLDER / f"{case}.csv")
         check_chart(FOLDER / f"{case}.svg")
-    for devices in ("gpu", "cpu:0,gpu:0"):
+    for devices in ("gpu:7", "cpu:0,gpu:7"):
         text, errors = compare("--case", "mlp", "--device", devices, "--csv", "never.csv", status=2)
-        assert text == "" and f"--device {devices}: " in errors and "GPU" in errors, text + errors
+        assert text == "" and f"--device {devices}: " in errors and "'gpu:7'" in errors, text + errors
         assert not (FOLDER / "never.csv").exists()
     _, errors = compare("--steps", "3", status=2)
     assert "--steps" in errors, errors

@@ -53,10 +53,10 @@ TEST(Device, TensorsAreMadeInTheScopeAndCopiedOutOfIt) {
   }
   EXPECT_EQ(to_string(t.device()), "cpu:1");
   EXPECT_EQ(to_string(t.clone().device()), "cpu:1");
-  const Tensor here = t.to({});
+  const Tensor here = t.to(Device{});
   EXPECT_EQ(to_string(here.device()), "cpu:0");
   EXPECT_EQ(here.at<float>(2), 3);
-  EXPECT_EQ(here.to({}).raw(), here.raw());
+  EXPECT_EQ(here.to(Device{}).raw(), here.raw());
   EXPECT_FALSE(Tensor().to(t.device()).defined());
 }
 

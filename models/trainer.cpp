@@ -49,6 +49,11 @@ Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
 }
 }  // namespace
 
+Device device_of(const ModelDefinition& model) {
+  const Variables weights = model.weights();
+  return weights.empty() ? current_device() : weights[0].value().device();
+}
+
 std::shared_ptr<Executable> StepCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.first == key; });
@@ -87,7 +92,9 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   const DeviceScope scope(model_.device());
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
-  auto made = std::make_shared<Executable>(Plan::compile(inputs, lower(outputs, {}), default_plan_options()), model_.arenas);
+  auto plan = Plan::compile(inputs, lower(outputs, {}), default_plan_options());
+  if (debugging::log_device_placement()) log_placement(*plan);
+  auto made = std::make_shared<Executable>(std::move(plan), model_.arenas);
   steps_.insert(key, made);
   return made;
 }
@@ -183,7 +190,7 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
     fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets", std::to_string(y.size()));
-  const Values outputs = model_.call_on(cast_to_inputs(model_, x), mode);
+  const Values outputs = call_model(x, mode);
   Updates updates;
   const Value loss = add_losses(y, outputs, w, updates);
   if (mode == Mode::train) {
@@ -206,6 +213,8 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   if (debugging::log_device_placement()) log_placement(*plan);
   return plan;
 }
+
+Values Trainer::call_model(const Values& x, Mode mode) { return model_.call_on(cast_to_inputs(model_, x), mode); }
 
 /// A running mean that weighs each batch by its size.
 void Trainer::track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates) {
@@ -310,9 +319,9 @@ void Trainer::keep_promises() {
   promises_.clear();
 }
 
-void Trainer::run(Mode mode, const Batch& batch) {
+void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
   keep_promises();
-  step(mode, batch)->run(arguments(batch));
+  step(mode, batch)->run(arguments(batch), timer);
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {
@@ -333,7 +342,7 @@ Types Trainer::guessed_targets(std::int64_t batch) const {
   return types;
 }
 
-std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
+Trainer::Signature Trainer::guessed_types(std::int64_t batch) {
   if (!model_.has_graph()) throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
   resolve_outputs();
   Types x;
@@ -343,7 +352,11 @@ std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
     if (t.shape.has_open_dim()) fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
     x.push_back(t);
   }
-  const Signature types{x, guessed_targets(batch), {}};
+  return {x, guessed_targets(batch), {}};
+}
+
+std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
+  const Signature types = guessed_types(batch);
   try {
     return compile_step(mode, types);
   } catch (const MemoryError& e) {

@@ -26,6 +26,9 @@ class StepCache {
   std::list<Entry> entries_;  // most recent first
 };
 
+/// Where the model's weights lie, and its steps run; before it has any, where they will be made.
+Device device_of(const ModelDefinition& model);
+
 /// Inputs as the model wants them: the missing or superfluous trailing axis of size 1 is added or dropped as Keras does,
 /// and everything else that does not fit is an error naming the input.
 Tensors fit_to_inputs(const ModelDefinition& model, Tensors x);
@@ -58,8 +61,18 @@ class Trainer {
   /// then, before they change.
   Logs logs();
   void reset_metrics();
+  /// One step, timed if there is a timer.
+  void run(Mode mode, const Batch& batch, StepTimer* timer = nullptr);
+  /// The step on batches of these types, compiled at the first.
+  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
+  /// The gradient of the training loss with respect to each trainable weight. Nothing of the model changes.
+  Tensors gradients_on(const Batch& batch);
   /// The plan of a step on `batch_size` samples, made without data.
   std::shared_ptr<const Plan> plan(Mode mode, std::int64_t batch_size);
+  /// Random numbers of the types that a step takes: inputs normal, or 0 and 1 where they are integers (an Embedding's);
+  /// targets from 0 to 1, or classes where the loss wants them. Drawn with the next seeds of the process, in the
+  /// processor's memory. Error, as for plan, when an input has an open size beside the batch.
+  Batch random_batch(std::int64_t batch_size);
 
   Optimizer& optimizer() { return options_.optimizer; }
   const CompileOptions& options() const { return options_; }
@@ -90,21 +103,22 @@ class Trainer {
   /// Numbers that were promised to the holder of logs.
   struct Promise;
 
-  void run(Mode mode, const Batch& batch);
   /// Reads now what holders of logs may look at later.
   void keep_promises();
   Logs::Items read_logs();
   static Tensors arguments(const Batch& batch);
-  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
   std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types);
   /// "; the largest that fits is 48", by trying.
   std::string largest_batch(Mode mode, const Signature& types);
   void resolve_outputs();
+  Values call_model(const Values& x, Mode mode);
   Value add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates);
   void add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates);
   void track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates);
   /// The model's own copy of a metric, made at its first use.
   Metric& tracker(const std::string& name, const Metric& prototype);
+  /// Types of a step's arguments, made up from the model's inputs and outputs and its losses.
+  Signature guessed_types(std::int64_t batch);
   Types guessed_targets(std::int64_t batch) const;
 
   ModelDefinition& model_;

@@ -18,7 +18,8 @@ struct PlanOptions {
   bool check_numerics = false;
   /// Off: the kernels of a GPU are launched one by one in every step, instead of being recorded once and replayed.
   bool record = true;
-  Device device = {};
+  /// Where the step runs. Its variables must be there; constants are copied there.
+  Device device = current_device();
 };
 
 /// Where a kernel finds one of its arguments.

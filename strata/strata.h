@@ -13,6 +13,7 @@
 #include "core/base/version.h"
 
 #include "core/device/device.h"
+#include "core/device/free_memory.h"
 #include "core/device/seed.h"
 #include "core/device/storage.h"
 #include "core/device/tensor.h"

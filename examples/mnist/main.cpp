@@ -14,9 +14,9 @@ using namespace strata;
 namespace {
 
 struct Arguments {
-  std::string device = "auto", model = "cnn", dataset = "mnist", data, save, load;
+  std::string device = "auto", model = "cnn", dataset = "mnist", data, save, load, batch_size = "128", precision = "float32";
   int epochs = 5, threads = 0;
-  std::int64_t batch_size = 128, seed = 1;
+  std::int64_t seed = 1;
   double learning_rate = 1e-3;
 };
 
@@ -29,7 +29,10 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"mnist", "fashion_mnist"}))->capture_default_str();
   app.add_option("--data", a.data, "folder that holds the dataset's files; default: look in the usual places");
   app.add_option("--epochs", a.epochs, "passes over the training images")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--batch-size", a.batch_size, "images in a step")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch-size", a.batch_size, "images in a step, or auto: the most that fit into memory")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
+  app.add_option("--precision", a.precision, "what to compute in: float32, or 16 bits with weights in float32")
+      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))->capture_default_str();
   app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--seed", a.seed, "of weights, order of images and dropout")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -90,6 +93,7 @@ int run(const Arguments& a) {
   const datasets::LoadOptions where{.directory = a.data};
   const auto [train, test] = a.dataset == "mnist" ? datasets::mnist::load_data(where) : datasets::fashion_mnist::load_data(where);
 
+  mixed_precision::set_global_policy(a.precision);
   Sequential model = make_model(a.model);
   model.summary();
   model.compile({.optimizer = optimizers::Adam({.learning_rate = a.learning_rate}),
@@ -97,9 +101,10 @@ int run(const Arguments& a) {
                  .metrics = {"accuracy"}});
   if (!a.load.empty()) model.load_weights(a.load);
   const Interruption interruption;
-  std::printf("training on %s, %d threads\n", device.c_str(), config::num_threads());
+  std::printf("training on %s, %d threads, %s\n", device.c_str(), config::num_threads(), a.precision.c_str());
   std::fflush(stdout);
-  model.fit(images(train.x), train.y, {.batch_size = a.batch_size, .epochs = a.epochs, .stop = interruption.token()});
+  const BatchSize batch_size = a.batch_size == "auto" ? BatchSize::automatic() : BatchSize(std::stoll(a.batch_size));
+  model.fit(images(train.x), train.y, {.batch_size = batch_size, .epochs = a.epochs, .stop = interruption.token()});
   if (interruption.token().stop_requested()) std::printf("\nstopped after the current step\n");
   if (!a.save.empty()) {
     model.save_weights(a.save);

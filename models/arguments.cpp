@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/device/free_memory.h"
 #include "models/functional.h"
 #include "models/trainer.h"
 
@@ -127,22 +128,13 @@ Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y
   return a;
 }
 
-namespace {
-/// What a device may still give.
-std::int64_t free_memory(Device device) {
-  const auto free = static_cast<std::int64_t>(cuda::memory_info(device.index).free);
-  const std::int64_t limit = config::memory_limit(device);
-  return limit == 0 ? free : std::min(free, limit - config::memory_in_use(device));
-}
-}  // namespace
-
 Arguments kept_on_device(const ModelDefinition& model, Arguments a) {
   const Device device = model.device();
   if (device.kind != DeviceKind::gpu) return a;
   std::int64_t bytes = 0;
   for (Tensors* part : {&a.x, &a.y, &a.w})
     for (const Tensor& t : *part) bytes += t.device() == device ? 0 : static_cast<std::int64_t>(t.bytes());
-  if (bytes > free_memory(device) / 4) return a;
+  if (bytes > config::free_memory(device) / 4) return a;
   for (Tensors* part : {&a.x, &a.y, &a.w})
     for (Tensor& t : *part) t = t.to(device);
   return a;

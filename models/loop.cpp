@@ -124,6 +124,7 @@ bool FitLoop::run_epoch() {
     }
     each([&](auto& c) { c.on_train_batch_begin(at_.step); });
     trainer_.train_on(batch);
+    if (const std::string note = trainer_.take_note(); verbose_ > 0 && !note.empty()) std::printf("%s\n", note.c_str());
     const Logs logs = trainer_.logs();
     each([&](auto& c) { c.on_train_batch_end(at_.step, logs); });
     progress.update(++at_.step, logs);

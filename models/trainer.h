@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/compile/function.h"
@@ -74,8 +75,15 @@ class Trainer {
   /// processor's memory. Error, as for plan, when an input has an open size beside the batch.
   Batch random_batch(std::int64_t batch_size);
 
-  Optimizer& optimizer() { return options_.optimizer; }
+  /// The one that trains: that of the options, or a LossScaleOptimizer around it.
+  Optimizer& optimizer() { return optimizer_; }
   const CompileOptions& options() const { return options_; }
+  /// The most samples, up to `most`, for which a training step fits: into the compile's memory limit, and into what is
+  /// free on the device (without swapping) beside `staged` bytes for each sample. `sample` is a batch of one.
+  /// MemoryError when not even one fits.
+  std::int64_t largest_batch(const Batch& sample, std::int64_t most, std::size_t staged);
+  /// What the first training step that computes something again says about it, once.
+  std::string take_note() { return std::exchange(note_, {}); }
   /// Where the order of the samples comes from: drawn once, at compile.
   std::uint64_t shuffle_seed() const { return shuffle_seed_; }
   void set_shuffle_seed(std::uint64_t seed) { shuffle_seed_ = seed; }
@@ -107,9 +115,9 @@ class Trainer {
   void keep_promises();
   Logs::Items read_logs();
   static Tensors arguments(const Batch& batch);
-  std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types);
-  /// "; the largest that fits is 48", by trying.
-  std::string largest_batch(Mode mode, const Signature& types);
+  std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types, bool check_memory = true);
+  /// compile_step, with an error that names the largest batch that fits, found by trying.
+  std::shared_ptr<const Plan> compile_step_or_advise(Mode mode, const Signature& types);
   void resolve_outputs();
   Values call_model(const Values& x, Mode mode);
   Value add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates);
@@ -123,6 +131,9 @@ class Trainer {
 
   ModelDefinition& model_;
   CompileOptions options_;
+  Optimizer optimizer_;
+  std::string note_;
+  bool noted_ = false;
   std::vector<Output> outputs_;
   std::vector<Tracker> trackers_;
   StepCache steps_;

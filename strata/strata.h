@@ -15,6 +15,7 @@
 
 #include "core/device/device.h"
 #include "core/device/device_info.h"
+#include "core/device/free_memory.h"
 #include "core/device/seed.h"
 #include "core/device/storage.h"
 #include "core/device/tensor.h"

@@ -26,6 +26,14 @@ void ArenaPool::give(std::shared_ptr<Storage> arena) {
   free_.push_back(std::move(arena));
 }
 
+std::int64_t ArenaPool::idle_bytes(Device device) {
+  const std::lock_guard lock(mutex_);
+  std::int64_t bytes = 0;
+  for (const auto& arena : free_)
+    if (arena->device() == device) bytes += static_cast<std::int64_t>(arena->bytes());
+  return bytes;
+}
+
 void ArenaPool::clear() {
   const std::lock_guard lock(mutex_);
   free_.clear();

@@ -17,6 +17,8 @@ class STRATA_API ArenaPool {
   /// An arena of at least `bytes` for exclusive use until it is given back.
   std::shared_ptr<Storage> take(Device, std::size_t bytes);
   void give(std::shared_ptr<Storage>);
+  /// Bytes of the arenas that nobody uses now.
+  std::int64_t idle_bytes(Device);
   /// Frees the arenas that nobody uses.
   void clear();
 

@@ -15,9 +15,9 @@ using namespace strata;
 namespace {
 
 struct Arguments {
-  std::string device, model = "cnn", dataset = "mnist", data, save, load;
+  std::string device, model = "cnn", dataset = "mnist", data, save, load, batch_size = "128", precision = "float32";
   int epochs = 5, threads = 0;
-  std::int64_t batch_size = 128, seed = 1;
+  std::int64_t seed = 1;
   double learning_rate = 1e-3;
 };
 
@@ -31,7 +31,10 @@ void add_options(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"mnist", "fashion_mnist"}))->capture_default_str();
   app.add_option("--data", a.data, "folder that holds the dataset's files; default: look in the usual places");
   app.add_option("--epochs", a.epochs, "passes over the training images")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--batch-size", a.batch_size, "images in a step")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch-size", a.batch_size, "images in a step, or auto: the most that fit into memory")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
+  app.add_option("--precision", a.precision, "what to compute in: float32, or 16 bits with weights in float32")
+      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))->capture_default_str();
   app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--seed", a.seed, "of weights, order of images and dropout")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -59,10 +62,14 @@ Sequential make_model(const Arguments& a) {
   return model;
 }
 
+BatchSize batch_size(const Arguments& a) {
+  return a.batch_size == "auto" ? BatchSize::automatic() : BatchSize(std::stoll(a.batch_size));
+}
+
 /// The device to use. Asked for one that cannot be used, it says why on stderr and returns nothing.
 std::optional<DeviceChoice> choose(const Arguments& a) {
   try {
-    return choose_device(a.device, {.make = [&] { return make_model(a); }, .batch_size = a.batch_size});
+    return choose_device(a.device, {.make = [&] { return make_model(a); }, .batch_size = batch_size(a).is_automatic() ? 128 : batch_size(a).samples()});
   } catch (const Error& e) {
     std::fprintf(stderr, "--device %s: %s\n", a.device.c_str(), e.what());
     return std::nullopt;
@@ -93,6 +100,7 @@ Tensor images(const Tensor& pixels) { return expand_dims(cast(pixels, DType::f32
 
 int run(const Arguments& a) {
   config::set_num_threads(a.threads);
+  mixed_precision::set_global_policy(a.precision);
   const auto choice = choose(a);
   if (!choice) return 2;
   std::printf("%s\n", choice->line().c_str());
@@ -105,9 +113,9 @@ int run(const Arguments& a) {
   model.summary();
   if (!a.load.empty()) model.load_weights(a.load);
   const Interruption interruption;
-  std::printf("training on %s, %d threads\n", to_string(choice->device).c_str(), config::num_threads());
+  std::printf("training on %s, %d threads, %s\n", to_string(choice->device).c_str(), config::num_threads(), a.precision.c_str());
   std::fflush(stdout);
-  model.fit(images(train.x), train.y, {.batch_size = a.batch_size, .epochs = a.epochs, .stop = interruption.token()});
+  model.fit(images(train.x), train.y, {.batch_size = batch_size(a), .epochs = a.epochs, .stop = interruption.token()});
   if (interruption.token().stop_requested()) std::printf("\nstopped after the current step\n");
   if (!a.save.empty()) {
     model.save_weights(a.save);

@@ -16,9 +16,9 @@ struct Arguments {
   ModelFile file;
   DataArgument data;
   DeviceArgument device;
-  std::string output, checkpoint, tensorboard, csv;
+  std::string output, batch_size = "32", checkpoint, tensorboard, csv;
   int epochs = 1, threads = 0, verbose = verbose_auto;
-  std::int64_t batch_size = 32, seed = -1;
+  std::int64_t seed = -1;
   double validation_split = 0, learning_rate = 0;
   bool resume = false, no_shuffle = false, show_memory = false;
 };
@@ -61,16 +61,22 @@ Callbacks make_callbacks(const Arguments& a) {
   return all;
 }
 
+BatchSize batch_size(const Arguments& a) {
+  return a.batch_size == "auto" ? BatchSize::automatic() : BatchSize(std::stoll(a.batch_size));
+}
+
 History train(const Arguments& a, Model& model, FitOptions options) {
   if (!a.data.is_folder()) {
-    options.batch_size = a.batch_size;
+    options.batch_size = batch_size(a);
     options.validation_split = a.validation_split;
     options.shuffle = !a.no_shuffle;
     const auto data = a.data.load(DataArgument::Part::train, model, !a.file.trusted);
     return model.fit(data.inputs(), data.targets(), options);
   }
   // A seed in any case: a run that is resumed must hold out the same images.
-  data::ImageDatasetOptions images{.batch_size = a.batch_size,
+  if (batch_size(a).is_automatic())
+    throw UsageError("--batch-size auto is for data in one file; images in a folder are read batch by batch: give a number");
+  data::ImageDatasetOptions images{.batch_size = batch_size(a).samples(),
                                    .shuffle = !a.no_shuffle,
                                    .seed = static_cast<std::uint64_t>(std::max<std::int64_t>(a.seed, 0)),
                                    .validation_split = a.validation_split,
@@ -87,7 +93,7 @@ void run(const Arguments& a) {
   if (a.resume && a.checkpoint.empty()) throw UsageError("--resume wants the folder of the run that was cut off: --checkpoint DIR");
   const std::string output = a.output.empty() ? a.file.path : a.output;
   config::set_num_threads(a.threads);
-  const DeviceChoice choice = a.device.choose({.make = [&] { return a.file.load(true); }, .batch_size = a.batch_size});
+  const DeviceChoice choice = a.device.choose({.make = [&] { return a.file.load(true); }, .batch_size = batch_size(a).is_automatic() ? 32 : batch_size(a).samples()});
   if (a.verbose != 0) std::printf("%s\n", choice.line().c_str());
   const DeviceScope scope(choice.device);
   if (a.seed >= 0) utils::set_random_seed(static_cast<std::uint64_t>(a.seed));
@@ -111,7 +117,8 @@ void add_options(CLI::App& command, Arguments& a) {
   a.data.add_to(command, true);
   command.add_option("--output", a.output, "where to save the trained model; default: FILE itself");
   command.add_option("--epochs", a.epochs, "passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_option("--batch-size", a.batch_size, "samples in a step")->check(CLI::PositiveNumber)->capture_default_str();
+  command.add_option("--batch-size", a.batch_size, "samples in a step, or auto: the most that fit into memory")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
   command
       .add_option("--validation-split", a.validation_split,
                   "share of the samples that is held out: the last ones, of images in a folder random ones")

@@ -100,7 +100,7 @@ Tensor images(const Tensor& pixels) { return expand_dims(cast(pixels, DType::f32
 
 int run(const Arguments& a) {
   config::set_num_threads(a.threads);
-  mixed_precision::set_global_policy(a.precision);
+  mixed_precision::set_global_policy(DTypePolicy(a.precision));
   const auto choice = choose(a);
   if (!choice) return 2;
   std::printf("%s\n", choice->line().c_str());

@@ -18,8 +18,8 @@ struct PlanOptions {
   /// After every step, look for NaN and infinity in what it wrote.
   bool check_numerics = false;
   Device device = {};
-  /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again instead
-  /// of keeping them. It changes no bit of what the plan computes.
+  /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again
+  /// instead of keeping them. It changes no bit of what the plan computes.
   std::size_t memory_limit = 0;
   /// Off: the plan is made even if the device has no memory for it.
   bool check_memory = true;

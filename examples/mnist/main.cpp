@@ -14,7 +14,8 @@ using namespace strata;
 namespace {
 
 struct Arguments {
-  std::string device = "auto", model = "cnn", dataset = "mnist", data, save, load, batch_size = "128", precision = "float32";
+  std::string device = "auto", model = "cnn", dataset = "mnist", data, save, load, batch_size = "128",
+              precision = "float32";
   int epochs = 5, threads = 0;
   std::int64_t seed = 1;
   double learning_rate = 1e-3;
@@ -30,9 +31,11 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--data", a.data, "folder that holds the dataset's files; default: look in the usual places");
   app.add_option("--epochs", a.epochs, "passes over the training images")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--batch-size", a.batch_size, "images in a step, or auto: the most that fit into memory")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))
+      ->capture_default_str();
   app.add_option("--precision", a.precision, "what to compute in: float32, or 16 bits with weights in float32")
-      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))->capture_default_str();
+      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))
+      ->capture_default_str();
   app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--seed", a.seed, "of weights, order of images and dropout")->check(CLI::NonNegativeNumber)->capture_default_str();

@@ -48,6 +48,8 @@ class SharedLibrary {
   static SharedLibrary open(const LibraryRequest& request);
 
   bool loaded() const { return handle_ != nullptr; }
+  /// What dlsym wants, for headers that find functions by themselves; null when it is not loaded.
+  void* handle() const { return handle_; }
   /// The file that was loaded.
   const std::string& path() const { return path_; }
   /// What failed before, place by place, also where a later place had it.

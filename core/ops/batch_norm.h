@@ -18,6 +18,7 @@ struct STRATA_API BatchNormTrain {
   /// Of y only. Error when a gradient comes in for the statistics.
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (g, x, gamma, mean, variance) -> gradients of x, gamma and beta. It has no gradient of its own.
@@ -28,6 +29,7 @@ struct STRATA_API BatchNormGradient {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <class A>
@@ -59,6 +61,7 @@ struct STRATA_API LayerNorm {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (g, x, gamma) -> gradients of x, gamma and beta. It has no gradient of its own.
@@ -69,6 +72,7 @@ struct STRATA_API LayerNormGradient {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <Operand X, Operand G, Operand B>

@@ -33,6 +33,7 @@ struct STRATA_API Sum {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Of integers and booleans in f32. The mean of nothing is NaN.
 struct STRATA_API Mean {
@@ -43,6 +44,7 @@ struct STRATA_API Mean {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// NaN if any element is. Elements that share the largest value share the gradient. Error when there is nothing to reduce.
 struct STRATA_API ReduceMax {
@@ -53,6 +55,7 @@ struct STRATA_API ReduceMax {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 struct STRATA_API ReduceMin {
   Axes axes = {};
@@ -62,6 +65,7 @@ struct STRATA_API ReduceMin {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Types as Sum. Its gradient is right where elements are zero; asking for a second derivative is an error.
 struct STRATA_API Prod {
@@ -72,6 +76,7 @@ struct STRATA_API Prod {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Whether an element differs from 0.
 struct STRATA_API Any {
@@ -82,6 +87,7 @@ struct STRATA_API Any {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Whether all elements differ from 0.
 struct STRATA_API All {
@@ -92,6 +98,7 @@ struct STRATA_API All {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// The identity; asking for its gradient is an error that names `function`. It stands behind gradient rules that are

@@ -3,7 +3,7 @@
 add_library(strata_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
 target_link_libraries(strata_test_main PRIVATE strata_library_flags GTest::gtest)
 
-set(STRATA_TEST_ENVIRONMENT STRATA_SOURCE_DIR=${PROJECT_SOURCE_DIR})
+set(STRATA_TEST_ENVIRONMENT STRATA_SOURCE_DIR=${PROJECT_SOURCE_DIR} STRATA_CXX=${CMAKE_CXX_COMPILER})
 if(STRATA_SANITIZE MATCHES "address")  # memory that cannot be had is an error of ours, not the end of the process
   list(APPEND STRATA_TEST_ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1
     LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.supp)

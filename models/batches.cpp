@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/ops/gather.h"
 #include "data/random.h"
 
 namespace strata {
@@ -18,7 +19,8 @@ bool BatchSource::skip(std::int64_t batches) {
 }
 
 namespace {
-std::uint64_t fingerprint(std::uint64_t seed, const Tensor& t) {
+std::uint64_t fingerprint(std::uint64_t seed, const Tensor& tensor) {
+  const Tensor t = tensor.on_host();
   for (const char c : to_string(t.type())) seed = data::combine(seed, static_cast<std::uint64_t>(c));
   const std::byte* bytes = t.raw();
   const std::size_t count = t.bytes();
@@ -52,7 +54,9 @@ void gather_rows(const Tensor& from, const std::int64_t* rows, std::int64_t coun
 class ArraySource final : public BatchSource {
  public:
   ArraySource(Tensors x, Tensors y, Tensors w, const ArrayBatches& options)
-      : all_{std::move(x), std::move(y), std::move(w)}, options_(options), samples_(check_cardinality(all_.x, all_.y, all_.w)) {}
+      : all_{std::move(x), std::move(y), std::move(w)},
+        options_(options),
+        samples_(check_cardinality(all_.x, all_.y, all_.w)) {}
 
   void start(int epoch) override {
     at_ = 0;
@@ -62,6 +66,7 @@ class ArraySource final : public BatchSource {
     data::RandomStream random(data::combine(options_.seed, static_cast<std::uint64_t>(epoch)));
     // Fisher and Yates by hand: std::shuffle's order differs between standard libraries.
     for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+    order_there_ = {};
   }
 
   std::optional<Batch> next() override {
@@ -98,10 +103,15 @@ class ArraySource final : public BatchSource {
         out.push_back(from[i].rows(at_, end));
         continue;
       }
-      if (staging.size() <= i) {
+      if (from[i].device().kind == DeviceKind::gpu) {
+        out.push_back(gathered_there(from[i], end));
+        continue;
+      }
+      if (staging.size() <= i) staging.resize(i + 1);
+      if (!staging[i].defined()) {
         Shape shape = from[i].shape();
         shape[0] = std::min(options_.batch_size, samples_);
-        staging.emplace_back(from[i].dtype(), shape, Device{});
+        staging[i] = Tensor(from[i].dtype(), shape, Device{});
       }
       Tensor rows = staging[i].rows(0, end - at_);
       gather_rows(from[i], order_.data() + at_, end - at_, rows);
@@ -110,10 +120,18 @@ class ArraySource final : public BatchSource {
     return out;
   }
 
+  /// The same of an array on a GPU: the order goes there once in a pass, rows are gathered there.
+  Tensor gathered_there(const Tensor& from, std::int64_t end) {
+    if (!order_there_.defined() || order_there_.device() != from.device())
+      order_there_ = Tensor::from({samples_}, order_).to(from.device());
+    return gather(from, order_there_.rows(at_, end));
+  }
+
   Batch all_, staging_;
   ArrayBatches options_;
   std::int64_t samples_, at_ = 0;
   std::vector<std::int64_t> order_;
+  Tensor order_there_;
 };
 
 class DatasetSource final : public BatchSource {
@@ -148,7 +166,9 @@ std::unique_ptr<BatchSource> batches_of(Tensors x, Tensors y, Tensors w, const A
   return std::make_unique<ArraySource>(std::move(x), std::move(y), std::move(w), options);
 }
 
-std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset) { return std::make_unique<DatasetSource>(dataset); }
+std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset) {
+  return std::make_unique<DatasetSource>(dataset);
+}
 
 std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors& w) {
   std::string sizes;
@@ -159,7 +179,8 @@ std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors
     sizes += std::string(sizes.empty() ? "" : "\n") + "'" + what + "' sizes:";
     for (const Tensor& t : tensors) {
       if (!t.defined() || t.shape().rank() == 0)
-        throw Error("fit", std::string("expected arrays with a first axis of samples as '") + what + "'; received a scalar or an empty tensor");
+        throw Error("fit", std::string("expected arrays with a first axis of samples as '") + what +
+                               "'; received a scalar or an empty tensor");
       if (samples < 0) samples = t.shape()[0];
       equal = equal && t.shape()[0] == samples;
       sizes += " " + std::to_string(t.shape()[0]);

@@ -182,6 +182,11 @@ void ModelDefinition::set_graph(const Symbols& inputs, const Symbols& outputs) {
   check_names();
 }
 
+Device ModelDefinition::device() const {
+  const Variables all = weights();
+  return all.empty() ? current_device() : all[0].value().device();
+}
+
 void ModelDefinition::append(const Layer& layer) {
   if (layer.name().empty()) layer.base().set_name(unique_name(snake_case(layer.class_name())));
   layers_.push_back(layer);

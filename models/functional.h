@@ -65,6 +65,9 @@ class STRATA_API ModelDefinition : public layers::Base {
   /// Starts a Sequential's graph: calls its layers one after the other.
   void start_from(const Symbol& input);
 
+  /// Where the weights lie; before there are any, where they will be made.
+  Device device() const;
+
   const Symbols& inputs() const { return inputs_; }
   const Symbols& outputs() const { return outputs_; }
   std::vector<std::string> input_names() const;

@@ -9,7 +9,7 @@
 namespace strata {
 
 namespace {
-std::atomic<bool> tensor_float_32{false};
+std::atomic<bool> tensor_float_32{false}, measure_convolutions{false};
 }
 
 Cuda& Cuda::of(int device) {
@@ -32,11 +32,12 @@ Cuda::Use::~Use() {
   }
 }
 
-CudaTarget Cuda::target() const { return {device(), &properties(), config::tensor_float_32_enabled()}; }
+CudaTarget Cuda::target() const { return {device(), &properties(), config::tensor_float_32_enabled(), measure_convolutions}; }
 
 namespace config {
 void enable_tensor_float_32(bool enabled) { tensor_float_32 = enabled; }
 bool tensor_float_32_enabled() { return tensor_float_32; }
+void enable_convolution_measuring(bool enabled) { measure_convolutions = enabled; }
 }  // namespace config
 
 }  // namespace strata

@@ -16,6 +16,8 @@ struct CudaTarget {
   const cuda::DeviceProperties* properties = nullptr;
   /// Products and convolutions of f32 may round their operands to TF32's 10 bits (config::enable_tensor_float_32).
   bool tensor_float_32 = false;
+  /// Ways to compute a convolution are tried out when a step is planned (config::enable_convolution_measuring).
+  bool measure_convolutions = false;
 };
 
 /// What a CUDA kernel gets: a device's queue of work, and the handles of the libraries that work on it. One per device

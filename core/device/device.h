@@ -11,7 +11,7 @@ namespace strata {
 
 enum class DeviceKind : std::uint8_t { cpu, gpu };
 
-/// Where numbers live and kernels run: `cpu:0`, `gpu:1`.
+/// Where numbers live and kernels run: `gpu:1`; or `cpu:0` to `cpu:63`, which all name the processor, with limits apart.
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   int index = 0;
@@ -19,8 +19,8 @@ struct Device {
 };
 
 STRATA_API std::string to_string(Device);
-/// "cpu", "cpu:0", "gpu:1", "/GPU:0". Error for other spellings, and for a device that is not there: it lists
-/// those that are, and for a GPU says why there is none.
+/// "cpu", "cpu:0", "gpu:1", "/GPU:0", "/device:GPU:0". Error for other spellings, and for a GPU that is not there: it
+/// lists the devices that are, and says why there is no GPU. Every `cpu:N` is there.
 STRATA_API Device device_from_string(std::string_view name);
 
 /// While it lives, new tensors and variables of this thread are made, and steps planned, on the device named.
@@ -50,7 +50,7 @@ namespace config {
 /// All devices, or those of one kind ("cpu", "gpu").
 STRATA_API std::vector<PhysicalDevice> list_physical_devices(std::string_view kind = "");
 STRATA_API bool is_built_with_cuda();
-/// One sentence that says why no GPU can be used here and what to do; empty when there is one.
+/// All that stands in the way of a GPU and what to do about each, as sentences; empty when one can be used (device_info.h).
 STRATA_API std::string why_no_gpu();
 
 /// An upper bound, in bytes, on what tensors, variables and plans may hold on a device; 0 lifts it. A step that
@@ -67,6 +67,9 @@ STRATA_API std::int64_t peak_memory_in_use(Device);
 /// GPU has it (compute capability 8.0), at errors near 1e-3. Off unless it is switched on. Takes effect for steps planned later.
 STRATA_API void enable_tensor_float_32(bool enabled = true);
 STRATA_API bool tensor_float_32_enabled();
+/// On a GPU, the ways that cuDNN knows for a convolution are timed when a step is planned, and the fastest is kept on the disk;
+/// otherwise its first proposal is believed. Takes seconds for each new shape.
+STRATA_API void enable_convolution_measuring(bool enabled = true);
 
 /// Threads that kernels use, the calling one included. 0 means all processors. Takes effect for steps planned later.
 STRATA_API void set_num_threads(int threads);

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/device/allocation_budget.h"
 #include "core/device/cuda.h"
+#include "core/device/device_limits.h"
 
 namespace strata {
 
@@ -23,10 +25,11 @@ struct Account {
 };
 
 Account& account(Device d) {
-  static Account processor;
+  static std::array<Account, processor_names> processors;
   // Never destroyed: tensors in a program's own statics may go later.
   static auto& gpus = *new std::vector<Account>(static_cast<std::size_t>(cuda::device_count()));
-  return d.kind == DeviceKind::cpu ? processor : gpus.at(static_cast<std::size_t>(d.index));
+  const auto index = static_cast<std::size_t>(d.index);
+  return d.kind == DeviceKind::cpu ? processors.at(index) : gpus.at(index);
 }
 
 void raise_peak(Account& a, std::int64_t used) {

@@ -5,6 +5,7 @@
 #include "core/graph/names.h"
 #include "core/graph/op_layer.h"
 #include "core/graph/tile_loops.h"
+#include "core/kernels/elementwise_functions.h"
 
 namespace strata {
 
@@ -49,10 +50,18 @@ Tensors run_on_processor(const Op& op, const Signature& signature, const Tensors
   return call.outputs;
 }
 
+/// Kernels of a GPU want arrays at 16 bytes' alignment, which rows() may not give.
+Tensors aligned(Tensors inputs) {
+  for (Tensor& t : inputs)
+    if (reinterpret_cast<std::uintptr_t>(t.raw()) % 16 != 0) t = t.clone();
+  return inputs;
+}
+
 /// Enqueued, not waited for. An op without a kernel for the GPU runs on the processor.
-Tensors run_on_gpu(const Op& op, const Signature& signature, const Tensors& inputs, Device device) {
+Tensors run_on_gpu(const Op& op, const Signature& signature, const Tensors& given, Device device) {
   Cuda& gpu = Cuda::of(device.index);
   const Cuda::Use use(gpu);
+  const Tensors inputs = aligned(given);
   const auto kernel = op.prepare(gpu.target(), signature);
   if (!kernel) {
     if (op.prepare(CpuTarget{}, signature).view) return {inputs[0].with_shape(signature.outputs[0].shape)};
@@ -179,23 +188,10 @@ Type Accumulate::infer(std::span<const Type> in) const {
   return in[0];
 }
 
-namespace {
-struct AddFunctor {
-  template <class T>
-  static auto f(const Accumulate&, T a, T b) {
-    return a + b;
-  }
-};
-struct CastFunctor {
-  template <class T>
-  static T f(const Cast&, T a) {
-    return a;
-  }
-};
-}  // namespace
-
 Tile Accumulate::tile(std::span<const DType> in) const {
-  return dispatch(in[0], [&]<class T>() -> Tile { return {tiles::binary<AddFunctor, Accumulate, T, T, T>, in[0]}; });
+  return dispatch(in[0], [&]<class T>() -> Tile {
+    return {tiles::binary<fn::Accumulate, Accumulate, T, T, T>, in[0], tiles::device_code<fn::Accumulate, Accumulate>};
+  });
 }
 
 Values Cast::vjp(const Node& node, Value g) const {
@@ -206,7 +202,9 @@ Values Cast::vjp(const Node& node, Value g) const {
 
 Tile Cast::tile(std::span<const DType> in) const {
   return dispatch(in[0], [&]<class From>() {
-    return dispatch(to, [&]<class To>() -> Tile { return {tiles::unary<CastFunctor, Cast, To, From>, to}; });
+    return dispatch(to, [&]<class To>() -> Tile {
+      return {tiles::unary<fn::Cast, Cast, To, From>, to, tiles::device_code<fn::Cast, Cast>};
+    });
   });
 }
 

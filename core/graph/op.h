@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -101,6 +102,10 @@ using TileFunction = void (*)(const void* op, const void* const* in, void* out, 
 struct Tile {
   TileFunction function = nullptr;
   DType output = DType::f32;
+  /// Writes the function of one element as an expression of CUDA C++ that can be called with the inputs' elements, the
+  /// 16-bit types as float and bool as int, and whose result converts to `output`: `[](float x) { return x * x; }`.
+  /// It may use strata::math (core/kernels/math_functions.h). Null: the op runs on the processor only.
+  std::string (*device_code)(const void* op) = nullptr;
 };
 
 /// What vjp returns for an op through which no gradient flows.

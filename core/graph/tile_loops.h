@@ -1,10 +1,13 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
 #include <type_traits>
 
-#include "core/base/half.h"
+#include "core/base/export.h"
+#include "core/kernels/elements.h"
 
 /// Tells the compiler that iterations do not depend on each other: a tile may be computed in place, and the check for
 /// overlap that the compiler would make sends exactly that case to the scalar loop.
@@ -16,75 +19,46 @@
 
 namespace strata::tiles {
 
-/// The type that arithmetic on T happens in: float for the 16-bit types, int for bool.
-template <class T>
-struct ArithmeticOf {
-  using type = T;
-};
-template <>
-struct ArithmeticOf<Half> {
-  using type = float;
-};
-template <>
-struct ArithmeticOf<BFloat16> {
-  using type = float;
-};
-template <>
-struct ArithmeticOf<bool> {
-  using type = int;
-};
-template <class T>
-using Arithmetic = typename ArithmeticOf<T>::type;
-
-template <class T>
-constexpr Arithmetic<T> load(T x) {
-  if constexpr (std::same_as<T, Half> || std::same_as<T, BFloat16>)
-    return to_float(x);
-  else
-    return x;
+/// The functor F of an op (core/kernels/elementwise_functions.h). Specialized for ops with attributes.
+template <class F, class OpType>
+F function_of(const OpType&) {
+  static_assert(std::is_empty_v<F>, "this functor has attributes: specialize function_of");
+  return F{};
 }
 
-template <class T, class C>
-constexpr T store(C x) {
-  if constexpr (std::same_as<T, Half>)
-    return to_half(static_cast<float>(x));
-  else if constexpr (std::same_as<T, BFloat16>)
-    return to_bfloat16(static_cast<float>(x));
-  else if constexpr (std::same_as<T, bool>)
-    return x != C{};
-  else
-    return static_cast<T>(x);
+/// `strata::fn::ReluGradient{}`, `strata::fn::Clip{0x0p+0, 0x1.8p+2}`: the functor of the op named, exactly.
+STRATA_API std::string functor_text(std::string_view op_name, std::span<const double> attributes);
+
+/// The Tile::device_code of an op whose functor is F.
+template <class F, class OpType>
+std::string device_code(const void* op) {
+  if constexpr (std::is_empty_v<F>) {
+    return functor_text(OpType::name, {});
+  } else {
+    static_assert(sizeof(F) % sizeof(double) == 0, "a functor's members are of type double");
+    const F functor = function_of<F>(*static_cast<const OpType*>(op));
+    return functor_text(OpType::name, {reinterpret_cast<const double*>(&functor), sizeof(F) / sizeof(double)});
+  }
 }
 
-/// y[i] = F::f(op, a[i]) over n elements; F is a type with `static auto f(const OpType&, arithmetic value...)`.
+/// y[i] = f(a[i]) over n elements, with the op's functor f.
 template <class F, class OpType, class Out, class A>
 void unary(const void* op, const void* const* in, void* out, std::size_t n) {
-  const auto& attributes = *static_cast<const OpType*>(op);
+  const F f = function_of<F>(*static_cast<const OpType*>(op));
   const A* a = static_cast<const A*>(in[0]);
   Out* y = static_cast<Out*>(out);
   STRATA_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < n; ++i) y[i] = store<Out>(F::f(attributes, load(a[i])));
+  for (std::size_t i = 0; i < n; ++i) y[i] = store<Out>(f(load(a[i])));
 }
 
 template <class F, class OpType, class Out, class A, class B>
 void binary(const void* op, const void* const* in, void* out, std::size_t n) {
-  const auto& attributes = *static_cast<const OpType*>(op);
+  const F f = function_of<F>(*static_cast<const OpType*>(op));
   const A* a = static_cast<const A*>(in[0]);
   const B* b = static_cast<const B*>(in[1]);
   Out* y = static_cast<Out*>(out);
   STRATA_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < n; ++i) y[i] = store<Out>(F::f(attributes, load(a[i]), load(b[i])));
-}
-
-template <class F, class OpType, class Out, class A, class B, class C>
-void ternary(const void* op, const void* const* in, void* out, std::size_t n) {
-  const auto& attributes = *static_cast<const OpType*>(op);
-  const A* a = static_cast<const A*>(in[0]);
-  const B* b = static_cast<const B*>(in[1]);
-  const C* c = static_cast<const C*>(in[2]);
-  Out* y = static_cast<Out*>(out);
-  STRATA_INDEPENDENT_ITERATIONS
-  for (std::size_t i = 0; i < n; ++i) y[i] = store<Out>(F::f(attributes, load(a[i]), load(b[i]), load(c[i])));
+  for (std::size_t i = 0; i < n; ++i) y[i] = store<Out>(f(load(a[i]), load(b[i])));
 }
 
 }  // namespace strata::tiles

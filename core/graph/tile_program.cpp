@@ -4,30 +4,19 @@
 #include <array>
 #include <cstring>
 
+#include "core/graph/tile_access.h"
+
 namespace strata {
 
-namespace {
-constexpr std::size_t tile_elements = 1024;
-constexpr std::size_t slot_bytes = tile_elements * 8;  // the widest element type
-constexpr std::size_t parallel_grain = 16 * tile_elements;
-constexpr std::size_t most_operands = 8;
-
-/// How an input is read: `sizes` and `strides` (in elements, 0 where it repeats), outermost first, adjacent axes merged.
-struct Access {
-  enum class Kind { full, scalar, strided } kind = Kind::full;
-  std::size_t element_bytes = 4;
-  std::vector<std::int64_t> sizes, strides;
-};
-
-Access access_of(const Type& input, const Shape& shape) {
-  Access a;
+TileAccess tile_access(const Type& input, const Shape& shape) {
+  TileAccess a;
   a.element_bytes = size_of(input.dtype);
   if (input.shape.elements() == shape.elements()) return a;
   if (input.shape.elements() == 1) {
-    a.kind = Access::Kind::scalar;
+    a.kind = TileAccess::Kind::scalar;
     return a;
   }
-  a.kind = Access::Kind::strided;
+  a.kind = TileAccess::Kind::strided;
   const auto in_strides = row_major_strides(input.shape);
   for (int axis = 0; axis < shape.rank(); ++axis) {
     const int own = axis - (shape.rank() - input.shape.rank());
@@ -45,6 +34,12 @@ Access access_of(const Type& input, const Shape& shape) {
   return a;
 }
 
+namespace {
+constexpr std::size_t tile_elements = 1024;
+constexpr std::size_t slot_bytes = tile_elements * 8;  // the widest element type
+constexpr std::size_t parallel_grain = 16 * tile_elements;
+constexpr std::size_t most_operands = 8;
+
 void fill(std::byte* out, const std::byte* element, std::size_t bytes, std::size_t count) {
   const auto fill_as = [&]<class T>(T) {
     T value;
@@ -58,7 +53,7 @@ void fill(std::byte* out, const std::byte* element, std::size_t bytes, std::size
 }
 
 /// Elements [begin, begin + n) of the broadcast input, laid side by side.
-void gather(const Access& a, const std::byte* in, std::size_t begin, std::size_t n, std::byte* out) {
+void gather(const TileAccess& a, const std::byte* in, std::size_t begin, std::size_t n, std::byte* out) {
   const std::size_t rank = a.sizes.size();
   std::array<std::int64_t, 16> index{};
   auto rest = static_cast<std::int64_t>(begin);
@@ -103,7 +98,7 @@ struct Step {
 };
 
 struct Compiled {
-  std::vector<Access> inputs;
+  std::vector<TileAccess> inputs;
   std::vector<int> input_slots;  // where broadcast inputs are laid out, -1 for full ones
   std::vector<Step> steps;
   int slots = 0;
@@ -135,8 +130,8 @@ Compiled compile(const TileProgram& p) {
   Compiled c;
   c.elements = static_cast<std::size_t>(p.shape.elements());
   for (const Type& t : p.inputs) {
-    c.inputs.push_back(access_of(t, p.shape));
-    c.input_slots.push_back(c.inputs.back().kind == Access::Kind::full ? -1 : c.slots++);
+    c.inputs.push_back(tile_access(t, p.shape));
+    c.input_slots.push_back(c.inputs.back().kind == TileAccess::Kind::full ? -1 : c.slots++);
   }
   std::vector<DType> types;
   for (const Type& t : p.inputs) types.push_back(t.dtype);
@@ -160,16 +155,16 @@ void run_range(const Compiled& c, const Buffers& io, std::byte* scratch, std::si
   const auto slot = [&](int s) { return scratch + static_cast<std::size_t>(s) * slot_bytes; };
   std::vector<const std::byte*> value(inputs + c.steps.size());
   for (std::size_t i = 0; i < inputs; ++i)
-    if (c.inputs[i].kind == Access::Kind::scalar)
+    if (c.inputs[i].kind == TileAccess::Kind::scalar)
       fill(slot(c.input_slots[i]), static_cast<const std::byte*>(io.in_raw()[i]), c.inputs[i].element_bytes,
            std::min(tile_elements, end - begin));
   for (std::size_t at = begin; at < end; at += tile_elements) {
     const std::size_t n = std::min(tile_elements, end - at);
     for (std::size_t i = 0; i < inputs; ++i) {
       const auto* base = static_cast<const std::byte*>(io.in_raw()[i]);
-      const Access& a = c.inputs[i];
-      if (a.kind == Access::Kind::strided) gather(a, base, at, n, slot(c.input_slots[i]));
-      value[i] = a.kind == Access::Kind::full ? base + at * a.element_bytes : slot(c.input_slots[i]);
+      const TileAccess& a = c.inputs[i];
+      if (a.kind == TileAccess::Kind::strided) gather(a, base, at, n, slot(c.input_slots[i]));
+      value[i] = a.kind == TileAccess::Kind::full ? base + at * a.element_bytes : slot(c.input_slots[i]);
     }
     for (std::size_t i = 0; i < c.steps.size(); ++i) {
       const Step& step = c.steps[i];
@@ -190,7 +185,7 @@ std::vector<InPlace> in_place_pairs(const TileProgram& p, const Compiled& c) {
   for (std::size_t out = 0; out < p.outputs.size(); ++out) {
     const auto writer = static_cast<std::size_t>(p.outputs[out]);
     for (std::size_t in = 0; in < p.inputs.size(); ++in) {
-      if (c.inputs[in].kind != Access::Kind::full || c.inputs[in].element_bytes != c.steps[writer].element_bytes) continue;
+      if (c.inputs[in].kind != TileAccess::Kind::full || c.inputs[in].element_bytes != c.steps[writer].element_bytes) continue;
       bool read_later = false;
       for (std::size_t i = writer + 1; i < c.steps.size(); ++i)
         for (int o : c.steps[i].operands) read_later = read_later || o == static_cast<int>(in);
@@ -213,6 +208,13 @@ std::vector<DType> result_types(const TileProgram& p) {
   return types;
 }
 
+Types output_types(const TileProgram& p) {
+  const std::vector<DType> results = result_types(p);
+  Types types;
+  for (int o : p.outputs) types.push_back({results[static_cast<std::size_t>(o)], p.shape});
+  return types;
+}
+
 Kernel prepare_tile_program(const TileProgram& p, const CpuTarget& target) {
   const auto compiled = std::make_shared<const Compiled>(compile(p));
   Kernel kernel;
@@ -225,6 +227,31 @@ Kernel prepare_tile_program(const TileProgram& p, const CpuTarget& target) {
     });
   };
   return kernel;
+}
+
+Kernel prepare_tile_programs(std::span<const TileProgram> programs, const CpuTarget& target) {
+  struct Part {
+    Kernel kernel;
+    Signature signature;
+    std::size_t first_input, first_output;
+  };
+  auto parts = std::make_shared<std::vector<Part>>();
+  Kernel all;
+  std::size_t inputs = 0, outputs = 0;
+  for (const TileProgram& p : programs) {
+    Part part{prepare_tile_program(p, target), {p.inputs, output_types(p)}, inputs, outputs};
+    all.scratch_bytes = std::max(all.scratch_bytes, part.kernel.scratch_bytes);
+    for (const InPlace& pair : part.kernel.in_place)
+      all.in_place.push_back({pair.input + static_cast<int>(inputs), pair.output + static_cast<int>(outputs)});
+    inputs += part.signature.inputs.size();
+    outputs += part.signature.outputs.size();
+    parts->push_back(std::move(part));
+  }
+  all.run = [parts](Cpu& cpu, const Buffers& io) {
+    for (const Part& p : *parts)
+      p.kernel.run(cpu, Buffers(p.signature, io.in_raw() + p.first_input, io.out_raw() + p.first_output, io.scratch()));
+  };
+  return all;
 }
 
 namespace {
@@ -243,10 +270,12 @@ Kernel prepare_tiled(const Op& op, const CpuTarget& target, const Signature& s) 
 }
 std::optional<Kernel> prepare_tiled([[maybe_unused]] const Op& op, [[maybe_unused]] const CudaTarget& target,
                                     [[maybe_unused]] const Signature& s) {
-  if constexpr (has_cuda_kernels)
-    return prepare_tile_program(single(op, s), target);
-  else
+  if constexpr (has_cuda_kernels) {
+    const TileProgram p = single(op, s);
+    return prepare_tile_programs({&p, 1}, target);
+  } else {
     return std::nullopt;
+  }
 }
 }  // namespace detail
 

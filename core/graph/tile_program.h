@@ -21,10 +21,19 @@ struct TileProgram {
 };
 
 /// Element type of each instruction's result.
-std::vector<DType> result_types(const TileProgram&);
+STRATA_API std::vector<DType> result_types(const TileProgram&);
+/// Of each result that leaves the program.
+STRATA_API Types output_types(const TileProgram&);
 
 Kernel prepare_tile_program(const TileProgram&, const CpuTarget&);
-/// In builds with CUDA, real or emulated. None when one of the ops has no code for a GPU.
-std::optional<Kernel> prepare_tile_program(const TileProgram&, const CudaTarget&);
+
+/// One kernel for programs of which none reads what another writes; their arrays follow each other. On the processor
+/// they run one after the other.
+Kernel prepare_tile_programs(std::span<const TileProgram>, const CpuTarget&);
+/// In builds with CUDA, real or emulated: one launch, of programs that differ in their shapes only. None when there is no
+/// such kernel (core/graph/tile_source.h); any single program has one whose ops have code for a GPU.
+std::optional<Kernel> prepare_tile_programs(std::span<const TileProgram>, const CudaTarget&);
+/// Compiles what prepare_tile_programs will be asked for, several at a time; it is there while the result lives.
+std::shared_ptr<const void> compile_tile_programs(std::span<const std::vector<TileProgram>>, const CudaTarget&);
 
 }  // namespace strata

@@ -1,11 +1,13 @@
 // Tile programs on an emulated GPU: the processor's own.
 #include "core/device/cuda_emulated.h"
 #include "core/graph/tile_program.h"
+#include "core/graph/tile_source.h"
 
 namespace strata {
 
-std::optional<Kernel> prepare_tile_program(const TileProgram& program, const CudaTarget&) {
-  Kernel kernel = prepare_tile_program(program, CpuTarget{1});
+std::optional<Kernel> prepare_tile_programs(std::span<const TileProgram> programs, const CudaTarget&) {
+  if (!tile_source(programs[0], "kernel", static_cast<int>(programs.size()))) return std::nullopt;  // nor has a GPU
+  Kernel kernel = prepare_tile_programs(programs, CpuTarget{1});
   kernel.launch = [run = std::move(kernel.run)](Cuda& gpu, const Buffers& io) {
     // A recording outlives the call: it keeps the addresses as they are now.
     Signature signature;
@@ -21,6 +23,10 @@ std::optional<Kernel> prepare_tile_program(const TileProgram& program, const Cud
   };
   kernel.run = {};
   return kernel;
+}
+
+std::shared_ptr<const void> compile_tile_programs(std::span<const std::vector<TileProgram>>, const CudaTarget&) {
+  return nullptr;
 }
 
 }  // namespace strata

@@ -1,16 +1,14 @@
-// The foundation of math_functions.h: the decoration of host/device functions, bit patterns, and the
-// operations that are exact: sign, rounding to integers, order, square root. Free-standing, float and
-// double alike; loops around them are vectorized at every x86-64 level.
+// The foundation of math_functions.h: bit patterns, and the operations that are exact: sign, rounding to
+// integers, order, square root. Free-standing (core/base/host_device.h), float and double alike; loops
+// around them are vectorized at every x86-64 level.
 #pragma once
 
-// STRATA_HD decorates a function that runs on either side; STRATA_LIBM(f) is the C library's f
-// without its header.
+#include "core/base/host_device.h"
+
+// STRATA_LIBM(f) is the C library's f without its header.
 #if defined(__CUDACC__)
-#define STRATA_HD __host__ __device__
 #define STRATA_LIBM(function) ::function
 #else
-// Always inlined: a call that is left in a loop keeps the loop scalar.
-#define STRATA_HD __attribute__((always_inline))
 #define STRATA_LIBM(function) __builtin_##function
 #endif
 

@@ -30,7 +30,8 @@ struct STRATA_API Divide : detail::BinaryOp<Divide, Domain::floating> {
   Values vjp(const Node&, Value g) const;
   Tile tile(std::span<const DType> in) const;
 };
-/// x^y with std::pow's special values. Error for an integer to a negative power. Where x <= 0 no gradient reaches y.
+/// x^y with std::pow's special values. Error for an integer to a negative power (a GPU, which
+/// cannot raise one, gives 0). Where x <= 0 no gradient reaches y.
 struct STRATA_API Power : detail::BinaryOp<Power, Domain::numeric> {
   static constexpr std::string_view name = "power";
   Values vjp(const Node&, Value g) const;
@@ -102,7 +103,8 @@ struct STRATA_API Where {
   Tile tile(std::span<const DType> in) const;
 };
 
-/// min(max(x, low), high); NaN stays NaN. Gradient 0 outside of [low, high]. Error unless low <= high.
+/// min(max(x, low), high); NaN stays NaN. For integers the limits are rounded toward zero. Gradient 0 outside of
+/// [low, high]. Error unless low <= high.
 struct STRATA_API Clip {
   double low = 0, high = 1;
   static constexpr std::string_view name = "clip";

@@ -1,5 +1,6 @@
 #include "core/ops/cross_entropy.h"
 
+#include "core/kernels/elementwise_functions.h"
 #include "core/ops/binary.h"
 #include "core/ops/elementwise_tiles.h"
 #include "core/ops/fill.h"
@@ -153,11 +154,6 @@ void dense_gradient(Cpu& cpu, const Buffers& io) {
     }
   });
 }
-
-struct SigmoidCrossEntropyF {
-  template <class T>
-  static T f(const SigmoidCrossEntropy&, T z, T x) { return math::softplus(x) - x * z; }
-};
 }  // namespace
 
 Type SparseSoftmaxCrossEntropy::infer(std::span<const Type> in) const {
@@ -202,7 +198,7 @@ Kernel SoftmaxCrossEntropyGradient::prepare(const CpuTarget&, const Signature& s
                            []<class T>() { return Kernel{.run = dense_gradient<T>, .in_place = {{0, 0}, {1, 0}}}; });
 }
 Tile SigmoidCrossEntropy::tile(std::span<const DType> in) const {
-  return tiles::floating_binary<SigmoidCrossEntropyF, SigmoidCrossEntropy>(in[0]);
+  return tiles::floating_binary<fn::SigmoidCrossEntropy, SigmoidCrossEntropy>(in[0]);
 }
 
 Values SparseSoftmaxCrossEntropy::vjp(const Node& node, Value g) const {

@@ -4,13 +4,26 @@
 #include <cmath>
 
 #include "core/graph/tile_loops.h"
+#include "core/kernels/elementwise_functions.h"
 
 namespace strata {
 
+template <>
+fn::Fill tiles::function_of<fn::Fill>(const Fill& op) {
+  return {op.value};
+}
+template <>
+fn::FillLike tiles::function_of<fn::FillLike>(const FillLike& op) {
+  return {op.value};
+}
+
 namespace {
-template <class OpType, class T>
-void fill_loop(const void* op, const void* const*, void* out, std::size_t n) {
-  std::fill_n(static_cast<T*>(out), n, tiles::store<T>(static_cast<const OpType*>(op)->value));
+template <class F, class OpType, class T>
+Tile fill_tile() {
+  const TileFunction loop = [](const void* op, const void* const*, void* out, std::size_t n) {
+    std::fill_n(static_cast<T*>(out), n, tiles::store<T>(static_cast<const OpType*>(op)->value));
+  };
+  return {loop, dtype_of<T>(), tiles::device_code<F, OpType>};
 }
 
 void require_sizes(const Shape& shape) {
@@ -37,12 +50,11 @@ Type Fill::infer(std::span<const Type> in) const {
 }
 
 Tile Fill::tile(std::span<const DType>) const {
-  return dispatch(type.dtype, [this]<class T>() -> Tile { return {fill_loop<Fill, T>, type.dtype}; });
+  return dispatch(type.dtype, []<class T>() { return fill_tile<fn::Fill, Fill, T>(); });
 }
 
 Tile FillLike::tile(std::span<const DType> in) const {
-  const DType d = in[0];
-  return dispatch(d, [d]<class T>() -> Tile { return {fill_loop<FillLike, T>, d}; });
+  return dispatch(in[0], []<class T>() { return fill_tile<fn::FillLike, FillLike, T>(); });
 }
 
 Type Range::infer(std::span<const Type> in) const {

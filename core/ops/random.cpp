@@ -6,6 +6,8 @@
 
 #include "core/graph/tile_loops.h"
 #include "core/kernels/philox_fill.h"
+#include "core/kernels/random_functions.h"
+#include "core/ops/dropout_common.h"
 #include "core/ops/fill.h"
 
 namespace strata {
@@ -59,44 +61,10 @@ void run_affine(Cpu& cpu, const Buffers& io, DType dtype, double shift, double s
   }
 }
 
-// erf(sqrt 2): the chance of a normal number within two standard deviations.
-constexpr double within_two = 0.95449973610364158;
-
-/// sqrt 2 times the inverse error function, for |x| <= erf(sqrt 2). M. Giles, "Approximating the erfinv function", GPU
-/// Computing Gems, Jade Edition, 2011: the single-precision polynomial of the central region.
 template <class T>
-T normal_quantile(T x) {
-  const T w = -math::log((T(1) - x) * (T(1) + x)) - T(2.5);
-  T p = T(2.81022636e-08);
-  p = T(3.43273939e-07) + p * w;
-  p = T(-3.5233877e-06) + p * w;
-  p = T(-4.39150654e-06) + p * w;
-  p = T(0.00021858087) + p * w;
-  p = T(-0.00125372503) + p * w;
-  p = T(-0.00417768164) + p * w;
-  p = T(0.246640727) + p * w;
-  p = T(1.50140941) + p * w;
-  return T(1.41421356237309505) * p * x;
-}
-
-void truncated(float* z, std::size_t first, std::size_t count, philox::Stream s) {
+void truncated(T* z, std::size_t first, std::size_t count, philox::Stream s) {
   philox::fill_uniform(z, first, count, s);
-  for (std::size_t i = 0; i < count; ++i) {
-    // The middle of each of the 2^24 intervals.
-    const float x = (2.0f * z[i] - 0.999999940395355225f) * static_cast<float>(within_two);
-    z[i] = math::minimum(math::maximum(normal_quantile(x), -2.0f), 2.0f);
-  }
-}
-
-void truncated(double* z, std::size_t first, std::size_t count, philox::Stream s) {
-  philox::fill_uniform(z, first, count, s);
-  for (std::size_t i = 0; i < count; ++i) {
-    const double x = (2.0 * z[i] - (1.0 - 0x1p-53)) * within_two;
-    double q = normal_quantile(x);
-    for (int step = 0; step < 2; ++step)  // Newton: from 1e-7 to the last bits
-      q -= (math::erf(q * 0.70710678118654752) - x) * 1.2533141373155003 * math::exp(0.5 * q * q);
-    z[i] = math::minimum(math::maximum(q, -2.0), 2.0);
-  }
+  for (std::size_t i = 0; i < count; ++i) z[i] = philox::truncated_normal_from_uniform(z[i]);
 }
 }  // namespace
 
@@ -143,7 +111,7 @@ void RandomInt::run(Cpu& cpu, Buffers io) const {
       philox::Word w[tile_elements];
       philox::fill_u32(w, first, count, s);
       for (std::size_t i = 0; i < count; ++i)
-        out[first + i] = static_cast<T>(low + static_cast<std::int64_t>((w[i] * range) >> 32));
+        out[first + i] = static_cast<T>(philox::integer_from_word(w[i], low, range));
     });
   };
   if (dtype == DType::i64) return run_as.template operator()<std::int64_t>();
@@ -152,19 +120,13 @@ void RandomInt::run(Cpu& cpu, Buffers io) const {
 }
 
 namespace {
-/// What one word decides, computed once: words below `threshold` (of 24 bits) drop.
-struct Keep {
-  int threshold = 0;
-  double scale = 1;
-  bool operator()(philox::Word w) const { return static_cast<int>(w >> 8) >= threshold; }
-};
-
-Keep keep_of(double rate) {
+/// What decides, computed once.
+philox::Keep keep_of(double rate) {
   return {static_cast<int>(std::ceil(rate * 16777216.0)), rate < 1 ? 1 / (1 - rate) : 0};
 }
 
 template <class T>
-void drop_elements(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s) {
+void drop_elements(Cpu& cpu, const Buffers& io, philox::Keep keep, philox::Stream s) {
   using A = tiles::Arithmetic<T>;
   const auto in = io.in<T>(0);
   const auto out = io.out<T>(0);
@@ -175,10 +137,7 @@ void drop_elements(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s) {
     const T* x = in.data() + first;
     T* y = out.data() + first;
     STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < count; ++i) {
-      const A kept = tiles::load(x[i]) * scale;
-      y[i] = tiles::store<T>(keep(w[i]) ? kept : A{0});
-    }
+    for (std::size_t i = 0; i < count; ++i) y[i] = philox::kept_or_zero(keep(w[i]), x[i], scale);
   });
 }
 
@@ -197,7 +156,7 @@ Shape resolved(const Shape& noise, const Shape& x, std::string_view name) {
 }
 
 template <class T>
-void drop_together(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s, const Shape& noise) {
+void drop_together(Cpu& cpu, const Buffers& io, philox::Keep keep, philox::Stream s, const Shape& noise) {
   using A = tiles::Arithmetic<T>;
   const Shape& shape = io.in_type(0).shape;
   const auto words = static_cast<std::size_t>(noise.elements());
@@ -221,10 +180,7 @@ void drop_together(Cpu& cpu, const Buffers& io, Keep keep, philox::Stream s, con
     const T* x = in + r * n;
     T* y = out + r * n;
     STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < n; ++i) {
-      const A kept = tiles::load(x[i]) * scale;
-      y[i] = tiles::store<T>(keep(row[along ? i : 0]) ? kept : A{0});
-    }
+    for (std::size_t i = 0; i < n; ++i) y[i] = philox::kept_or_zero(keep(row[along ? i : 0]), x[i], scale);
   }, std::max<std::size_t>(1, 4096 / std::max<std::size_t>(1, n)));
 }
 }  // namespace
@@ -240,18 +196,24 @@ Type Dropout::infer(std::span<const Type> in) const {
 
 Values Dropout::vjp(const Node& node, Value g) const { return {apply(*this, g, node.input(1)), {}}; }
 
+DropoutPlan dropout_plan(const Dropout& op, const Shape& x) {
+  DropoutPlan plan{keep_of(op.rate), {}, false};
+  if (op.noise_shape.empty()) return plan;
+  plan.noise = resolved(op.noise_shape, x, Dropout::name);
+  plan.together = plan.noise != x;
+  return plan;
+}
+
 Kernel Dropout::prepare(const CpuTarget&, const Signature& s) const {
   Kernel kernel;
   kernel.in_place = {{0, 0}};
-  Shape noise;
-  if (!noise_shape.empty()) noise = resolved(noise_shape, s.inputs[0].shape, name);
-  const bool together = !noise_shape.empty() && noise != s.inputs[0].shape;
-  if (together) kernel.scratch_bytes = static_cast<std::size_t>(noise.elements()) * sizeof(philox::Word);
-  const Keep keep = keep_of(rate);
-  kernel.run = [keep, noise, together, number = stream](Cpu& cpu, const Buffers& io) {
+  const DropoutPlan plan = dropout_plan(*this, s.inputs[0].shape);
+  if (plan.together) kernel.scratch_bytes = static_cast<std::size_t>(plan.noise.elements()) * sizeof(philox::Word);
+  kernel.run = [plan, number = stream](Cpu& cpu, const Buffers& io) {
     const auto state = stream_of(io.in<std::int64_t>(1), number);
     const auto run_as = [&]<class T>() {
-      return together ? drop_together<T>(cpu, io, keep, state, noise) : drop_elements<T>(cpu, io, keep, state);
+      return plan.together ? drop_together<T>(cpu, io, plan.keep, state, plan.noise)
+                           : drop_elements<T>(cpu, io, plan.keep, state);
     };
     switch (io.in_type(0).dtype) {
       case DType::f64: return run_as.template operator()<double>();

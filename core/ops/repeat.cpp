@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/graph/tile_loops.h"
+#include "core/kernels/elementwise_functions.h"
 #include "core/ops/reduce.h"
 #include "core/ops/reshape.h"
 #include "core/ops/strided_copy.h"
@@ -38,9 +40,10 @@ std::optional<Kernel> BroadcastTo::prepare(const CudaTarget& target, const Signa
 Tile BroadcastTo::tile(std::span<const DType> in) const {
   const DType d = in[0];
   return dispatch(d, [d]<class T>() -> Tile {
-    return {
-        [](const void*, const void* const* from, void* to, std::size_t n) { std::memmove(to, from[0], n * sizeof(T)); },
-        d};
+    const TileFunction copy = [](const void*, const void* const* from, void* to, std::size_t n) {
+      std::memmove(to, from[0], n * sizeof(T));
+    };
+    return {copy, d, tiles::device_code<fn::BroadcastTo, BroadcastTo>};
   });
 }
 

@@ -88,6 +88,9 @@ TEST(Binary, WhereAndClip) {
   expect_near(clip(x, floats({2}, {0, 1}), 2.5f), {0, 1, 2, 2.5}, 0);
   EXPECT_EQ(error_of([&] { clip(x, 1, 0); }),
             "[clip] expected low <= high; received low 1.000000 and high 0.000000");
+  const Tensor bytes = Tensor::from<std::uint8_t>({3}, {0, 7, 255});  // limits beyond an integer type do nothing
+  expect_near(clip(bytes, -2.0, 100.0), {0, 7, 100}, 0);
+  expect_near(clip(bytes, 7.0, 1e20), {7, 7, 255}, 0);
 }
 
 TEST(Binary, Gradients) {

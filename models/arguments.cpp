@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/device/free_memory.h"
 #include "models/functional.h"
 #include "models/trainer.h"
 
@@ -27,8 +28,9 @@ std::string listed(const std::vector<std::string>& names) {
 Tensors Data::in_order(const std::vector<std::string>& names, std::string_view what) const {
   if (names_.empty()) {
     if (tensors_.size() != names.size())
-      fail_expected(what, std::to_string(names.size()) + " tensor" + (names.size() == 1 ? "" : "s") + " (" + listed(names) + ")",
-                    std::to_string(tensors_.size()));
+      fail_expected(
+          what, std::to_string(names.size()) + " tensor" + (names.size() == 1 ? "" : "s") + " (" + listed(names) + ")",
+          std::to_string(tensors_.size()));
     return tensors_;
   }
   Tensors ordered;
@@ -37,7 +39,8 @@ Tensors Data::in_order(const std::vector<std::string>& names, std::string_view w
     if (it == names_.end()) fail_expected(what, "tensors for " + listed(names), "tensors for " + listed(names_));
     ordered.push_back(tensors_[static_cast<std::size_t>(it - names_.begin())]);
   }
-  if (names_.size() != names.size()) fail_expected(what, "tensors for " + listed(names), "tensors for " + listed(names_));
+  if (names_.size() != names.size())
+    fail_expected(what, "tensors for " + listed(names), "tensors for " + listed(names_));
   return ordered;
 }
 
@@ -67,14 +70,16 @@ std::vector<std::optional<Loss>> LossSpec::for_outputs(const std::vector<std::st
   if (named_) {
     for (const auto& [name, loss] : losses_) {
       const auto it = std::find(names.begin(), names.end(), name);
-      if (it == names.end()) fail_expected("compile", "losses for the outputs " + listed(names), "a loss for '" + name + "'");
+      if (it == names.end())
+        fail_expected("compile", "losses for the outputs " + listed(names), "a loss for '" + name + "'");
       all[static_cast<std::size_t>(it - names.begin())] = loss;
     }
   } else if (single_) {
     std::fill(all.begin(), all.end(), losses_[0].second);
   } else if (!losses_.empty()) {
     if (losses_.size() != names.size())
-      fail_expected("compile", std::to_string(names.size()) + " losses, one for each output", std::to_string(losses_.size()));
+      fail_expected("compile", std::to_string(names.size()) + " losses, one for each output",
+                    std::to_string(losses_.size()));
     for (std::size_t i = 0; i < names.size(); ++i) all[i] = losses_[i].second;
   }
   return all;
@@ -90,18 +95,21 @@ std::vector<std::vector<Metric>> MetricSpec::for_outputs(const std::vector<std::
       continue;
     }
     const auto it = std::find(names.begin(), names.end(), name);
-    if (it == names.end()) fail_expected("compile", "metrics for the outputs " + listed(names), "metrics for '" + name + "'");
+    if (it == names.end())
+      fail_expected("compile", "metrics for the outputs " + listed(names), "metrics for '" + name + "'");
     all[static_cast<std::size_t>(it - names.begin())] = metrics;
   }
   return all;
 }
 
-Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y, const Data& sample_weight, std::string_view what) {
+Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y, const Data& sample_weight,
+                            std::string_view what) {
   Arguments a;
   const std::lock_guard lock(model.building);
   if (!model.has_graph()) {
     a.x = x.in_order({"x"}, std::string(what) + ": x");
-    if (!a.x[0].defined() || a.x[0].shape().rank() == 0) fail_expected(what, "a tensor with a first axis of samples as x", to_string(a.x[0], 0));
+    if (!a.x[0].defined() || a.x[0].shape().rank() == 0)
+      fail_expected(what, "a tensor with a first axis of samples as x", to_string(a.x[0], 0));
     model.ensure_built({a.x[0].shape()});
   } else {
     a.x = x.in_order(model.input_names(), std::string(what) + ": x");
@@ -120,22 +128,13 @@ Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y
   return a;
 }
 
-namespace {
-/// What a device may still give.
-std::int64_t free_memory(Device device) {
-  const auto free = static_cast<std::int64_t>(cuda::memory_info(device.index).free);
-  const std::int64_t limit = config::memory_limit(device);
-  return limit == 0 ? free : std::min(free, limit - config::memory_in_use(device));
-}
-}  // namespace
-
 Arguments kept_on_device(const ModelDefinition& model, Arguments a) {
   const Device device = model.device();
   if (device.kind != DeviceKind::gpu) return a;
   std::int64_t bytes = 0;
   for (Tensors* part : {&a.x, &a.y, &a.w})
     for (const Tensor& t : *part) bytes += t.device() == device ? 0 : static_cast<std::int64_t>(t.bytes());
-  if (bytes > free_memory(device) / 4) return a;
+  if (bytes > config::free_memory(device) / 4) return a;
   for (Tensors* part : {&a.x, &a.y, &a.w})
     for (Tensor& t : *part) t = t.to(device);
   return a;
@@ -161,13 +160,17 @@ Tensor class_weights(const Tensor& labels, const std::map<std::int64_t, double>&
 }
 
 std::pair<Arguments, Arguments> split_validation(const Arguments& all, double fraction) {
-  if (!(fraction > 0 && fraction < 1)) fail_expected("fit: validation_split", "a number between 0 and 1", std::to_string(fraction));
+  if (!(fraction > 0 && fraction < 1))
+    fail_expected("fit: validation_split", "a number between 0 and 1", std::to_string(fraction));
   const std::int64_t n = all.x[0].shape()[0];
   const auto at = static_cast<std::int64_t>(std::floor(static_cast<double>(n) * (1 - fraction)));
   if (at == 0 || at == n)
-    throw Error("fit", "Training data contains " + std::to_string(n) +
-                           " samples, which is not sufficient to split it into a validation and training set as specified by "
-                           "`validation_split=" + std::to_string(fraction) + "`. Either provide more data, or a different value for `validation_split`.");
+    throw Error("fit",
+                "Training data contains " + std::to_string(n) +
+                    " samples, which is not sufficient to split it into a validation and training set as specified by "
+                    "`validation_split=" +
+                    std::to_string(fraction) +
+                    "`. Either provide more data, or a different value for `validation_split`.");
   const auto part = [&](std::int64_t begin, std::int64_t end) {
     Arguments some;
     for (const Tensor& t : all.x) some.x.push_back(t.rows(begin, end));

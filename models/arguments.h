@@ -9,10 +9,11 @@ namespace strata {
 struct Arguments {
   Tensors x, y, w;
 };
-Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y, const Data& sample_weight, std::string_view what);
+Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y, const Data& sample_weight,
+                            std::string_view what);
 
-/// The same with its arrays on the model's GPU, where they stay for all epochs, if they take no more than a quarter of what is
-/// free there; batches are then gathered on the GPU. Otherwise, and on the processor, as they are.
+/// The same with its arrays on the model's GPU, where they stay for all epochs, if they take no more than a quarter of
+/// what is free there; batches are then gathered on the GPU. Otherwise, and on the processor, as they are.
 Arguments kept_on_device(const ModelDefinition& model, Arguments arguments);
 
 /// Sample weights from class weights: y holds class numbers, or one-hot rows. A class without weight counts 1.

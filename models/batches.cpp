@@ -54,7 +54,9 @@ void gather_rows(const Tensor& from, const std::int64_t* rows, std::int64_t coun
 class ArraySource final : public BatchSource {
  public:
   ArraySource(Tensors x, Tensors y, Tensors w, const ArrayBatches& options)
-      : all_{std::move(x), std::move(y), std::move(w)}, options_(options), samples_(check_cardinality(all_.x, all_.y, all_.w)) {}
+      : all_{std::move(x), std::move(y), std::move(w)},
+        options_(options),
+        samples_(check_cardinality(all_.x, all_.y, all_.w)) {}
 
   void start(int epoch) override {
     at_ = 0;
@@ -164,7 +166,9 @@ std::unique_ptr<BatchSource> batches_of(Tensors x, Tensors y, Tensors w, const A
   return std::make_unique<ArraySource>(std::move(x), std::move(y), std::move(w), options);
 }
 
-std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset) { return std::make_unique<DatasetSource>(dataset); }
+std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset) {
+  return std::make_unique<DatasetSource>(dataset);
+}
 
 std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors& w) {
   std::string sizes;
@@ -175,7 +179,8 @@ std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors
     sizes += std::string(sizes.empty() ? "" : "\n") + "'" + what + "' sizes:";
     for (const Tensor& t : tensors) {
       if (!t.defined() || t.shape().rank() == 0)
-        throw Error("fit", std::string("expected arrays with a first axis of samples as '") + what + "'; received a scalar or an empty tensor");
+        throw Error("fit", std::string("expected arrays with a first axis of samples as '") + what +
+                               "'; received a scalar or an empty tensor");
       if (samples < 0) samples = t.shape()[0];
       equal = equal && t.shape()[0] == samples;
       sizes += " " + std::to_string(t.shape()[0]);

@@ -115,6 +115,7 @@ bool FitLoop::run_epoch() {
       steps_,
       options_.epochs > 1 ? "Epoch " + std::to_string(at_.epoch + 1) + "/" + std::to_string(options_.epochs) : "",
       verbose_);
+  if (options_.show_memory) progress.show_memory_of(device_of(model_.definition()));
   Batch batch;
   while (wants_batch()) {
     if (!next_batch(batch)) {
@@ -123,6 +124,7 @@ bool FitLoop::run_epoch() {
     }
     each([&](auto& c) { c.on_train_batch_begin(at_.step); });
     trainer_.train_on(batch);
+    if (const std::string note = trainer_.take_note(); verbose_ > 0 && !note.empty()) std::printf("%s\n", note.c_str());
     const Logs logs = trainer_.logs();
     each([&](auto& c) { c.on_train_batch_end(at_.step, logs); });
     progress.update(++at_.step, logs);

@@ -7,6 +7,7 @@
 #include "core/compile/plan.h"
 #include "layers/layer.h"
 #include "models/options.h"
+#include "models/profile.h"
 
 namespace strata {
 
@@ -77,6 +78,10 @@ class STRATA_API Model : public Layer {
   /// The step that fit would run, without data: y is taken to be what the loss expects. Obeys memory limits and the
   /// placement log.
   StepPlan plan(const PlanOptionsForModel& = {});
+
+  /// Runs training steps (or test steps) on the first batch of the data and says where their time goes. The model is as
+  /// it was before afterwards: weights, optimizer, random streams, metrics.
+  StepProfile profile(const Data& x, const Data& y, const ProfileOptions& = {});
 
   /// Keras's table, to standard output or as text.
   void summary(const SummaryOptions& = {}) const;

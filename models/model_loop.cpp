@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "models/functional.h"
@@ -12,7 +13,8 @@ void check(bool ok, std::string_view argument, std::string_view expected, const 
 }
 
 void check_options(const FitOptions& o) {
-  check(o.batch_size == -1 || o.batch_size > 0, "fit: batch_size", "a positive number", std::to_string(o.batch_size));
+  check(o.batch_size.is_automatic() || o.batch_size.samples() == -1 || o.batch_size.samples() > 0, "fit: batch_size",
+        "a positive number or \"auto\"", to_string(o.batch_size));
   check(o.epochs >= 0, "fit: epochs", "0 or more", std::to_string(o.epochs));
   check(o.verbose >= -1 && o.verbose <= 2, "fit: verbose", "0, 1, 2 or verbose_auto", std::to_string(o.verbose));
   check(o.initial_epoch >= 0, "fit: initial_epoch", "0 or more", std::to_string(o.initial_epoch));
@@ -22,8 +24,35 @@ void check_options(const FitOptions& o) {
     throw Error("fit", "You cannot `class_weight` and `sample_weight` at the same time.");
 }
 
-std::int64_t batch_size_of(const FitOptions& o, std::int64_t samples) {
-  if (o.batch_size > 0) return o.batch_size;
+/// The largest that fits, and says so. Shuffled batches are gathered into memory of their own.
+std::int64_t automatic_batch_size(const FitOptions& o, const Arguments& a, Trainer& trainer) {
+  Batch sample;
+  std::size_t bytes = 0;
+  const auto take = [&](const Tensors& all, Tensors& one) {
+    for (const Tensor& t : all) {
+      one.push_back(t.rows(0, 1));
+      bytes += one.back().bytes();
+    }
+  };
+  take(a.x, sample.x);
+  take(a.y, sample.y);
+  take(a.w, sample.w);
+  if (!o.shuffle) bytes = 0;
+  if (!o.class_weight.empty()) {
+    sample.w = {class_weights(sample.y.at(0), o.class_weight)};
+    bytes += sample.w[0].bytes();
+  }
+  const std::int64_t samples = a.x[0].shape()[0], found = trainer.largest_batch(sample, samples, bytes);
+  if (o.verbose != 0)
+    std::printf("batch size %lld: %s\n", static_cast<long long>(found),
+                found == samples ? "all samples fit" : "the largest that fits into memory");
+  return found;
+}
+
+std::int64_t batch_size_of(const FitOptions& o, const Arguments& a, Trainer& trainer) {
+  if (o.batch_size.is_automatic()) return automatic_batch_size(o, a, trainer);
+  if (o.batch_size.samples() > 0) return o.batch_size.samples();
+  const std::int64_t samples = a.x[0].shape()[0];
   if (o.steps_per_epoch > 0) return (samples + o.steps_per_epoch - 1) / o.steps_per_epoch;
   return default_batch_size;
 }
@@ -71,6 +100,19 @@ Predictions run_prediction(ModelDefinition& model, BatchSource& source, const Pr
 }
 }  // namespace
 
+BatchSize::BatchSize(const char* text) : samples_(automatic_) {
+  if (std::string_view(text) != "auto")
+    fail_expected("batch_size", "a number or \"auto\"", "'" + std::string(text) + "'");
+}
+
+std::int64_t BatchSize::samples() const {
+  if (is_automatic())
+    throw Error("batch_size", "is automatic: how many samples make a step is known when data is there");
+  return samples_;
+}
+
+std::string to_string(const BatchSize& size) { return size.is_automatic() ? "auto" : std::to_string(size.samples()); }
+
 History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
   Trainer& t = trainer("fit");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
@@ -82,7 +124,7 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
                                    options.validation_data.sample_weight, "fit: validation_data");
   else if (options.validation_split > 0)
     std::tie(train, validation) = split_validation(train, options.validation_split);
-  const std::int64_t batch_size = batch_size_of(options, train.x[0].shape()[0]);
+  const std::int64_t batch_size = batch_size_of(options, train, t);
   train = kept_on_device(definition(), std::move(train));
   const auto training = batches_of(train.x, train.y, train.w, {batch_size, options.shuffle, t.shuffle_seed()});
   std::unique_ptr<BatchSource> held_out;
@@ -97,7 +139,8 @@ History Model::fit(const data::Dataset& batches, const FitOptions& options) {
   Trainer& t = trainer("fit");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   check_options(options);
-  check(options.batch_size == -1, "fit: batch_size", "none, because the Dataset yields batches", std::to_string(options.batch_size));
+  check(!options.batch_size.is_automatic() && options.batch_size.samples() == -1, "fit: batch_size",
+        "none, because the Dataset yields batches", to_string(options.batch_size));
   check(options.validation_split == 0, "fit: validation_split", "none, because a Dataset cannot be split", std::to_string(options.validation_split));
   check(options.sample_weight.empty(), "fit: sample_weight", "none, because the Dataset yields weights", "weights");
   const auto training = batches_of(batches);

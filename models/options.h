@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+#include <limits>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -90,7 +92,34 @@ struct CompileOptions {
   MetricSpec weighted_metrics = {};
   /// Node by node, nothing fused: slower, for debugging.
   bool run_eagerly = false;
+  /// Under the policy "mixed_float16" the optimizer is wrapped in a LossScaleOptimizer, unless it is one.
+  bool auto_scale_loss = true;
+  /// Not in Keras: most bytes that a step may take beside weights and data (StepPlan::peak_bytes), 0 for any number. To
+  /// stay within, training steps compute activations again in the backward pass instead of keeping them, cheapest
+  /// first, which changes no bit of the result; fit says once what it costs. A MemoryError before the first step if not
+  /// even that is enough. It is not saved with the model.
+  std::int64_t memory_limit = 0;
 };
+
+/// How many samples make a step: a number, -1 for Keras's default, or "auto": the most that fit into the memory that
+/// the device has free, and into CompileOptions::memory_limit.
+class STRATA_API BatchSize {
+ public:
+  template <std::integral I>
+  BatchSize(I samples) : samples_(static_cast<std::int64_t>(samples)) {}
+  /// "auto". Error for anything else.
+  BatchSize(const char* text);
+  static BatchSize automatic() { return BatchSize(automatic_); }
+
+  bool is_automatic() const { return samples_ == automatic_; }
+  /// The number given. Error when it is automatic.
+  std::int64_t samples() const;
+
+ private:
+  static constexpr std::int64_t automatic_ = std::numeric_limits<std::int64_t>::min();
+  std::int64_t samples_;
+};
+STRATA_API std::string to_string(const BatchSize&);
 
 /// Tensors to validate on, with optional sample weights, or a Dataset of batches.
 struct ValidationData {
@@ -107,7 +136,7 @@ inline constexpr int verbose_auto = -1;
 
 /// Keras's arguments of fit, in its order. -1 stands for None.
 struct FitOptions {
-  std::int64_t batch_size = -1;  ///< 32, or n / steps_per_epoch
+  BatchSize batch_size = -1;     ///< 32, or n / steps_per_epoch; "auto" is not in Keras
   int epochs = 1;                ///< number of the last epoch
   int verbose = verbose_auto;    ///< 0 silent, 1 bar, 2 a line per epoch; auto is 1
   Callbacks callbacks = {};
@@ -121,6 +150,8 @@ struct FitOptions {
   std::int64_t validation_steps = -1;
   std::int64_t validation_batch_size = -1;
   int validation_freq = 1;
+  /// Not in Keras: the progress line says what memory is in use on the device.
+  bool show_memory = false;
   /// Not in Keras: a request ends training after the current step; History holds the epochs that were finished.
   std::stop_token stop = {};
 };

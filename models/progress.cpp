@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "models/quantities.h"
+
 namespace strata {
 
 namespace {
@@ -67,6 +69,7 @@ std::string Progress::line(std::int64_t step, const Logs& values, bool done) con
     text += (verbose_ == 2 ? " - " : "") + duration(seconds(now - start_));
   text += (verbose_ == 2 ? " - " : " ") + per_step(average);
   for (const auto& [name, value] : values) text += " - " + name + ": " + value_text(value);
+  if (memory_of_) text += " - memory: " + bytes_text(static_cast<double>(config::memory_in_use(*memory_of_)));
   return text;
 }
 

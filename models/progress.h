@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "core/device/device.h"
 #include "models/logs.h"
 
 namespace strata {
@@ -14,6 +16,8 @@ class STRATA_API Progress {
  public:
   /// `target` steps, -1 when unknown; `title` is printed on a line of its own first, unless empty.
   explicit Progress(std::int64_t target, const std::string& title = "", int verbose = 1);
+  /// The line ends with the memory that is in use on this device when it is drawn.
+  void show_memory_of(Device device) { memory_of_ = device; }
   /// `step` steps are done (1-based). The values are read only when something is drawn.
   void update(std::int64_t step, const Logs& values);
   /// Draws the last state, with total time, and ends the line.
@@ -25,6 +29,7 @@ class STRATA_API Progress {
   std::int64_t target_;
   int verbose_;
   bool terminal_;
+  std::optional<Device> memory_of_;
   Clock::time_point start_, after_first_, last_draw_;
   std::int64_t seen_ = 0;  ///< steps so far
 };

@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 
+#include "core/device/free_memory.h"
 #include "core/ops/ops.h"
+#include "optim/wrappers.h"
 
 namespace strata {
 
@@ -49,6 +51,11 @@ Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
 }
 }  // namespace
 
+Device device_of(const ModelDefinition& model) {
+  const Variables weights = model.weights();
+  return weights.empty() ? current_device() : weights[0].value().device();
+}
+
 std::shared_ptr<Executable> StepCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.first == key; });
@@ -87,7 +94,9 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   const DeviceScope scope(model_.device());
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
-  auto made = std::make_shared<Executable>(Plan::compile(inputs, lower(outputs, {}), default_plan_options()), model_.arenas);
+  auto plan = Plan::compile(inputs, lower(outputs, {}), default_plan_options());
+  if (debugging::log_device_placement()) log_placement(*plan);
+  auto made = std::make_shared<Executable>(std::move(plan), model_.arenas);
   steps_.insert(key, made);
   return made;
 }
@@ -99,8 +108,26 @@ struct Trainer::Promise {
   std::optional<Logs::Items> items;
 };
 
+namespace {
+/// Keras's rule: gradients of f16 vanish unless the loss is scaled.
+Optimizer with_loss_scale(const ModelDefinition& model, const CompileOptions& options) {
+  const Optimizer& given = options.optimizer;
+  if (!options.auto_scale_loss || model.dtype_policy().name() != "mixed_float16" ||
+      given.class_name() == "LossScaleOptimizer")
+    return given;
+  return optimizers::LossScaleOptimizer(given, {.name = "loss_scale_optimizer"});
+}
+}  // namespace
+
 Trainer::Trainer(ModelDefinition& model, const CompileOptions& options)
-    : model_(model), options_(options), arenas_(model.arenas), shuffle_seed_(random::next_process_seed()) {}
+    : model_(model),
+      options_(options),
+      optimizer_(with_loss_scale(model, options)),
+      arenas_(model.arenas),
+      shuffle_seed_(random::next_process_seed()) {
+  if (options.memory_limit < 0)
+    fail_expected("compile: memory_limit", "bytes, or 0 for no limit", std::to_string(options.memory_limit));
+}
 
 Trainer::~Trainer() {
   try {
@@ -141,12 +168,12 @@ std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
   const Signature types{types_of(batch.x), types_of(batch.y), types_of(batch.w)};
   const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
   if (auto found = steps_.find(key)) return found;
-  std::shared_ptr<Executable> made;
-  try {
-    made = std::make_shared<Executable>(compile_step(mode, types), model_.arenas);
-  } catch (const MemoryError& e) {
-    throw MemoryError(e.where(), e.message() + largest_batch(mode, types));
+  const auto plan = compile_step_or_advise(mode, types);
+  if (mode == Mode::train && plan->recomputation() && !noted_) {
+    note_ = "memory_limit: " + describe(*plan->recomputation(), plan->peak_bytes());
+    noted_ = true;
   }
+  auto made = std::make_shared<Executable>(plan, model_.arenas);
   steps_.insert(key, made);
   return made;
 }
@@ -157,48 +184,95 @@ Types with_batch(Types types, std::int64_t batch) {
     if (t.shape.rank() > 0) t.shape[0] = batch;
   return types;
 }
-}  // namespace
 
-std::string Trainer::largest_batch(Mode mode, const Signature& types) {
-  const auto fits = [&](std::int64_t batch) {
-    try {
-      compile_step(mode, {with_batch(types.x, batch), with_batch(types.y, batch), with_batch(types.w, batch)});
-      return true;
-    } catch (const MemoryError&) {
-      return false;
-    }
-  };
-  std::int64_t good = 0, bad = types.x[0].shape[0];
+/// Left for what comes and goes beside a step, such as the logs.
+constexpr std::int64_t reserve = 64 << 10;
+
+/// The largest number up to `most` that fits, if what is larger than one that does not fit does not fit either; 0 if
+/// none.
+std::int64_t largest_that(const std::function<bool(std::int64_t)>& fits, std::int64_t most) {
+  std::int64_t good = 0, bad = 1;
+  while (bad <= most && fits(bad)) {
+    good = bad;
+    bad = good == most ? most + 1 : std::min(2 * good, most);
+  }
   while (bad - good > 1) {
     const std::int64_t middle = good + (bad - good) / 2;
     (fits(middle) ? good : bad) = middle;
   }
-  const std::string received = ". The batch size was " + std::to_string(types.x[0].shape[0]);
-  return good == 0 ? received + "; not even a batch of 1 fits" : received + "; the largest that fits is " + std::to_string(good);
+  return good;
+}
+}  // namespace
+
+std::shared_ptr<const Plan> Trainer::compile_step_or_advise(Mode mode, const Signature& types) {
+  try {
+    return compile_step(mode, types);
+  } catch (const MemoryError& e) {
+    const std::int64_t batch = types.x[0].shape[0];
+    const auto fits = [&](std::int64_t n) {
+      try {
+        compile_step(mode, {with_batch(types.x, n), with_batch(types.y, n), with_batch(types.w, n)});
+        return true;
+      } catch (const MemoryError&) {
+        return false;
+      }
+    };
+    const std::int64_t good = largest_that(fits, batch - 1);
+    throw MemoryError(e.where(), e.message() + ". The batch size was " + std::to_string(batch) +
+                                     (good == 0 ? "; not even a batch of 1 fits"
+                                                : "; the largest that fits is " + std::to_string(good)));
+  }
 }
 
-std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types) {
+std::int64_t Trainer::largest_batch(const Batch& sample, std::int64_t most, std::size_t staged) {
+  const Device device = model_.device();
+  const Types x = types_of(sample.x), y = types_of(sample.y), w = types_of(sample.w);
+  const auto needed = [&](std::int64_t n) {
+    const auto plan = compile_step(Mode::train, {with_batch(x, n), with_batch(y, n), with_batch(w, n)}, false);
+    return static_cast<std::int64_t>(plan->peak_bytes() + staged * static_cast<std::size_t>(n));
+  };
+  const std::int64_t least = needed(1);  // before looking at what is free: it makes the optimizer's state
+  const std::int64_t free = config::free_memory(device) + arenas_->idle_bytes(device) - reserve;
+  const auto fits = [&](std::int64_t n) {
+    try {
+      return needed(n) <= free;
+    } catch (const MemoryError&) {  // of the compile's limit
+      return false;
+    }
+  };
+  const std::int64_t found = largest_that(fits, most);
+  if (found == 0)
+    throw MemoryError(to_string(device), "not even a batch of 1 fits: it needs " + std::to_string(least) +
+                                             " bytes, and " + std::to_string(std::max<std::int64_t>(free, 0)) +
+                                             " are free");
+  return found;
+}
+
+std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {
   const DeviceScope scope(model_.device());  // also for what a step makes: the optimizer's state, metrics
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
     fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets", std::to_string(y.size()));
-  const Values outputs = model_.call_on(cast_to_inputs(model_, x), mode);
+  const Values outputs = call_model(x, mode);
   Updates updates;
   const Value loss = add_losses(y, outputs, w, updates);
   if (mode == Mode::train) {
     const Variables trainable = model_.trainable_weights();
     if (!trainable.empty()) {
       // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own, too.
-      options_.optimizer.build(trainable);
-      const Value scaled = options_.optimizer.scale_loss(loss);
-      Updates steps = options_.optimizer.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
+      optimizer_.build(trainable);
+      const Value scaled = optimizer_.scale_loss(loss);
+      Updates steps = optimizer_.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
       updates.insert(updates.end(), steps.begin(), steps.end());
     }
   }
   add_metrics(y, outputs, w, updates);
   PlanOptions plan_options = default_plan_options();
   plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
+  plan_options.check_memory = check_memory;
+  plan_options.memory_limit = static_cast<std::size_t>(options_.memory_limit);
+  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserve;
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());
   inputs.insert(inputs.end(), w.begin(), w.end());
@@ -206,6 +280,8 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   if (debugging::log_device_placement()) log_placement(*plan);
   return plan;
 }
+
+Values Trainer::call_model(const Values& x, Mode mode) { return model_.call_on(cast_to_inputs(model_, x), mode); }
 
 /// A running mean that weighs each batch by its size.
 void Trainer::track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates) {
@@ -310,9 +386,9 @@ void Trainer::keep_promises() {
   promises_.clear();
 }
 
-void Trainer::run(Mode mode, const Batch& batch) {
+void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
   keep_promises();
-  step(mode, batch)->run(arguments(batch));
+  step(mode, batch)->run(arguments(batch), timer);
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {
@@ -333,7 +409,7 @@ Types Trainer::guessed_targets(std::int64_t batch) const {
   return types;
 }
 
-std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
+Trainer::Signature Trainer::guessed_types(std::int64_t batch) {
   if (!model_.has_graph()) throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
   resolve_outputs();
   Types x;
@@ -343,12 +419,11 @@ std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
     if (t.shape.has_open_dim()) fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
     x.push_back(t);
   }
-  const Signature types{x, guessed_targets(batch), {}};
-  try {
-    return compile_step(mode, types);
-  } catch (const MemoryError& e) {
-    throw MemoryError(e.where(), e.message() + largest_batch(mode, types));
-  }
+  return {x, guessed_targets(batch), {}};
+}
+
+std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
+  return compile_step_or_advise(mode, guessed_types(batch));
 }
 
 }  // namespace strata

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/compile/function.h"
@@ -25,6 +26,9 @@ class StepCache {
   std::mutex mutex_;
   std::list<Entry> entries_;  // most recent first
 };
+
+/// Where the model's weights lie, and its steps run; before it has any, where they will be made.
+Device device_of(const ModelDefinition& model);
 
 /// Inputs as the model wants them: the missing or superfluous trailing axis of size 1 is added or dropped as Keras does,
 /// and everything else that does not fit is an error naming the input.
@@ -58,11 +62,28 @@ class Trainer {
   /// then, before they change.
   Logs logs();
   void reset_metrics();
+  /// One step, timed if there is a timer.
+  void run(Mode mode, const Batch& batch, StepTimer* timer = nullptr);
+  /// The step on batches of these types, compiled at the first.
+  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
+  /// The gradient of the training loss with respect to each trainable weight. Nothing of the model changes.
+  Tensors gradients_on(const Batch& batch);
   /// The plan of a step on `batch_size` samples, made without data.
   std::shared_ptr<const Plan> plan(Mode mode, std::int64_t batch_size);
+  /// Random numbers of the types that a step takes: inputs normal, or 0 and 1 where they are integers (an Embedding's);
+  /// targets from 0 to 1, or classes where the loss wants them. Drawn with the next seeds of the process, in the
+  /// processor's memory. Error, as for plan, when an input has an open size beside the batch.
+  Batch random_batch(std::int64_t batch_size);
 
-  Optimizer& optimizer() { return options_.optimizer; }
+  /// The one that trains: that of the options, or a LossScaleOptimizer around it.
+  Optimizer& optimizer() { return optimizer_; }
   const CompileOptions& options() const { return options_; }
+  /// The most samples, up to `most`, for which a training step fits: into the compile's memory limit, and into what is
+  /// free on the device (without swapping) beside `staged` bytes for each sample. `sample` is a batch of one.
+  /// MemoryError when not even one fits.
+  std::int64_t largest_batch(const Batch& sample, std::int64_t most, std::size_t staged);
+  /// What the first training step that computes something again says about it, once.
+  std::string take_note() { return std::exchange(note_, {}); }
   /// Where the order of the samples comes from: drawn once, at compile.
   std::uint64_t shuffle_seed() const { return shuffle_seed_; }
   void set_shuffle_seed(std::uint64_t seed) { shuffle_seed_ = seed; }
@@ -90,25 +111,29 @@ class Trainer {
   /// Numbers that were promised to the holder of logs.
   struct Promise;
 
-  void run(Mode mode, const Batch& batch);
   /// Reads now what holders of logs may look at later.
   void keep_promises();
   Logs::Items read_logs();
   static Tensors arguments(const Batch& batch);
-  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
-  std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types);
-  /// "; the largest that fits is 48", by trying.
-  std::string largest_batch(Mode mode, const Signature& types);
+  std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types, bool check_memory = true);
+  /// compile_step, with an error that names the largest batch that fits, found by trying.
+  std::shared_ptr<const Plan> compile_step_or_advise(Mode mode, const Signature& types);
   void resolve_outputs();
+  Values call_model(const Values& x, Mode mode);
   Value add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates);
   void add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates);
   void track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates);
   /// The model's own copy of a metric, made at its first use.
   Metric& tracker(const std::string& name, const Metric& prototype);
+  /// Types of a step's arguments, made up from the model's inputs and outputs and its losses.
+  Signature guessed_types(std::int64_t batch);
   Types guessed_targets(std::int64_t batch) const;
 
   ModelDefinition& model_;
   CompileOptions options_;
+  Optimizer optimizer_;
+  std::string note_;
+  bool noted_ = false;
   std::vector<Output> outputs_;
   std::vector<Tracker> trackers_;
   StepCache steps_;

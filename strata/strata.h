@@ -15,6 +15,7 @@
 
 #include "core/device/device.h"
 #include "core/device/device_info.h"
+#include "core/device/free_memory.h"
 #include "core/device/seed.h"
 #include "core/device/storage.h"
 #include "core/device/tensor.h"
@@ -73,6 +74,7 @@
 #include "core/compile/memory_planner.h"
 #include "core/compile/plan.h"
 #include "core/compile/schedule.h"
+#include "core/compile/step_timer.h"
 
 #include "layers/activation_layers.h"
 #include "layers/activations.h"
@@ -125,10 +127,13 @@
 #include "data/npy.h"
 
 #include "models/callbacks.h"
+#include "models/choose_device.h"
+#include "models/compare_devices.h"
 #include "models/logs.h"
 #include "models/model.h"
 #include "models/model_config.h"
 #include "models/model_to_dot.h"
 #include "models/options.h"
+#include "models/profile.h"
 #include "models/progress.h"
 #include "models/saving/load_model.h"

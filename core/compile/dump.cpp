@@ -27,6 +27,8 @@ std::string layer_text(const PlanStep& step) {
   return step.layer.empty() ? std::string("-") : step.layer + (step.gradient ? " (gradient)" : "");
 }
 
+std::string op_text(const PlanStep& step) { return step.again ? step.op + " (again)" : step.op; }
+
 std::string escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
@@ -43,14 +45,22 @@ std::size_t bytes_written(const PlanStep& step) {
 }
 }  // namespace
 
+std::string describe(const Recomputation& r, std::size_t peak_bytes) {
+  return fmt::format(
+      "a step takes {} bytes instead of {}: {} operations are computed again, {:.1f} % of its estimated time",
+      peak_bytes, r.bytes_without, r.operations, 100 * r.share);
+}
+
 std::string Plan::dump() const {
   std::string text = fmt::format("{} steps, arena {} bytes, {} variables, {} threads\n", steps_.size(), arena_bytes_,
                                  variables_.size(), threads_->threads());
+  if (recomputation_) text += describe(*recomputation_, peak_bytes()) + "\n";
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const PlanStep& step = steps_[s];
-    text += fmt::format("{:4}  {:<28} {:<36} {} -> {}  [{} bytes, scratch {}]\n", s, layer_text(step), step.op,
-                        arguments(step.in, step.signature.inputs, *this),
-                        arguments(step.out, step.signature.outputs, *this), bytes_written(step), step.kernel.scratch_bytes);
+    text +=
+        fmt::format("{:4}  {:<28} {:<36} {} -> {}  [{} bytes, scratch {}]\n", s, layer_text(step), op_text(step),
+                    arguments(step.in, step.signature.inputs, *this),
+                    arguments(step.out, step.signature.outputs, *this), bytes_written(step), step.kernel.scratch_bytes);
   }
   return text;
 }
@@ -61,7 +71,7 @@ std::string Plan::dump_graphviz() const {
   std::unordered_map<std::string, std::size_t> writer;
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const PlanStep& step = steps_[s];
-    text += fmt::format("  s{} [label=\"{}\\n{}\\n{}\"];\n", s, escaped(step.op), escaped(layer_text(step)),
+    text += fmt::format("  s{} [label=\"{}\\n{}\\n{}\"];\n", s, escaped(op_text(step)), escaped(layer_text(step)),
                         escaped(to_string(step.signature.outputs[0])));
     for (std::size_t i = 0; i < step.in.size(); ++i) {
       const std::string place = place_text(step.in[i], *this);

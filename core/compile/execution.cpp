@@ -16,13 +16,22 @@ std::shared_ptr<Storage> ArenaPool::take(Device device, std::size_t bytes) {
       free_.erase(it);
       return found;
     }
-  free_.clear();  // all are too small: the larger one takes their place
+  // All that the device has here are too small: the larger one takes their place.
+  std::erase_if(free_, [&](const auto& arena) { return arena->device() == device; });
   return Storage::allocate(device, bytes);
 }
 
 void ArenaPool::give(std::shared_ptr<Storage> arena) {
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(arena));
+}
+
+std::int64_t ArenaPool::idle_bytes(Device device) {
+  const std::lock_guard lock(mutex_);
+  std::int64_t bytes = 0;
+  for (const auto& arena : free_)
+    if (arena->device() == device) bytes += static_cast<std::int64_t>(arena->bytes());
+  return bytes;
 }
 
 void ArenaPool::clear() {
@@ -66,24 +75,26 @@ void Execution::bind_arena(std::byte* base) {
 
 Execution::~Execution() = default;
 
-void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs) {
+void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer) {
   if (gpu_)
-    run_on_gpu(arena, inputs, outputs);
+    run_on_gpu(arena, inputs, outputs, timer);
   else
-    run_on_processor(arena, inputs, outputs);
+    run_on_processor(arena, inputs, outputs, timer);
 }
 
-void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs) {
+void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
+                           StepTimer* timer) {
   const Cuda::Use use(Cuda::of(plan_->options().device.index));
   bind_arena(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = gpu_->input(p.index);
   for (const Patch& p : output_patches_) addresses_[p.slot] = gpu_->output(p.index);
   gpu_->bring(inputs);
-  gpu_->run(addresses_, first_address_, base_);
+  gpu_->run(addresses_, first_address_, base_, timer);
   gpu_->deliver(outputs);
 }
 
-void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs) {
+void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
+                                 StepTimer* timer) {
   bind_arena(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = const_cast<std::byte*>(inputs[p.index].raw());
   for (const Patch& p : output_patches_) addresses_[p.slot] = outputs[p.index].mutable_raw();
@@ -94,20 +105,22 @@ void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Te
   Cpu cpu(*plan_->threads());
   const FlushDenormals flush;
   const auto& steps = plan_->steps();
+  if (timer != nullptr) timer->mark();
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const PlanStep& step = steps[s];
     void** in = addresses_.data() + first_address_[s];
     void** out = in + step.in.size();
     step.kernel.run(cpu, Buffers(step.signature, in, out, base_ + step.scratch_offset));
-    if (!check) continue;
-    for (std::size_t j = 0; j < step.out.size(); ++j) check_finite(step.signature.outputs[j], out[j], label(step));
+    for (std::size_t j = 0; check && j < step.out.size(); ++j)
+      check_finite(step.signature.outputs[j], out[j], label(step));
+    if (timer != nullptr) timer->mark();
   }
 }
 
 Executable::Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas)
     : plan_(std::move(plan)), arenas_(std::move(arenas)) {}
 
-Tensors Executable::run(const Tensors& inputs) {
+Tensors Executable::run(const Tensors& inputs, StepTimer* timer) {
   const Types& wanted = plan_->input_types();
   if (inputs.size() != wanted.size())
     fail_expected("function", std::to_string(wanted.size()) + " inputs", std::to_string(inputs.size()));
@@ -132,7 +145,7 @@ Tensors Executable::run(const Tensors& inputs) {
     std::shared_ptr<Storage>& arena;
     ~GiveBack() { pool.give(std::move(arena)); }
   } give_back{*arenas_, arena};
-  execution->run(arena, inputs, outputs);
+  execution->run(arena, inputs, outputs, timer);
   const std::lock_guard lock(mutex_);
   idle_.push_back(std::move(execution));
   return outputs;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/compile/plan.h"
+#include "core/compile/step_timer.h"
 
 namespace strata {
 
@@ -16,6 +17,8 @@ class STRATA_API ArenaPool {
   /// An arena of at least `bytes` for exclusive use until it is given back.
   std::shared_ptr<Storage> take(Device, std::size_t bytes);
   void give(std::shared_ptr<Storage>);
+  /// Bytes of the arenas that nobody uses now.
+  std::int64_t idle_bytes(Device);
   /// Frees the arenas that nobody uses.
   void clear();
 
@@ -29,14 +32,15 @@ class STRATA_API Execution {
  public:
   explicit Execution(std::shared_ptr<const Plan> plan);
   ~Execution();
-  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types; inputs of a
-  /// plan for a GPU may lie anywhere, and its steps are on their way, not over, when it returns. With
-  /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity.
-  void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs);
+  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types; inputs
+  /// of a plan for a GPU may lie anywhere, and its steps are on their way, not over, when it returns. With
+  /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity. A timer, where
+  /// there is one, is told of every step; a GPU's kernels are then launched one by one.
+  void run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer = nullptr);
 
  private:
-  void run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs);
-  void run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs);
+  void run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
+  void run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
   void bind_arena(std::byte* base);
   void* resolve(const Place&, std::byte* base) const;
   struct Patch {
@@ -57,7 +61,7 @@ class STRATA_API Executable {
  public:
   Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas);
   /// Error naming the input whose type differs from the plan's.
-  Tensors run(const Tensors& inputs);
+  Tensors run(const Tensors& inputs, StepTimer* timer = nullptr);
   const Plan& plan() const { return *plan_; }
 
  private:

@@ -26,7 +26,9 @@ Function::Function(const Values& inputs, const Values& outputs, const Updates& u
 
 Function::Function(const Values& inputs, const Values& outputs, const Updates& updates, const PlanOptions& options,
                    std::shared_ptr<ArenaPool> arenas) {
-  auto plan = Plan::compile(inputs, lower(outputs, updates), options);
+  PlanOptions own = options;
+  own.memory_on_hand += arenas->idle_bytes(options.device);
+  auto plan = Plan::compile(inputs, lower(outputs, updates), own);
   if (debugging::log_device_placement()) log_placement(*plan);
   executable_ = std::make_shared<Executable>(std::move(plan), std::move(arenas));
 }

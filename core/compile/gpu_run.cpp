@@ -101,16 +101,20 @@ void GpuRun::bring(const Tensors& inputs) {
   lane.taken.record(gpu_.stream());
 }
 
-void GpuRun::run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena) {
+void GpuRun::run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena,
+                 StepTimer* timer) {
   addresses_ = &addresses;
   first_address_ = &first_address;
   arena_ = arena;
+  timer_ = timer;
+  if (timer != nullptr) timer->mark();
   const PlanOptions& options = plan_->options();
-  const bool record = options.record && !options.check_numerics && warm_;
+  const bool record = options.record && !options.check_numerics && warm_ && timer == nullptr;
   const bool anew = recorded_arena_ != arena;
   for (Section& section : sections_) {
     if (section.on_processor) {
       run_on_processor(section.begin);
+      if (timer != nullptr) timer->mark();
     } else if (record) {
       if (!section.graph || anew)
         section.graph = std::make_unique<cuda::Graph>(gpu_.stream(), [&] { launch(section.begin, section.end); });
@@ -127,6 +131,7 @@ void GpuRun::launch(std::size_t begin, std::size_t end) {
   for (std::size_t s = begin; s < end; ++s) {
     launch_step(s);
     if (plan_->options().check_numerics) check_numerics(s);
+    if (timer_ != nullptr) timer_->mark();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/compile/plan.h"
+#include "core/compile/step_timer.h"
 
 namespace strata {
 
@@ -23,8 +24,9 @@ class GpuRun {
   /// travel beside the kernels of the step before.
   void bring(const Tensors& inputs);
   /// Enqueues all steps. The first time one by one, so that libraries load what they need; then they are recorded, and
-  /// replayed as long as the arena stays where it is.
-  void run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena);
+  /// replayed as long as the arena stays where it is. With a timer, which is told of each, they are not recorded.
+  void run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena,
+           StepTimer* timer = nullptr);
   /// Enqueues copies of the outputs.
   void deliver(Tensors& outputs);
 
@@ -52,6 +54,7 @@ class GpuRun {
   const std::vector<void*>* addresses_ = nullptr;
   const std::vector<std::size_t>* first_address_ = nullptr;
   std::byte* arena_ = nullptr;
+  StepTimer* timer_ = nullptr;
 };
 
 }  // namespace strata

@@ -10,7 +10,9 @@
 #include "core/compile/fused.h"
 #include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
+#include "core/compile/rematerialize.h"
 #include "core/compile/schedule.h"
+#include "core/device/free_memory.h"
 
 namespace strata {
 
@@ -48,18 +50,34 @@ class PlanBuilder {
     for (const Value& v : graph.outputs) plan_->output_types_.push_back(v.type());
   }
 
+  /// For a graph whose nodes stand for those of an earlier builder's: the same kernels, in the places it wants.
+  PlanBuilder(const Values& inputs, const Rematerialized& r, const PlanBuilder& earlier)
+      : PlanBuilder(inputs, r.graph, earlier.plan_->options_) {
+    rematerialized_ = &r;
+    for (const auto& [node, original] : r.original) {
+      kernels_.emplace(node, earlier.kernels_.at(original.get()));
+      signatures_.emplace(node, earlier.signatures_.at(original.get()));
+    }
+    plan_->recomputation_ = {earlier.plan_->peak_bytes(), r.repeated.size(), r.repeated_time / r.total_time};
+  }
+
   std::shared_ptr<const Plan> build() {
-    prepare_kernels();
-    const auto rules = ScheduleRules{
-        [this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
-        [this](const Node& n) { return kernels_.at(&n).view; }};
+    if (rematerialized_ == nullptr) prepare_kernels();
+    const auto rules = ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
+                                     [this](const Node& n) { return kernels_.at(&n).view; },
+                                     rematerialized_ == nullptr ? nullptr : &rematerialized_->places};
     schedule_ = make_schedule(graph_, rules);
     uses_ = count_uses(graph_);
     for (const NodePtr& node : schedule_.order) add_step(*node);
     add_final_copies();
     place_blocks();
-    check_limit();
     return plan_;
+  }
+
+  /// The graph of this builder with less kept.
+  Rematerialized with_arena_of(std::size_t bytes) const {
+    return rematerialize(
+        graph_, schedule_, [this](const Node& n) -> const Kernel& { return kernels_.at(&n); }, bytes);
   }
 
  private:
@@ -176,6 +194,7 @@ class PlanBuilder {
       buffer_of_[{&node, j}] = out.back();
     }
     push_step(kernel, signatures_.at(&node), in, out, describe(node.op()), node.origin());
+    plan_->steps_.back().again = rematerialized_ != nullptr && rematerialized_->repeated.contains(&node);
   }
 
   std::size_t output_buffer(const Node& node, int j, const std::vector<std::size_t>& in, std::vector<bool>& taken) {
@@ -288,19 +307,9 @@ class PlanBuilder {
 
   Place place(std::size_t b) const { return {buffers_[b].kind, buffers_[b].index, buffers_[b].block.offset}; }
 
-  void check_limit() const {
-    const std::int64_t limit = config::memory_limit(plan_->options_.device);
-    if (limit == 0) return;
-    const auto needed = static_cast<std::int64_t>(plan_->peak_bytes());
-    const std::int64_t used = config::memory_in_use(plan_->options_.device);
-    if (used + needed > limit)
-      throw MemoryError(to_string(plan_->options_.device),
-                  "a step needs " + std::to_string(needed) + " bytes beside the " + std::to_string(used) +
-                      " in use, but the memory limit is " + std::to_string(limit) + " bytes");
-  }
-
   const Graph& graph_;
   std::shared_ptr<Plan> plan_;
+  const Rematerialized* rematerialized_ = nullptr;
   std::unordered_map<const Node*, std::size_t> inputs_;
   std::unordered_map<const Node*, Kernel> kernels_;
   std::unordered_map<const Node*, Signature> signatures_;
@@ -318,11 +327,59 @@ class PlanBuilder {
   std::vector<std::size_t> done_updates_;
 };
 
+namespace {
+/// Plans that compute ever more again, until one keeps within the limit. What the pass estimates leaves out the gaps in
+/// the arena, so that it may take several attempts.
+std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBuilder& builder, const Plan& whole) {
+  const std::size_t limit = whole.options().memory_limit;
+  const std::size_t beside = whole.peak_bytes() - whole.arena_bytes();
+  std::size_t target = limit > beside ? limit - beside : 0, least = whole.peak_bytes();
+  for (;;) {
+    const Rematerialized less = builder.with_arena_of(target);
+    const auto plan = PlanBuilder(inputs, less, builder).build();
+    if (plan->peak_bytes() <= limit) return plan;
+    least = std::min(least, plan->peak_bytes());
+    const std::size_t excess = plan->peak_bytes() - limit;
+    if (less.estimated_bytes > target || excess >= target) break;
+    target = std::min(target, less.estimated_bytes) - std::min(less.estimated_bytes, excess);
+  }
+  throw MemoryError(to_string(whole.options().device),
+                    "a step needs " + std::to_string(least) +
+                        " bytes, even with everything computed again that lowers its peak (" +
+                        std::to_string(whole.peak_bytes()) + " without), but compile's memory_limit is " +
+                        std::to_string(limit) + " bytes");
+}
+
+void check_memory(const Plan& plan) {
+  const Device device = plan.options().device;
+  const auto needed = static_cast<std::int64_t>(plan.peak_bytes());
+  const std::int64_t limit = config::memory_limit(device),
+                     used = config::memory_in_use(device) - plan.options().memory_on_hand;
+  if (limit > 0) {
+    if (used + needed > limit)
+      throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes beside the " +
+                                               std::to_string(used) + " in use, but the memory limit is " +
+                                               std::to_string(limit) + " bytes");
+    return;
+  }
+  const std::int64_t available =
+      config::free_memory(device) + config::swap_space(device) + plan.options().memory_on_hand;
+  if (needed > available)
+    throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes, but only " +
+                                             std::to_string(available) + " are free, swap space included");
+}
+}  // namespace
+
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
   if (options.fuse) g = fuse_elementwise(fuse_epilogues(g));
   if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);
-  return PlanBuilder(inputs, g, options).build();
+  PlanBuilder builder(inputs, g, options);
+  std::shared_ptr<const Plan> plan = builder.build();
+  if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)
+    plan = plan_within_limit(inputs, builder, *plan);
+  if (options.check_memory) check_memory(*plan);
+  return plan;
 }
 
 std::size_t Plan::peak_bytes() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,26 @@ struct PlanOptions {
   bool check_numerics = false;
   /// Off: the kernels of a GPU are launched one by one in every step, instead of being recorded once and replayed.
   bool record = true;
-  Device device = {};
+  /// Where the step runs. Its variables must be there; constants are copied there.
+  Device device = current_device();
+  /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again
+  /// instead of keeping them. It changes no bit of what the plan computes.
+  std::size_t memory_limit = 0;
+  /// Off: the plan is made even if the device has no memory for it.
+  bool check_memory = true;
+  /// Bytes in use on the device that will be free, or the plan's own, when it runs: idle arenas.
+  std::int64_t memory_on_hand = 0;
 };
+
+/// What it costs to stay within PlanOptions::memory_limit.
+struct Recomputation {
+  std::size_t bytes_without = 0;  ///< peak_bytes() of the plan that computes nothing twice
+  std::size_t operations = 0;     ///< steps that compute something again
+  double share = 0;               ///< of the step's estimated time without them (Cost::time)
+};
+
+/// One sentence: bytes saved, and at which cost.
+STRATA_API std::string describe(const Recomputation&, std::size_t peak_bytes);
 
 /// Where a kernel finds one of its arguments.
 struct Place {
@@ -39,14 +58,16 @@ struct PlanStep {
   bool gradient = false;
   /// In a plan for a GPU: that GPU, or the processor for an op that has no kernel for it.
   Device device = {};
+  bool again = false;  ///< computes what an earlier step has computed, to save memory
 };
 
 /// A compiled graph: kernels in order, and where each finds its arguments. Immutable and shared; an Execution adds memory.
 class STRATA_API Plan {
  public:
   /// `inputs` are placeholders; placeholders of the graph that are not among them are an error, and so is a variable on
-  /// another device. Refused when the arena would go beyond the device's memory limit: the error says what it needs. Ops
-  /// that a GPU has no kernel for are named once on stderr.
+  /// another device. A MemoryError when the plan cannot be brought within PlanOptions::memory_limit, or needs more than the
+  /// device has (config::free_memory; a processor without a limit may use its swap space, too): it says what is needed and
+  /// what there is. Ops that a GPU has no kernel for are named once on stderr.
   static std::shared_ptr<const Plan> compile(const Values& inputs, const Graph& graph, const PlanOptions& options = {});
 
   const std::vector<PlanStep>& steps() const { return steps_; }
@@ -60,6 +81,8 @@ class STRATA_API Plan {
   /// Arena, outputs, constants, and on a GPU three times the inputs, which are copied while the step before runs: what an
   /// execution takes from the device.
   std::size_t peak_bytes() const;
+  /// What is computed twice; nothing is without a memory limit, and where the plan keeps within it anyway.
+  const std::optional<Recomputation>& recomputation() const { return recomputation_; }
   const PlanOptions& options() const { return options_; }
   const std::shared_ptr<ThreadPool>& threads() const { return threads_; }
 
@@ -76,6 +99,7 @@ class STRATA_API Plan {
   Variables variables_;
   Tensors constants_;
   std::size_t arena_bytes_ = 0;
+  std::optional<Recomputation> recomputation_;
   PlanOptions options_;
   std::shared_ptr<ThreadPool> threads_;
 };

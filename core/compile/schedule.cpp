@@ -29,11 +29,14 @@ class Scheduler {
     std::vector<int> waiting(all_.size(), 0);
     for (const auto& users : after_)
       for (std::size_t i : users) ++waiting[i];
-    // Nodes that update variables first: their gradients are freed, and they have no users to hurry for.
     using Key = std::tuple<bool, std::uint64_t, std::size_t>;
     std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
     const auto push = [&](std::size_t i) {
-      ready.emplace(!schedule_.in_place_updates.contains(all_[i].get()), all_[i]->order(), i);
+      const Node* node = all_[i].get();
+      if (rules_.places != nullptr)
+        ready.emplace(false, rules_.places->at(node), i);
+      else
+        ready.emplace(!hurries(*node), node->order(), i);
     };
     for (std::size_t i = 0; i < all_.size(); ++i)
       if (waiting[i] == 0) push(i);
@@ -48,6 +51,15 @@ class Scheduler {
   }
 
  private:
+  /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do
+  /// results that take no room, such as the learning rate of this step, for which all updates wait.
+  bool hurries(const Node& node) const {
+    constexpr std::size_t few_bytes = 64;
+    std::size_t bytes = 0;
+    for (const Type& t : node.types()) bytes += t.bytes();
+    return bytes <= few_bytes || schedule_.in_place_updates.contains(&node);
+  }
+
   /// The variable whose memory the value is, directly or through views; null when it has memory of its own.
   const void* variable_behind(const Value& v) const {
     const Node* node = v.node().get();

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/device/cuda_runtime.h"
+#include "core/device/device_limits.h"
 
 namespace strata {
 
@@ -64,7 +65,8 @@ bool parse(std::string_view name, Device& device) {
   if (rest.empty()) return true;
   if (rest[0] != ':' || rest.size() < 2) return false;
   const auto [end, code] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), device.index);
-  return code == std::errc{} && end == rest.data() + rest.size() && device.index >= 0;
+  return code == std::errc{} && end == rest.data() + rest.size() && device.index >= 0 &&
+         (device.kind == DeviceKind::gpu || device.index < processor_names);
 }
 }  // namespace
 
@@ -73,13 +75,16 @@ std::string to_string(Device d) { return (d.kind == DeviceKind::cpu ? "cpu:" : "
 Device device_from_string(std::string_view name) {
   const std::string received = "'" + std::string(name) + "'";
   Device device;
-  if (!parse(name, device)) fail_expected("device", "a name such as 'cpu:0' or 'gpu:0'", received);
+  if (!parse(name, device))
+    fail_expected("device", "a name such as 'gpu:0' or 'cpu:0' (to cpu:" + std::to_string(processor_names - 1) + ")",
+                  received);
+  if (device.kind == DeviceKind::cpu) return device;
   const auto all = config::list_physical_devices();
   for (const PhysicalDevice& d : all)
     if (d.name == to_string(device)) return device;
-  std::string message = "expected one of the devices here (" + listed(all) + "); received " + received;
-  if (device.kind == DeviceKind::gpu) message += ". " + config::why_no_gpu();
-  throw Error("device", message);
+  const std::string why = config::why_no_gpu();
+  throw Error("device", "expected one of the devices here (" + listed(all) + "); received " + received +
+                            (why.empty() ? "" : ". " + why));
 }
 
 DeviceScope::DeviceScope(std::string_view name) : DeviceScope(device_from_string(name)) {}

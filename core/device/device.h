@@ -11,7 +11,7 @@ namespace strata {
 
 enum class DeviceKind : std::uint8_t { cpu, gpu };
 
-/// Where numbers live and kernels run: `cpu:0`, `gpu:1`.
+/// Where numbers live and kernels run: `gpu:1`; or `cpu:0` to `cpu:63`, which all name the processor, with limits apart.
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   int index = 0;
@@ -19,8 +19,8 @@ struct Device {
 };
 
 STRATA_API std::string to_string(Device);
-/// "cpu", "cpu:0", "gpu:1", "/GPU:0", "/device:GPU:0". Error for other spellings, and for a device that is not there: it
-/// lists those that are, and for a GPU says why there is none.
+/// "cpu", "cpu:0", "gpu:1", "/GPU:0", "/device:GPU:0". Error for other spellings, and for a GPU that is not there: it
+/// lists the devices that are, and says why there is no GPU. Every `cpu:N` is there.
 STRATA_API Device device_from_string(std::string_view name);
 
 /// While it lives, new tensors and variables of this thread are made, and steps planned, on the device named.

@@ -14,8 +14,9 @@ namespace {
 using State = GpuFinding::State;
 
 constexpr const char* rebuild_advice =
-    "rebuild with CUDA: `tools/setup_cuda.sh && cmake --preset cuda && cmake --build --preset cuda` in Strata's source "
-    "folder";
+    "rebuild with CUDA, in Strata's source folder: `tools/setup_cuda.sh` where no CUDA toolkit is installed, then "
+    "`cmake --preset "
+    "cuda && cmake --build --preset cuda`";
 constexpr const char* container_advice =
     "start the container with its GPUs: `docker run --gpus all ...` (Podman: `--device nvidia.com/gpu=all`), with the "
     "NVIDIA "
@@ -49,8 +50,9 @@ class Examination {
       return std::move(diagnosis_);
     }
     const bool built = check_build();
-    const bool driver = check_hardware() && check_module() && check_driver_library();
-    const bool started = driver ? check_start() : skip({"cuInit", "driver version"}, "the driver's library");
+    const bool module = check_hardware() ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
+    const bool driver = check_driver_library() && module;
+    const bool started = driver ? check_start() : skip({"cuInit", "driver version"}, "the driver");
     const bool devices = started ? check_devices() : skip({"devices"}, "a driver that works");
     check_management();
     if (built) {
@@ -122,7 +124,7 @@ bool Examination::check_hardware() {
     return fail(
         what, "There is no NVIDIA GPU here but an " + hardware_.gpus.front().text(),
         "Strata's GPU kernels are written for NVIDIA's CUDA; on this machine it computes on the CPU (`--device cpu`)");
-  return fail(what, "The PCI bus shows no GPU of NVIDIA",
+  return fail(what, "There is no NVIDIA GPU on the PCI bus",
               hardware_.container
                   ? "if the host has one, " + std::string(container_advice)
                   : "on a virtual machine ask for one with a GPU; otherwise use the CPU (`--device cpu`)");

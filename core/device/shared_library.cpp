@@ -15,8 +15,6 @@ namespace strata {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr const char* system_loader = "the system's loader";
-
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
@@ -146,9 +144,10 @@ bool SharedLibrary::try_system(const std::string& name) {
   }
   const std::string sentence = last_loader_sentence(), absent = not_found_name(sentence);
   if (absent == name)
-    attempts_.push_back({.place = system_loader});
+    attempts_.push_back({.place = name + " by the system's loader"});
   else
-    attempts_.push_back({.place = system_loader, .there = true, .reason = sentence, .missing = absent});
+    attempts_.push_back(
+        {.place = name + " by the system's loader", .there = true, .reason = sentence, .missing = absent});
   return false;
 }
 
@@ -180,7 +179,7 @@ void* SharedLibrary::required_address(const char* name) const {
 }
 
 namespace cuda_libraries {
-LibraryRequest driver() { return {"the NVIDIA driver's CUDA library", {"libcuda.so.1"}, LibrarySearch::of_driver()}; }
+LibraryRequest driver() { return {"The NVIDIA driver's CUDA library", {"libcuda.so.1"}, LibrarySearch::of_driver()}; }
 LibraryRequest management() { return {"NVML", {"libnvidia-ml.so.1"}, LibrarySearch::of_driver()}; }
 LibraryRequest cublas_lt() { return {"cuBLASLt", {"libcublasLt.so.13"}, LibrarySearch::of_toolkit()}; }
 // NVRTC opens its built-in functions by bare name, and cuDNN compiles by NVRTC while it runs.

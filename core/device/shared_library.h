@@ -38,7 +38,7 @@ class SharedLibrary {
  public:
   /// What came of one name in one place.
   struct Attempt {
-    std::string place;         ///< the file, or "the system's loader"
+    std::string place;         ///< the file, or "libcudnn.so.9 by the system's loader"
     bool there = false;        ///< the file is there, and yet could not be loaded
     std::string reason = {};   ///< then the loader's own sentence
     std::string missing = {};  ///< then the library that it asks for and that is nowhere, if that is the reason
@@ -48,6 +48,8 @@ class SharedLibrary {
   static SharedLibrary open(const LibraryRequest& request);
 
   bool loaded() const { return handle_ != nullptr; }
+  /// What dlsym wants, for headers that find functions by themselves; null when it is not loaded.
+  void* handle() const { return handle_; }
   /// The file that was loaded.
   const std::string& path() const { return path_; }
   /// What failed before, place by place, also where a later place had it.

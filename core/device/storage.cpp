@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,8 @@
 #include "core/base/error.h"
 #include "core/device/allocation_budget.h"
 #include "core/device/cuda.h"
+#include "core/device/device_info.h"
+#include "core/device/device_limits.h"
 
 namespace strata {
 
@@ -23,10 +26,11 @@ struct Account {
 };
 
 Account& account(Device d) {
-  static Account processor;
+  static std::array<Account, processor_names> processors;
   // Never destroyed: tensors in a program's own statics may go later.
   static auto& gpus = *new std::vector<Account>(static_cast<std::size_t>(cuda::device_count()));
-  return d.kind == DeviceKind::cpu ? processor : gpus.at(static_cast<std::size_t>(d.index));
+  const auto index = static_cast<std::size_t>(d.index);
+  return d.kind == DeviceKind::cpu ? processors.at(index) : gpus.at(index);
 }
 
 void raise_peak(Account& a, std::int64_t used) {
@@ -54,9 +58,11 @@ std::string no_memory_left(Device device, std::size_t bytes) {
   if (device.kind == DeviceKind::cpu)
     return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
   const cuda::MemoryInfo memory = cuda::memory_info(device.index);
+  const std::string holders = config::memory_holders(device);
   return "has no " + std::to_string(bytes) + " bytes of memory left to give: " + std::to_string(memory.free) + " of " +
          std::to_string(memory.total) + " are free, and this process holds " +
-         std::to_string(config::memory_in_use(device)) + ". Use a smaller batch, or end what else runs on the GPU";
+         std::to_string(config::memory_in_use(device)) + ". " + (holders.empty() ? "" : holders + ". ") +
+         "Use a smaller batch, or end what else runs on the GPU";
 }
 }  // namespace
 

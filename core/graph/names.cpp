@@ -4,6 +4,8 @@
 #include <map>
 #include <mutex>
 
+#include "core/graph/uncounted_names.h"
+
 namespace strata {
 
 namespace {
@@ -31,6 +33,18 @@ void reset_names() {
   Counters& c = counters();
   const std::lock_guard lock(c.mutex);
   c.next.clear();
+}
+
+UncountedNames::UncountedNames() {
+  Counters& c = counters();
+  const std::lock_guard lock(c.mutex);
+  counters_ = c.next;
+}
+
+UncountedNames::~UncountedNames() {
+  Counters& c = counters();
+  const std::lock_guard lock(c.mutex);
+  c.next = std::move(counters_);
 }
 
 std::string snake_case(std::string_view name) {

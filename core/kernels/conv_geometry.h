@@ -73,11 +73,11 @@ struct Pool2DGeometry {
     Index first, size;
   };
   // What window i looks at, without the padding.
-  Span rows(Index i) const { return span(i, in_height, out_height, window_height, stride_height, pad_top); }
-  Span columns(Index i) const { return span(i, in_width, out_width, window_width, stride_width, pad_left); }
+  constexpr Span rows(Index i) const { return span(i, in_height, out_height, window_height, stride_height, pad_top); }
+  constexpr Span columns(Index i) const { return span(i, in_width, out_width, window_width, stride_width, pad_left); }
 
  private:
-  Span span(Index i, Index in, Index out, Index window, Index stride, Index pad) const {
+  constexpr Span span(Index i, Index in, Index out, Index window, Index stride, Index pad) const {
     if (adaptive) return {i * in / out, ((i + 1) * in + out - 1) / out - i * in / out};
     const Index begin = i * stride - pad, first = std::max<Index>(begin, 0);
     return {first, std::min(begin + window, in) - first};

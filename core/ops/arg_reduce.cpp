@@ -4,7 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/graph/tile_loops.h"
+#include "core/ops/arg_order.h"
+#include "core/ops/reduce_stages.h"
 
 namespace strata {
 
@@ -23,21 +24,10 @@ Type infer_arg(std::string_view name, std::int64_t axis, bool keepdims, std::spa
   return {DType::i64, out};
 }
 
-struct ComesFirst {  // larger, or the first NaN
-  template <class T>
-  static bool better(T a, T b) { return a > b || (a != a && b == b); }
-};
-struct ComesLast {
-  template <class T>
-  static bool better(T a, T b) { return a < b || (a != a && b == b); }
-};
-
 template <class Order>
 void run_arg(Cpu& cpu, const Buffers& io, std::int64_t axis, std::string_view name) {
-  const Shape& shape = io.in_type(0).shape;
-  const int at = normalize_axis(axis, shape.rank(), name);
-  const auto n = static_cast<std::size_t>(shape[at]);
-  const auto inner = static_cast<std::size_t>(shape.slice(at + 1, shape.rank()).elements());
+  const reduction::Stage lines = reduction::stage_along(io.in_type(0).shape, axis, name);
+  const std::size_t n = lines.reduced, inner = lines.inner;
   dispatch(io.in_type(0).dtype, [&]<class T>() {
     const T* x = io.in<T>(0).data();
     const auto y = io.out<std::int64_t>(0);
@@ -81,9 +71,7 @@ template <class T>
 void top_k_row(const T* x, std::size_t n, std::size_t k, std::int64_t* order, T* values, std::int64_t* indices) {
   std::iota(order, order + n, std::int64_t{0});
   std::partial_sort(order, order + k, order + n, [x](std::int64_t i, std::int64_t j) {
-    const auto a = tiles::load(x[i]), b = tiles::load(x[j]);
-    if (ComesFirst::better(a, b)) return true;
-    return !ComesFirst::better(b, a) && i < j;
+    return order::before<order::ComesFirst>(tiles::load(x[i]), i, tiles::load(x[j]), j);
   });
   for (std::size_t i = 0; i < k; ++i) {
     indices[i] = order[i];
@@ -94,8 +82,8 @@ void top_k_row(const T* x, std::size_t n, std::size_t k, std::int64_t* order, T*
 
 Type ArgMax::infer(std::span<const Type> in) const { return infer_arg(name, axis, keepdims, in); }
 Type ArgMin::infer(std::span<const Type> in) const { return infer_arg(name, axis, keepdims, in); }
-void ArgMax::run(Cpu& cpu, Buffers io) const { run_arg<ComesFirst>(cpu, io, axis, name); }
-void ArgMin::run(Cpu& cpu, Buffers io) const { run_arg<ComesLast>(cpu, io, axis, name); }
+void ArgMax::run(Cpu& cpu, Buffers io) const { run_arg<order::ComesFirst>(cpu, io, axis, name); }
+void ArgMin::run(Cpu& cpu, Buffers io) const { run_arg<order::ComesLast>(cpu, io, axis, name); }
 
 Types TopK::infer(std::span<const Type> in) const {
   Type type = detail::infer_unary(name, Domain::any, in);

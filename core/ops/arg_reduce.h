@@ -14,6 +14,7 @@ struct STRATA_API ArgMax {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// The smallest likewise; a NaN counts as the smallest.
 struct STRATA_API ArgMin {
@@ -24,6 +25,7 @@ struct STRATA_API ArgMin {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// x [..., n] -> the k largest of the last axis, largest first, and their indices (i64), both [..., k]. Equal elements
@@ -35,9 +37,10 @@ struct STRATA_API TopK {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node&, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// (g [..., k], indices [..., k]) -> [..., size], zero but for g at the indices, which differ within a row: the gradient
-/// of top_k.
+/// of top_k. An index outside of [0, size) is an error when the op runs; on a GPU, which cannot raise one, its g is dropped.
 struct STRATA_API TopKGradient {
   std::int64_t size = 0;
   static constexpr std::string_view name = "top_k_gradient";
@@ -45,15 +48,17 @@ struct STRATA_API TopKGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// (x [..., n], indices [..., k]) -> x at the indices of the last axis, [..., k]. Its gradient takes indices that differ
-/// within a row, as top_k makes them.
+/// within a row, as top_k makes them. An index outside of [0, n) is an error when the op runs; on a GPU it yields 0.
 struct STRATA_API TopKSelect {
   static constexpr std::string_view name = "top_k_select";
   bool operator==(const TopKSelect&) const = default;
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (targets i32 or i64 [...], predictions [..., classes]) -> bool [...]: whether fewer than k predictions are larger than
@@ -66,6 +71,7 @@ struct STRATA_API InTopK {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 struct ArgReduceOptions {

@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/norm_rows.h"
 #include "core/ops/softmax_rows.h"
 #include "core/ops/widen.h"
 
 namespace strata {
 
 namespace {
-/// x seen as rows of channels.
-struct Rows {
-  std::size_t rows = 1, channels = 1;
-  explicit Rows(const Shape& x)
-      : rows(x.elements() == 0 ? 0 : static_cast<std::size_t>(x.elements() / x.back())), channels(static_cast<std::size_t>(x.back())) {}
-};
+using norm::Rows;
 
 /// Below this many elements a thread is not worth waking.
 std::size_t row_grain(const Rows& r) { return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, r.channels)); }

@@ -9,7 +9,8 @@ namespace strata {
 /// (x [..., C], gamma [C], beta [C]) -> y = (x - mean) gamma / sqrt(variance + epsilon) + beta, mean [C], variance [C], with the
 /// statistics over all axes but the last; the variance is biased (divided by the number of elements), as in Keras 3
 /// (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32. Sums are those of a first pass for the mean and a second one
-/// for the variance, per thread, added in fixed order.
+/// for the variance, per thread, added in fixed order. A GPU reads x once for both and joins the moments of parts
+/// (Chan, Golub and LeVeque, 1979).
 struct STRATA_API BatchNormTrain {
   double epsilon = 1e-3;
   static constexpr std::string_view name = "batch_norm";
@@ -18,6 +19,7 @@ struct STRATA_API BatchNormTrain {
   /// Of y only. Error when a gradient comes in for the statistics.
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (g, x, gamma, mean, variance) -> gradients of x, gamma and beta. It has no gradient of its own.
@@ -28,6 +30,7 @@ struct STRATA_API BatchNormGradient {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <class A>
@@ -59,6 +62,7 @@ struct STRATA_API LayerNorm {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (g, x, gamma) -> gradients of x, gamma and beta. It has no gradient of its own.
@@ -69,6 +73,7 @@ struct STRATA_API LayerNormGradient {
   Types infer(std::span<const Type> in) const;
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <Operand X, Operand G, Operand B>

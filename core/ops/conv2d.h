@@ -44,6 +44,7 @@ struct STRATA_API Conv2D {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
   std::optional<Op> with_epilogue(const Epilogue& added) const;
 };
 
@@ -56,6 +57,7 @@ struct STRATA_API Conv2DDataGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
 };
 
 /// (x, g) -> the gradient of Conv2D with respect to its kernel, of shape `kernel`.
@@ -67,6 +69,7 @@ struct STRATA_API Conv2DWeightGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
 };
 
 template <Operand X, Operand W>

@@ -15,6 +15,7 @@ struct STRATA_API Conv3D {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
   std::optional<Op> with_epilogue(const Epilogue& added) const;
 };
 
@@ -28,6 +29,7 @@ struct STRATA_API Conv3DDataGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
 };
 
 /// (x, g) -> the gradient of Conv3D with respect to its kernel, of shape `kernel`.
@@ -39,6 +41,7 @@ struct STRATA_API Conv3DWeightGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
 };
 
 template <Operand X, Operand W>

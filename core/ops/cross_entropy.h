@@ -9,13 +9,15 @@ namespace strata {
 
 /// (labels, logits [..., classes]) -> [...]: log(sum(exp(logits))) - logits[label]. Labels are i32, i64 or u8 of shape
 /// [...]. A label outside of [0, classes) is an error when the op runs, before it writes anything: it names the first
-/// such label, its row-major index and the number of classes.
+/// such label, its row-major index and the number of classes. A GPU cannot raise errors: there such an example's loss,
+/// and its row of the gradient, are NaN, as TensorFlow's are.
 struct STRATA_API SparseSoftmaxCrossEntropy {
   static constexpr std::string_view name = "sparse_softmax_cross_entropy";
   bool operator==(const SparseSoftmaxCrossEntropy&) const = default;
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// (labels, logits, g [...]) -> g * (softmax(logits) - onehot(labels)).
 struct STRATA_API SparseSoftmaxCrossEntropyGradient {
@@ -24,6 +26,7 @@ struct STRATA_API SparseSoftmaxCrossEntropyGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (targets, logits), both [..., classes] -> [...]: -sum(targets * log_softmax(logits)). Targets need not add up to 1;
@@ -34,6 +37,7 @@ struct STRATA_API SoftmaxCrossEntropy {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// (targets, logits, g [...]) -> g * (softmax(logits) * sum(targets) - targets).
 struct STRATA_API SoftmaxCrossEntropyGradient {
@@ -42,6 +46,7 @@ struct STRATA_API SoftmaxCrossEntropyGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (targets, logits), which broadcast -> softplus(x) - x * z, which is -z log(sigmoid(x)) - (1 - z) log(1 - sigmoid(x)).

@@ -36,6 +36,7 @@ struct STRATA_API Range {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <ArrayOperand A>

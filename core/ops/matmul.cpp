@@ -4,6 +4,7 @@
 
 #include "core/kernels/conv_geometry.h"
 #include "core/kernels/gemm.h"
+#include "core/ops/matmul_problem.h"
 #include "core/ops/reduce.h"
 #include "core/ops/reshape.h"
 #include "core/ops/widen.h"
@@ -19,10 +20,7 @@ constexpr std::size_t column_block = 32;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// One product of a batch: sizes, and where operands of each batch entry begin (in matrices).
-struct Problem {
-  std::size_t m = 1, n = 1, k = 1, batch = 1;
-  std::vector<std::size_t> a_at, b_at;
+struct Problem : MatMulShapes {
   bool transpose_a = false, transpose_b = false, bias = false, relu = false;
 
   Index a_stride() const { return static_cast<Index>(transpose_a ? m : k); }
@@ -47,13 +45,11 @@ std::vector<std::size_t> batch_positions(const Shape& shape, const Shape& batch)
   return at;
 }
 
-Problem problem_of(const MatMul& op, const Signature& s) {
+}  // namespace
+
+MatMulShapes matmul_shapes(const MatMul& op, const Signature& s) {
   const Shape &a = s.inputs[0].shape, &b = s.inputs[1].shape;
-  Problem p;
-  p.transpose_a = op.transpose_a;
-  p.transpose_b = op.transpose_b;
-  p.bias = op.epilogue.bias;
-  p.relu = op.epilogue.relu;
+  MatMulShapes p;
   p.m = static_cast<std::size_t>(a[op.transpose_a ? -1 : -2]);
   p.k = static_cast<std::size_t>(a[op.transpose_a ? -2 : -1]);
   p.n = static_cast<std::size_t>(b[op.transpose_b ? -2 : -1]);
@@ -68,6 +64,11 @@ Problem problem_of(const MatMul& op, const Signature& s) {
   p.a_at = batch_positions(a_batch, batch);
   p.b_at = batch_positions(b_batch, batch);
   return p;
+}
+
+namespace {
+Problem problem_of(const MatMul& op, const Signature& s) {
+  return {matmul_shapes(op, s), op.transpose_a, op.transpose_b, op.epilogue.bias, op.epilogue.relu};
 }
 
 /// A 2-D product of f32 on several threads. Wide results are cut by columns, so that each thread packs its own part of B;

@@ -17,6 +17,7 @@ struct STRATA_API MatMul {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget& target, const Signature& s) const;
   std::optional<Op> with_epilogue(const Epilogue& added) const;
 };
 

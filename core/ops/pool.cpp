@@ -5,6 +5,7 @@
 
 #include "core/kernels/pool.h"
 #include "core/kernels/reference_conv.h"
+#include "core/ops/pool_geometry.h"
 #include "core/ops/widen.h"
 
 namespace strata {
@@ -12,18 +13,8 @@ namespace strata {
 namespace {
 using kernels::Index;
 using kernels::Pool2DGeometry;
-
-std::int64_t output_size(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
-  const std::int64_t s = w.stride(axis), k = w.size[axis];
-  if (w.adaptive) return k;
-  if (w.padding == Padding::same) return (n + s - 1) / s;
-  return n < k ? 0 : (n - k) / s + 1;
-}
-
-std::int64_t padding_before(const PoolWindow2D& w, std::int64_t n, std::size_t axis) {
-  if (w.padding == Padding::valid || w.adaptive) return 0;
-  return std::max<std::int64_t>((output_size(w, n, axis) - 1) * w.stride(axis) + w.size[axis] - n, 0) / 2;
-}
+using pooling::geometry_of;
+using pooling::output_size;
 
 std::string pair_text(const std::array<std::int64_t, 2>& p) { return "(" + std::to_string(p[0]) + ", " + std::to_string(p[1]) + ")"; }
 
@@ -43,19 +34,6 @@ Type floating_input(std::string_view name, std::span<const Type> in, std::size_t
   if (in.size() != count) fail_expected(name, std::to_string(count) + " inputs", std::to_string(in.size()));
   if (!is_floating(in[0].dtype)) fail_expected(name, "a floating type", to_string(in[0]));
   return in[0];
-}
-
-Pool2DGeometry geometry_of(const PoolWindow2D& w, const Shape& x) {
-  if (w.adaptive && x[1] % w.size[0] == 0 && x[2] % w.size[1] == 0)  // all windows have one size
-    return geometry_of({.size = {x[1] / w.size[0], x[2] / w.size[1]}}, x);
-  Pool2DGeometry g;
-  g.adaptive = w.adaptive;
-  g.batch = x[0], g.in_height = x[1], g.in_width = x[2], g.channels = x[3];
-  g.out_height = output_size(w, x[1], 0), g.out_width = output_size(w, x[2], 1);
-  g.window_height = w.size[0], g.window_width = w.size[1];
-  g.stride_height = w.stride(0), g.stride_width = w.stride(1);
-  g.pad_top = padding_before(w, x[1], 0), g.pad_left = padding_before(w, x[2], 1);
-  return g;
 }
 
 /// A kernel that does ranges of images, in f32 by the vectorized loops and in f64 by the definition.

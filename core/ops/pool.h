@@ -26,6 +26,7 @@ struct STRATA_API MaxPool2D {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (x, y = max_pool2d(x), g) -> the gradient with respect to x: each window's g goes to its first maximum, rows first, as
@@ -37,6 +38,7 @@ struct STRATA_API MaxPool2DGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// The mean of each window and channel, over the elements that lie in the image.
@@ -47,6 +49,7 @@ struct STRATA_API AveragePool2D {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// g -> the gradient of AveragePool2D with respect to its input, of shape `input`.
@@ -58,6 +61,7 @@ struct STRATA_API AveragePool2DGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature& s) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <Operand X>

@@ -7,6 +7,7 @@
 #include "core/graph/tile_loops.h"
 #include "core/kernels/philox_fill.h"
 #include "core/kernels/random_functions.h"
+#include "core/ops/dropout_common.h"
 #include "core/ops/fill.h"
 
 namespace strata {
@@ -195,18 +196,24 @@ Type Dropout::infer(std::span<const Type> in) const {
 
 Values Dropout::vjp(const Node& node, Value g) const { return {apply(*this, g, node.input(1)), {}}; }
 
+DropoutPlan dropout_plan(const Dropout& op, const Shape& x) {
+  DropoutPlan plan{keep_of(op.rate), {}, false};
+  if (op.noise_shape.empty()) return plan;
+  plan.noise = resolved(op.noise_shape, x, Dropout::name);
+  plan.together = plan.noise != x;
+  return plan;
+}
+
 Kernel Dropout::prepare(const CpuTarget&, const Signature& s) const {
   Kernel kernel;
   kernel.in_place = {{0, 0}};
-  Shape noise;
-  if (!noise_shape.empty()) noise = resolved(noise_shape, s.inputs[0].shape, name);
-  const bool together = !noise_shape.empty() && noise != s.inputs[0].shape;
-  if (together) kernel.scratch_bytes = static_cast<std::size_t>(noise.elements()) * sizeof(philox::Word);
-  const philox::Keep keep = keep_of(rate);
-  kernel.run = [keep, noise, together, number = stream](Cpu& cpu, const Buffers& io) {
+  const DropoutPlan plan = dropout_plan(*this, s.inputs[0].shape);
+  if (plan.together) kernel.scratch_bytes = static_cast<std::size_t>(plan.noise.elements()) * sizeof(philox::Word);
+  kernel.run = [plan, number = stream](Cpu& cpu, const Buffers& io) {
     const auto state = stream_of(io.in<std::int64_t>(1), number);
     const auto run_as = [&]<class T>() {
-      return together ? drop_together<T>(cpu, io, keep, state, noise) : drop_elements<T>(cpu, io, keep, state);
+      return plan.together ? drop_together<T>(cpu, io, plan.keep, state, plan.noise)
+                           : drop_elements<T>(cpu, io, plan.keep, state);
     };
     switch (io.in_type(0).dtype) {
       case DType::f64: return run_as.template operator()<double>();

@@ -23,6 +23,7 @@ struct STRATA_API RandomUniform {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// mean + stddev z, z standard normal by Box and Muller's method. Floating types.
@@ -36,6 +37,7 @@ struct STRATA_API RandomNormal {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// mean + stddev z, z normal within [-2, 2], by the inverse distribution function: the result's own standard deviation is
@@ -50,6 +52,7 @@ struct STRATA_API TruncatedNormal {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// Integers in [low, high), one word each: with d = high - low <= 2^32 numbers, chances differ by at most d / 2^32 of
@@ -64,6 +67,7 @@ struct STRATA_API RandomInt {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   void run(Cpu&, Buffers) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (x, state) -> u >= rate ? x / (1 - rate) : 0, where u = (word >> 8) 2^-24 of the element's word, compared exactly. With
@@ -79,6 +83,7 @@ struct STRATA_API Dropout {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// `state` is i64[2]: seed, step.

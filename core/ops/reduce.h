@@ -12,7 +12,8 @@
 /// Sums of f32 (f16 and bf16 likewise, in f32) are taken in blocks: rows in 16 to 64 lanes over at most 512 elements,
 /// then pairwise; columns over 128 rows, then over the blocks of a thread's range, then over the threads in order. The
 /// error stays near that of pairwise summation, (log2 n + 40) half-ulps of the sum of magnitudes, for rows, and
-/// (40 + n / 128) for columns. Results depend on the number of threads in the last bits, and on nothing else.
+/// (40 + n / 128) for columns. Results depend on the number of threads in the last bits, and on nothing else. On a GPU
+/// the blocks have 128 elements, and how they are shared out follows from the shape alone: results are always the same.
 namespace strata {
 
 struct ReduceOptions {
@@ -33,6 +34,7 @@ struct STRATA_API Sum {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Of integers and booleans in f32. The mean of nothing is NaN.
 struct STRATA_API Mean {
@@ -43,6 +45,7 @@ struct STRATA_API Mean {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// NaN if any element is. Elements that share the largest value share the gradient. Error when there is nothing to reduce.
 struct STRATA_API ReduceMax {
@@ -53,6 +56,7 @@ struct STRATA_API ReduceMax {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 struct STRATA_API ReduceMin {
   Axes axes = {};
@@ -62,6 +66,7 @@ struct STRATA_API ReduceMin {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Types as Sum. Its gradient is right where elements are zero; asking for a second derivative is an error.
 struct STRATA_API Prod {
@@ -72,6 +77,7 @@ struct STRATA_API Prod {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Whether an element differs from 0.
 struct STRATA_API Any {
@@ -82,6 +88,7 @@ struct STRATA_API Any {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 /// Whether all elements differ from 0.
 struct STRATA_API All {
@@ -92,6 +99,7 @@ struct STRATA_API All {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value) const { return no_gradient(); }
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// The identity; asking for its gradient is an error that names `function`. It stands behind gradient rules that are

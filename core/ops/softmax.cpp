@@ -9,19 +9,6 @@
 namespace strata {
 
 namespace {
-/// [outer, along, inner]: the axis with what is before and behind it.
-struct View {
-  std::size_t outer = 1, along = 1, inner = 1;
-};
-
-View view_of(const Shape& shape, std::int64_t axis, std::string_view name) {
-  View v;
-  const int at = normalize_axis(axis, shape.rank(), name);
-  for (int i = 0; i < shape.rank(); ++i)
-    (i < at ? v.outer : i == at ? v.along : v.inner) *= static_cast<std::size_t>(shape[i]);
-  return v;
-}
-
 template <class T>
 void softmax_row(const T* x, T* y, std::size_t n) {
   using A = tiles::Arithmetic<T>;
@@ -59,22 +46,22 @@ constexpr std::size_t most_columns = 128;
 /// An axis that is not the last: `columns` neighbouring places at a time are laid out as rows, worked on, and laid back.
 /// Each thread has (inputs * most_columns + 1) rows of scratch.
 template <class T, std::size_t inputs, class RowFunction>
-void run_strided(Cpu& cpu, const View& v, const std::array<const T*, inputs>& in, T* out, T* scratch, RowFunction&& row) {
-  const std::size_t chunks = (v.inner + most_columns - 1) / most_columns, block = most_columns * v.along;
+void run_strided(Cpu& cpu, const reduction::Stage& v, const std::array<const T*, inputs>& in, T* out, T* scratch, RowFunction&& row) {
+  const std::size_t chunks = (v.inner + most_columns - 1) / most_columns, block = most_columns * v.reduced;
   cpu.parallel_ranges(v.outer * chunks, 1, [&](std::size_t begin, std::size_t end, int part) {
-    T* const rows = scratch + static_cast<std::size_t>(part) * (inputs * block + v.along);
+    T* const rows = scratch + static_cast<std::size_t>(part) * (inputs * block + v.reduced);
     T* const result = rows + inputs * block;
     for (std::size_t task = begin; task < end; ++task) {
       const std::size_t first = task % chunks * most_columns, columns = std::min(most_columns, v.inner - first);
-      const std::size_t base = task / chunks * v.along * v.inner + first;
+      const std::size_t base = task / chunks * v.reduced * v.inner + first;
       for (std::size_t k = 0; k < inputs; ++k)
-        for (std::size_t i = 0; i < v.along; ++i)
-          for (std::size_t c = 0; c < columns; ++c) rows[k * block + c * v.along + i] = in[k][base + i * v.inner + c];
+        for (std::size_t i = 0; i < v.reduced; ++i)
+          for (std::size_t c = 0; c < columns; ++c) rows[k * block + c * v.reduced + i] = in[k][base + i * v.inner + c];
       for (std::size_t c = 0; c < columns; ++c) {
         std::array<const T*, inputs> at;
-        for (std::size_t k = 0; k < inputs; ++k) at[k] = rows + k * block + c * v.along;
+        for (std::size_t k = 0; k < inputs; ++k) at[k] = rows + k * block + c * v.reduced;
         row(at, result);
-        for (std::size_t i = 0; i < v.along; ++i) out[base + i * v.inner + c] = result[i];
+        for (std::size_t i = 0; i < v.reduced; ++i) out[base + i * v.inner + c] = result[i];
       }
     }
   });
@@ -83,23 +70,23 @@ void run_strided(Cpu& cpu, const View& v, const std::array<const T*, inputs>& in
 /// A kernel that calls row(inputs, output) for every row along the axis.
 template <std::size_t inputs, class RowFunction>
 Kernel row_kernel(const CpuTarget& target, const Signature& s, std::int64_t axis, std::string_view name, RowFunction row) {
-  const View v = view_of(s.inputs[0].shape, axis, name);
+  const reduction::Stage v = reduction::stage_along(s.inputs[0].shape, axis, name);
   Kernel kernel;
   for (std::size_t k = 0; k < inputs; ++k) kernel.in_place.push_back({static_cast<int>(k), 0});
   if (v.inner > 1)
-    kernel.scratch_bytes = static_cast<std::size_t>(target.threads) * (inputs * most_columns + 1) * v.along *
+    kernel.scratch_bytes = static_cast<std::size_t>(target.threads) * (inputs * most_columns + 1) * v.reduced *
                            size_of(s.inputs[0].dtype);
   const auto run_as = [=]<class T>(Cpu& cpu, const Buffers& io) {
     std::array<const T*, inputs> in;
     for (std::size_t k = 0; k < inputs; ++k) in[k] = io.in<T>(k).data();
     T* out = io.out<T>(0).data();
-    const auto row_of_n = [&](const std::array<const T*, inputs>& x, T* y) { row(x, y, v.along); };
+    const auto row_of_n = [&](const std::array<const T*, inputs>& x, T* y) { row(x, y, v.reduced); };
     if (v.inner > 1) return run_strided<T, inputs>(cpu, v, in, out, io.scratch<T>(), row_of_n);
-    cpu.parallel_ranges(v.outer, rows::grain(v.along), [&](std::size_t begin, std::size_t end, int) {
+    cpu.parallel_ranges(v.outer, rows::grain(v.reduced), [&](std::size_t begin, std::size_t end, int) {
       for (std::size_t o = begin; o < end; ++o) {
         std::array<const T*, inputs> at;
-        for (std::size_t k = 0; k < inputs; ++k) at[k] = in[k] + o * v.along;
-        row_of_n(at, out + o * v.along);
+        for (std::size_t k = 0; k < inputs; ++k) at[k] = in[k] + o * v.reduced;
+        row_of_n(at, out + o * v.reduced);
       }
     });
   };

@@ -13,6 +13,7 @@ struct STRATA_API Softmax {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// (g, y) -> y * (g - sum(g * y)) along the axis: the gradient of y = softmax(x).
@@ -23,6 +24,7 @@ struct STRATA_API SoftmaxGradient {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 /// x - max - log(sum(exp(x - max))) along an axis.
@@ -33,6 +35,7 @@ struct STRATA_API LogSoftmax {
   Type infer(std::span<const Type> in) const;
   Values vjp(const Node&, Value g) const;
   Kernel prepare(const CpuTarget&, const Signature&) const;
+  std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
 template <ArrayOperand A>

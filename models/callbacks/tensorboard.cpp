@@ -10,6 +10,7 @@
 #include "models/model.h"
 #include "models/model_config.h"
 #include "models/tensorboard/event_file.h"
+#include "models/trainer.h"
 
 namespace strata::callbacks {
 
@@ -94,6 +95,11 @@ class TensorBoardCallback final : public Definition {
     if (o_.write_steps_per_second)
       train().add_scalar("epoch_steps_per_second", per_second(static_cast<double>(epoch_batches_), epoch_start_),
                          epoch);
+    if (o_.write_memory) {
+      const Device device = device_of(model().definition());
+      train().add_scalar("epoch_memory_in_use", static_cast<double>(config::memory_in_use(device)), epoch);
+      train().add_scalar("epoch_peak_memory_in_use", static_cast<double>(config::peak_memory_in_use(device)), epoch);
+    }
     if (o_.histogram_freq > 0 && epoch % o_.histogram_freq == 0) write_weights(model().definition(), epoch);
     train().flush();
     if (validation_) validation_->flush();

@@ -111,7 +111,7 @@ TEST(Errors, ABatchTooLargeForTheMemoryLimit) {
 TEST(Errors, DevicesThatAreNotThere) {
   EXPECT_ERROR(DeviceScope("gpu:0"), "cpu:0");
   EXPECT_ERROR(DeviceScope("tpu:0"), "'tpu:0'");
-  EXPECT_ERROR(DeviceScope("cpu:7"), "expected one of the devices here");
+  EXPECT_ERROR(DeviceScope("cpu:64"), "(to cpu:63)");
 }
 
 TEST(Errors, WrongTargetsNameTheLoss) {

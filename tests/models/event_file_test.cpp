@@ -100,6 +100,14 @@ TEST_F(TensorBoardTest, BatchesAndTimingsOnDemand) {
   EXPECT_EQ(count(folder_ / "train", "hidden"), 0);
 }
 
+TEST_F(TensorBoardTest, MemoryOnDemand) {
+  fit({.write_graph = false});
+  EXPECT_EQ(count(folder_ / "train", "epoch_memory_in_use"), 0);
+  fit({.write_graph = false, .write_memory = true});
+  EXPECT_EQ(count(folder_ / "train", "epoch_memory_in_use"), 3);
+  EXPECT_EQ(count(folder_ / "train", "epoch_peak_memory_in_use"), 3);
+}
+
 TEST_F(TensorBoardTest, HistogramsAndImagesEveryFewEpochs) {
   fit({.histogram_freq = 2, .write_images = true});
   EXPECT_EQ(count(folder_ / "train", "net/hidden/kernel/histogram"), 2);

@@ -28,8 +28,9 @@ struct Digits {
 
 Sequential small_cnn() {
   utils::set_random_seed(11);
-  return Sequential({layers::Input({12, 12, 1}), layers::Conv2D(8, {3, 3}, {.activation = "relu"}), layers::BatchNormalization(),
-                     layers::MaxPooling2D({2, 2}), layers::Dropout(0.25), layers::Flatten(), layers::Dense(16, {.activation = "tanh"}),
+  return Sequential({layers::Input({12, 12, 1}), layers::Conv2D(8, {3, 3}, {.activation = "relu"}),
+                     layers::BatchNormalization(), layers::MaxPooling2D({2, 2}), layers::Dropout(0.25),
+                     layers::Flatten(), layers::Dense(16, {.activation = "tanh"}),
                      layers::Dense(10, {.activation = "softmax"})});
 }
 
@@ -43,7 +44,9 @@ struct Outcome {
 Outcome train_on(const std::string& device, const Digits& data, int epochs = 2) {
   const DeviceScope scope(device);
   Sequential model = small_cnn();
-  model.compile({.optimizer = optimizers::Adam({.learning_rate = 1e-2}), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
+  model.compile({.optimizer = optimizers::Adam({.learning_rate = 1e-2}),
+                 .loss = "sparse_categorical_crossentropy",
+                 .metrics = {"accuracy"}});
   const History history = model.fit(data.x, data.y, {.batch_size = 16, .epochs = epochs, .verbose = 0});
   Outcome o;
   o.losses = history["loss"];
@@ -63,8 +66,10 @@ TEST_F(ModelOnGpu, LearnsAsOnTheProcessor) {
   const Digits data;
   const Outcome here = train_on("cpu:0", data), there = train_on("gpu:0", data);
   ASSERT_EQ(here.losses.size(), there.losses.size());
-  for (std::size_t i = 0; i < here.losses.size(); ++i) EXPECT_NEAR(there.losses[i], here.losses[i], 1e-4 * here.losses[i]);
-  for (std::size_t i = 0; i < here.weights.size(); ++i) EXPECT_LT(largest_difference(there.weights[i], here.weights[i]), 2e-3) << i;
+  for (std::size_t i = 0; i < here.losses.size(); ++i)
+    EXPECT_NEAR(there.losses[i], here.losses[i], 1e-4 * here.losses[i]);
+  for (std::size_t i = 0; i < here.weights.size(); ++i)
+    EXPECT_LT(largest_difference(there.weights[i], here.weights[i]), 2e-3) << i;
   EXPECT_LT(largest_difference(there.predictions, here.predictions), 1e-3);
   EXPECT_NEAR(there.evaluated, here.evaluated, 1e-3);
 }
@@ -73,7 +78,8 @@ TEST_F(ModelOnGpu, TwoRunsAreBitIdentical) {
   const Digits data;
   const Outcome first = train_on("gpu:0", data), second = train_on("gpu:0", data);
   EXPECT_EQ(first.losses, second.losses);
-  for (std::size_t i = 0; i < first.weights.size(); ++i) EXPECT_EQ(largest_difference(first.weights[i], second.weights[i]), 0);
+  for (std::size_t i = 0; i < first.weights.size(); ++i)
+    EXPECT_EQ(largest_difference(first.weights[i], second.weights[i]), 0);
 }
 
 TEST_F(ModelOnGpu, WeightsLieThereAndComeBackHere) {
@@ -116,7 +122,8 @@ TEST_F(ModelOnGpu, WorksOutsideOfTheScopeThatMadeIt) {
     const DeviceScope scope("gpu:0");
     model = small_cnn();
   }
-  model->compile({.optimizer = optimizers::SGD({.learning_rate = 0.01, .momentum = 0.9}), .loss = "sparse_categorical_crossentropy"});
+  model->compile({.optimizer = optimizers::SGD({.learning_rate = 0.01, .momentum = 0.9}),
+                  .loss = "sparse_categorical_crossentropy"});
   const Logs logs = model->train_on_batch(data.x, data.y);
   EXPECT_TRUE(std::isfinite(logs["loss"]));
   EXPECT_EQ(to_string(model->optimizer().variables().back().value().device()), "gpu:0");
@@ -145,7 +152,8 @@ TEST_F(ModelOnGpu, DataThatDoesNotFitIsBroughtBatchByBatch) {
   // Less than four times the data is left: the arrays stay here.
   config::set_memory_limit("gpu:0", 0);
   if (cuda::backend() == cuda::Backend::emulated) {
-    cuda::set_emulated_memory(static_cast<std::size_t>(config::memory_in_use({DeviceKind::gpu, 0})) + 3 * data.x.bytes() + (2u << 20));
+    cuda::set_emulated_memory(static_cast<std::size_t>(config::memory_in_use({DeviceKind::gpu, 0})) +
+                              3 * data.x.bytes() + (2u << 20));
     const Outcome brought = train_on("gpu:0", data);
     cuda::set_emulated_memory(std::size_t{1} << 30);
     EXPECT_EQ(brought.losses, kept.losses);

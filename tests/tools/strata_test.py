@@ -1,11 +1,14 @@
 """The strata command as a user runs it: strata_test.py STRATA FOLDER."""
+import csv
 import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import xml.etree.ElementTree
 import zipfile
 import zlib
 
@@ -177,6 +180,43 @@ def test_folder_of_images():
     contains(strata("evaluate", "colors.keras", "images", "--image-size", "5,5", status=2), "--image-size")
 
 
+def test_devices():
+    """Which device a run uses, and why; how devices compare; where a step's time goes."""
+    text = strata("fit", "model.keras", "data.npz", "--output", "other.keras", "--verbose", "2")
+    assert text.startswith("device ") and text.splitlines()[0].endswith("; default)"), text
+    if "no GPU" in strata("devices"):
+        assert text.startswith("device cpu:0 (no GPU: "), text
+        contains(strata("fit", "model.keras", "data.npz", "--device", "gpu", status=2), "--device gpu: ", "GPU")
+    contains(strata("fit", "model.keras", "data.npz", "--output", "other.keras", "--verbose", "2", "--device", "cpu:1", "--show-memory"),
+             "device cpu:1 (--device cpu:1)\n", " - memory: ", " KiB")
+    os.environ["STRATA_DEVICE"] = "gpu:7"
+    contains(strata("fit", "model.keras", "data.npz", status=2), "STRATA_DEVICE: ", "'gpu:7'")
+    os.environ["STRATA_DEVICE"] = "cpu:2"
+    contains(strata("profile", "model.keras", "data.npz"), "device cpu:2 (STRATA_DEVICE=cpu:2)")
+    del os.environ["STRATA_DEVICE"]
+    contains(strata("fit", "model.keras", "data.npz", "--device", "tpu", status=2), "'tpu'")
+
+    saved = (FOLDER / "trained.keras").read_bytes()
+    text = strata("compare", "trained.keras", "--device", "cpu:0,cpu:1", "--batch-size", "8", "--steps", "10", "--epochs", "2",
+                  "--samples", "1000", "--csv", "compared.csv", "--svg", "compared.svg")
+    contains(text, "trained.keras: batches of 8, 10 steps on each device", "cpu:0 ", "cpu:1 ", "2 epochs")
+    with open(FOLDER / "compared.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["device"], row["output_difference"]) for row in rows] == [("cpu:0", "0"), ("cpu:1", "0")], rows
+    assert xml.etree.ElementTree.parse(FOLDER / "compared.svg").getroot().tag.endswith("svg")
+    contains(strata("compare", "trained.keras", "data.npz", "--batch-size", "8", "--steps", "10"), "cpu:0 ", "samples/s")
+    change_config("trained.keras", "uncompiled.keras", lambda config: config.pop("compile_config"))
+    contains(strata("compare", "uncompiled.keras", "--steps", "10"), "holds no training settings: compared with SGD")
+    contains(strata("compare", "trained.keras", "--device", "cpu:0,gpu:7", status=2), "--device cpu:0,gpu:7: ", "'gpu:7'")
+    assert (FOLDER / "trained.keras").read_bytes() == saved
+
+    text = strata("profile", "trained.keras", "data.npz", "--device", "cpu", "--batch-size", "16", "--steps", "4", "--trace", "step.json")
+    contains(text, "a step on 16 samples on cpu:0: ", "dense", "(gradient)", "GB/s", "written to step.json")
+    events = json.loads((FOLDER / "step.json").read_text())["traceEvents"]
+    assert len([e for e in events if e.get("cat") == "step"]) == 4, events
+    assert "(gradient)" not in strata("profile", "trained.keras", "data.npz", "--inference", "--steps", "2")
+
+
 def test_messages():
     contains(strata("--help"), "Examples:", "fit", "Exit status")
     contains(strata("fit", "--help"), "Examples:", "--resume", "FILE.npz")
@@ -200,6 +240,32 @@ def test_completion():
             subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
+def test_devices_and_doctor():
+    listed = strata("devices", "--processes")
+    contains(listed, "cpu:0 ", "GiB free", "load ")
+    gpu = "\ngpu:0 " in listed
+    assert gpu != ("no GPU: " in listed), listed
+    work = strata("doctor", "--device", "cpu:0")
+    contains(work, "Work on cpu:0", "convolution, gradient of the kernel", "recorded step, replayed", "the same bits")
+    assert work.count("  passed ") == 9 and "failed" not in work and "not reached" not in work, work
+    everything = strata("doctor", status=0 if gpu else 1)
+    contains(everything, "What a GPU needs", "Work on cpu:0", "Work on gpu:0" if gpu else "Work on a GPU\n  not reached")
+    if not gpu:
+        contains(everything, "to do: ", "strata: something failed or was not reached")
+    contains(strata("doctor", "--device", "tpu", status=1), "[device] expected a name such as 'gpu:0' or 'cpu:0'")
+
+
+def test_watching_devices():
+    with subprocess.Popen([STRATA, "devices", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        seen = 0
+        while seen < 2:  # once, and again a second later
+            seen += watch.stdout.readline().startswith("cpu:0 ")
+        watch.send_signal(signal.SIGINT)
+        rest, errors = watch.communicate()
+    assert watch.returncode == 0 and errors == "", (watch.returncode, errors)
+    assert rest == "" or rest.endswith("\n"), rest
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -210,7 +276,10 @@ def main():
     test_inspect()
     test_inspect_of_what_cannot_be_loaded()
     test_folder_of_images()
+    test_devices()
     test_messages()
+    test_devices_and_doctor()
+    test_watching_devices()
     test_completion()
 
 

@@ -24,6 +24,8 @@ void add_predict(CLI::App& strata);
 void add_evaluate(CLI::App& strata);
 void add_fit(CLI::App& strata);
 void add_new(CLI::App& strata);
+void add_profile(CLI::App& strata);
+void add_compare(CLI::App& strata);
 void add_devices(CLI::App& strata);
 void add_doctor(CLI::App& strata);
 void add_completion(CLI::App& strata);

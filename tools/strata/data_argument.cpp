@@ -75,9 +75,10 @@ void check_classes(const Model& model, const std::string& label_mode, std::size_
 }
 }  // namespace
 
-void DataArgument::add_to(CLI::App& command, bool targets) {
+void DataArgument::add_to(CLI::App& command, bool targets, bool required) {
   wants_targets_ = targets;
-  command.add_option("DATA", path_, "a data set by name, a file, or a folder of images (see below)")->required();
+  command.add_option("DATA", path_, "a data set by name, a file, or a folder of images (see below)")
+      ->required(required);
   command.add_option("--x", x_, "names of the inputs' arrays in the file, in the model's order");
   if (targets) {
     command.add_option("--y", y_, "names of the targets' arrays in the file, in the model's order");
@@ -132,6 +133,21 @@ DataArgument::Arrays DataArgument::load(Part part, const Model& model, bool isol
   const Symbols inputs = model.inputs();
   for (std::size_t i = 0; i < arrays.x.size() && i < inputs.size(); ++i)
     if (arrays.x[i].dtype() != inputs[i].dtype()) arrays.x[i] = cast(arrays.x[i], inputs[i].dtype());
+  return arrays;
+}
+
+DataArgument::Arrays DataArgument::sample(Part part, const Model& model, bool isolated, std::int64_t count) const {
+  Arrays arrays;
+  if (is_folder()) {
+    const auto batch = images(model, {.batch_size = count, .verbose = false}).iterate()->next();
+    if (!batch) throw Error(path_, "holds no images");
+    arrays = {batch->inputs(), batch->targets()};
+  } else {
+    arrays = load(part, model, isolated);
+  }
+  for (Tensors* tensors : {&arrays.x, &arrays.y})
+    for (Tensor& t : *tensors)
+      if (t.shape().rank() > 0 && t.shape()[0] > count) t = t.rows(0, count);
   return arrays;
 }
 

@@ -16,7 +16,9 @@ class DataArgument {
   enum class Part { train, test };
 
   /// Adds the positional argument DATA and its options; --y and --targets only where targets are wanted.
-  void add_to(CLI::App& command, bool targets);
+  void add_to(CLI::App& command, bool targets, bool required = true);
+  /// Whether DATA was given at all.
+  bool given() const { return !path_.empty(); }
 
   struct Arrays {
     Tensors x, y;
@@ -26,6 +28,9 @@ class DataArgument {
   /// Integers that are inputs (pixels) become f32. HDF5 files are read in a child process where `isolated`. Error naming the
   /// file and the arrays that it has.
   Arrays load(Part part, const Model& model, bool isolated) const;
+
+  /// At most `count` samples for trying something out; for folders, too, of which only these are read.
+  Arrays sample(Part part, const Model& model, bool isolated, std::int64_t count) const;
 
   /// Whether DATA is a folder of images, which is read while it is used: by images() rather than load().
   bool is_folder() const;

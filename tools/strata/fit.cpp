@@ -6,6 +6,7 @@
 
 #include "tools/strata/commands.h"
 #include "tools/strata/data_argument.h"
+#include "tools/strata/device_argument.h"
 #include "tools/strata/model_file.h"
 
 namespace strata::tools {
@@ -14,11 +15,12 @@ namespace {
 struct Arguments {
   ModelFile file;
   DataArgument data;
-  std::string output, device = "auto", checkpoint, tensorboard, csv;
+  DeviceArgument device;
+  std::string output, batch_size = "32", checkpoint, tensorboard, csv;
   int epochs = 1, threads = 0, verbose = verbose_auto;
-  std::int64_t batch_size = 32, seed = -1;
+  std::int64_t seed = -1;
   double validation_split = 0, learning_rate = 0;
-  bool resume = false, no_shuffle = false;
+  bool resume = false, no_shuffle = false, show_memory = false;
 };
 
 std::atomic<bool> interrupted{false};
@@ -45,12 +47,6 @@ class Interruption {
   std::jthread watcher_;
 };
 
-std::string choose_device(const std::string& asked) {
-  const bool gpu = !config::list_physical_devices("gpu").empty();
-  if (asked == "gpu" && !gpu) throw UsageError("--device gpu: " + config::why_no_gpu());
-  return gpu && asked != "cpu" ? "gpu:0" : "cpu:0";
-}
-
 Callbacks make_callbacks(const Arguments& a) {
   Callbacks all;
   if (!a.checkpoint.empty()) {
@@ -60,21 +56,28 @@ Callbacks make_callbacks(const Arguments& a) {
     all.push_back(callbacks::ModelCheckpoint((folder / "epoch-{epoch:03d}.keras").string()));
     all.push_back(callbacks::BackupAndRestore(backup.string()));
   }
-  if (!a.tensorboard.empty()) all.push_back(callbacks::TensorBoard(a.tensorboard));
+  if (!a.tensorboard.empty()) all.push_back(callbacks::TensorBoard(a.tensorboard, {.write_memory = a.show_memory}));
   if (!a.csv.empty()) all.push_back(callbacks::CSVLogger(a.csv, {.append = a.resume}));
   return all;
 }
 
+BatchSize batch_size(const Arguments& a) {
+  return a.batch_size == "auto" ? BatchSize::automatic() : BatchSize(std::stoll(a.batch_size));
+}
+
 History train(const Arguments& a, Model& model, FitOptions options) {
   if (!a.data.is_folder()) {
-    options.batch_size = a.batch_size;
+    options.batch_size = batch_size(a);
     options.validation_split = a.validation_split;
     options.shuffle = !a.no_shuffle;
     const auto data = a.data.load(DataArgument::Part::train, model, !a.file.trusted);
     return model.fit(data.inputs(), data.targets(), options);
   }
   // A seed in any case: a run that is resumed must hold out the same images.
-  data::ImageDatasetOptions images{.batch_size = a.batch_size,
+  if (batch_size(a).is_automatic())
+    throw UsageError(
+        "--batch-size auto is for data in one file; images in a folder are read batch by batch: give a number");
+  data::ImageDatasetOptions images{.batch_size = batch_size(a).samples(),
                                    .shuffle = !a.no_shuffle,
                                    .seed = static_cast<std::uint64_t>(std::max<std::int64_t>(a.seed, 0)),
                                    .validation_split = a.validation_split,
@@ -90,8 +93,10 @@ History train(const Arguments& a, Model& model, FitOptions options) {
 void run(const Arguments& a) {
   if (a.resume && a.checkpoint.empty()) throw UsageError("--resume wants the folder of the run that was cut off: --checkpoint DIR");
   const std::string output = a.output.empty() ? a.file.path : a.output;
-  const DeviceScope scope(choose_device(a.device));
   config::set_num_threads(a.threads);
+  const DeviceChoice choice = a.device.choose({.make = [&] { return a.file.load(true); }, .batch_size = batch_size(a).is_automatic() ? 32 : batch_size(a).samples()});
+  if (a.verbose != 0) std::printf("%s\n", choice.line().c_str());
+  const DeviceScope scope(choice.device);
   if (a.seed >= 0) utils::set_random_seed(static_cast<std::uint64_t>(a.seed));
   Model model = a.file.load(true);
   if (!model.compiled())
@@ -99,7 +104,7 @@ void run(const Arguments& a) {
   if (a.learning_rate > 0) model.optimizer().set_learning_rate(a.learning_rate);
   const Interruption interruption;
   train(a, model,
-        {.epochs = a.epochs, .verbose = a.verbose, .callbacks = make_callbacks(a), .stop = interruption.token()});
+        {.epochs = a.epochs, .verbose = a.verbose, .callbacks = make_callbacks(a), .show_memory = a.show_memory, .stop = interruption.token()});
   if (interruption.token().stop_requested() && !a.checkpoint.empty()) {
     std::printf("\nstopped after the current step; go on with --resume --checkpoint %s\n", a.checkpoint.c_str());
     return;
@@ -113,14 +118,15 @@ void add_options(CLI::App& command, Arguments& a) {
   a.data.add_to(command, true);
   command.add_option("--output", a.output, "where to save the trained model; default: FILE itself");
   command.add_option("--epochs", a.epochs, "passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
-  command.add_option("--batch-size", a.batch_size, "samples in a step")->check(CLI::PositiveNumber)->capture_default_str();
+  command.add_option("--batch-size", a.batch_size, "samples in a step, or auto: the most that fit into memory")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))
+      ->capture_default_str();
   command
       .add_option("--validation-split", a.validation_split,
                   "share of the samples that is held out: the last ones, of images in a folder random ones")
       ->check(CLI::Range(0.0, 1.0));
   command.add_option("--learning-rate", a.learning_rate, "instead of the saved one")->check(CLI::PositiveNumber);
-  command.add_option("--device", a.device, "where to compute: cpu, gpu, or auto (a GPU if there is one)")
-      ->check(CLI::IsMember({"cpu", "gpu", "auto"}))->capture_default_str();
+  a.device.add_to(command);
   command.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber);
   command
       .add_option("--seed", a.seed,
@@ -130,6 +136,7 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--checkpoint", a.checkpoint, "folder: the model after each epoch, and what --resume needs");
   command.add_flag("--resume", a.resume, "go on with the run of --checkpoint that was cut off");
   command.add_option("--tensorboard", a.tensorboard, "folder for TensorBoard's event files");
+  command.add_flag("--show-memory", a.show_memory, "memory in use on the device: in the progress line, and for TensorBoard");
   command.add_option("--csv", a.csv, "file that gets a line of logs per epoch");
   command.add_option("--verbose", a.verbose, "0: silent; 1: a progress bar; 2: a line per epoch")->check(CLI::IsMember({0, 1, 2}));
 }

@@ -37,7 +37,7 @@ inline std::vector<std::string> ops_of(const Plan& plan) {
 }
 using Names = std::vector<std::string>;
 
-inline constexpr PlanOptions node_by_node{.fuse = false, .reuse_memory = false};
+inline const PlanOptions node_by_node{.fuse = false, .reuse_memory = false};
 
 /// The message of the Error that f throws; empty when it throws none.
 template <class F>

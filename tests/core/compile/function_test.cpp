@@ -104,6 +104,54 @@ TEST(MemoryLimit, NamesTheBytesThatAStepNeeds) {
   EXPECT_NE(error.find("a step needs " + std::to_string(needed) + " bytes"), std::string::npos) << error;
 }
 
+TEST(Devices, AFunctionRunsOnTheDeviceOfItsScope) {
+  const DeviceScope scope("cpu:1");
+  const Variable w("w", floats({2}, {1, 2}));
+  const Value x = placeholder({2});
+  const Function f({x}, {x * w + 1.0}, {{w, Value(w) + x}});
+  const Tensor y = f({floats({2}, {3, 4})})[0];
+  EXPECT_EQ(to_string(y.device()), "cpu:1");
+  EXPECT_EQ(numbers(y), (std::vector<float>{4, 9}));
+  EXPECT_EQ(numbers(w.value()), (std::vector<float>{4, 6}));
+  for (const Tensor& c : f.plan().constants()) EXPECT_EQ(to_string(c.device()), "cpu:1");
+}
+
+TEST(Devices, AVariableElsewhereIsAnErrorThatNamesBoth) {
+  const Variable w("w", floats({2}, {1, 2}));
+  const Value x = placeholder({2});
+  const DeviceScope scope("cpu:1");
+  const std::string error = error_of([&] { Function({x}, {x * w}); });
+  EXPECT_NE(error.find("[variable 'w'] lies on cpu:0, but the step was to run on cpu:1"), std::string::npos) << error;
+}
+
+TEST(Devices, EachHasItsOwnMemoryLimit) {
+  const Value x = placeholder({256, 256});
+  const Values outputs{sum(transpose(exp(x)))};
+  config::set_memory_limit("cpu:3", 1000);
+  EXPECT_EQ(error_of([&] { Function({x}, outputs); }), "");
+  const std::string error = error_of([&] { Function({x}, outputs, {}, {.device = device_from_string("cpu:3")}); });
+  config::set_memory_limit("cpu:3", 0);
+  EXPECT_NE(error.find("[cpu:3] a step needs "), std::string::npos) << error;
+}
+
+TEST(Devices, PlansThatShareArenasKeepThoseOfEachDevice) {
+  const Value x = placeholder({64, 64});
+  const Values outputs{sum(transpose(exp(x)))};
+  const auto arenas = std::make_shared<ArenaPool>();
+  const Device other = device_from_string("cpu:4");
+  const Function here({x}, outputs, {}, {}, arenas), there({x}, outputs, {}, {.device = other}, arenas);
+  const Tensor ones = floats({64, 64}, std::vector<float>(64 * 64, 1));
+  const std::int64_t before = config::memory_in_use(other);
+  here({ones});
+  EXPECT_EQ(config::memory_in_use(other), before);
+  there({ones});
+  const std::int64_t arena = config::memory_in_use(other) - before;
+  EXPECT_GE(arena, static_cast<std::int64_t>(there.plan().arena_bytes()));
+  here({ones});
+  there({ones});
+  EXPECT_EQ(config::memory_in_use(other) - before, arena);
+}
+
 TEST(CheckNumerics, NamesTheFirstOpAndItsLayer) {
   const Value x = placeholder({3});
   const auto model = [&] {

@@ -69,13 +69,18 @@ TEST_F(OnGpu, MemoryThatCannotBeReadSaysSo) {
   Tensor there = floats({2}, {1, 2}).to(gpu);
   expect_error([&] { (void)there.data<float>(); }, {"f32[2] lies on gpu:0", "on_host()"});
   expect_error([&] { (void)there.mutable_data<float>(); }, {"lies on gpu:0"});
-  expect_error([&] { (void)(there + floats({2}, {1, 2})); }, {"expected tensors on one device", "gpu:0", "cpu:0", "to()"});
+  expect_error(
+      [&] {
+        (void)(there + floats({2}, {1, 2}));
+      },
+      {"expected tensors on one device", "gpu:0", "cpu:0", "to()"});
 }
 
 TEST_F(OnGpu, VariablesStayWhereTheyAreMade) {
   const Variable here("here", floats({2}, {1, 2}));
   const Value x = placeholder({2});
-  expect_error([&] { Function({x}, {x + here}, {}, options()); }, {"variable 'here'", "lies on cpu:0", "gpu:0", "DeviceScope"});
+  expect_error([&] { Function({x}, {x + here}, {}, options()); },
+               {"variable 'here'", "lies on cpu:0", "gpu:0", "DeviceScope"});
   const Variable there = on_gpu("there", floats({2}, {1, 2}));
   EXPECT_EQ(there.value().device(), gpu);
   expect_error([&] { Function({x}, {x + there}); }, {"variable 'there'", "lies on gpu:0", "cpu:0"});
@@ -86,7 +91,8 @@ TEST_F(OnGpu, RecordedAndUnrecordedStepsAreEqualBitForBit) {
     const Variable w = on_gpu("w", floats({2, 2}, {1, 2, 3, 4})), count = on_gpu("count", floats({}, {0}));
     const Value x = placeholder({3, 2});
     const Value loss = mean(square(matmul(x, w) - 1.0));
-    const Function step({x}, {loss}, {{w, w - gradients(loss, {Value(w)})[0] * 0.01}, {count, count + 1.0}}, options(record));
+    const Function step({x}, {loss}, {{w, w - gradients(loss, {Value(w)})[0] * 0.01}, {count, count + 1.0}},
+                        options(record));
     std::vector<float> losses;
     for (int i = 0; i < 6; ++i) {
       const auto f = static_cast<float>(i);
@@ -137,7 +143,8 @@ TEST_F(OnGpu, AnOpWithoutAKernelRunsOnTheProcessorAndSaysSoOnce) {
   EXPECT_NE(said.find("placement: only_here on cpu:0"), std::string::npos) << said;
   EXPECT_NE(said.find("placement: exp on gpu:0"), std::string::npos) << said;
   const Function here({x}, {exp(apply(OnlyHere{}, exp(x)))});
-  for (int i = 0; i < 3; ++i) EXPECT_NEAR(f({full({3}, i)})[0].at<float>(1), here({full({3}, i)})[0].at<float>(1), 1e-3f);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_NEAR(f({full({3}, i)})[0].at<float>(1), here({full({3}, i)})[0].at<float>(1), 1e-3f);
 }
 
 TEST_F(OnGpu, CheckNumericsNamesTheOp) {
@@ -188,7 +195,8 @@ TEST_F(OnGpu, AReplayedStepNeitherAllocatesNorWaits) {
 TEST_F(OnGpu, NoMemoryLeftNamesWhatIsFree) {
   if (cuda::backend() != cuda::Backend::emulated) GTEST_SKIP() << "a real GPU is not filled up here";
   cuda::set_emulated_memory(static_cast<std::size_t>(config::memory_in_use(gpu)) + (1 << 20));
-  expect_error([&] { Tensor(DType::f32, {1 << 20}, gpu); }, {"gpu:0", "has no 4194304 bytes of memory left to give", "are free"});
+  expect_error([&] { Tensor(DType::f32, {1 << 20}, gpu); },
+               {"gpu:0", "has no 4194304 bytes of memory left to give", "are free"});
   cuda::set_emulated_memory(std::size_t{1} << 30);
 }
 

@@ -7,7 +7,7 @@ namespace strata {
 namespace {
 using namespace testing;
 
-constexpr PlanOptions unfused{.fuse = false};
+const PlanOptions unfused{.fuse = false};
 
 std::size_t steps_of(const Values& in, const Values& out, const PlanOptions& options = unfused) {
   return Function(in, out, {}, options).plan().steps().size();

@@ -1,0 +1,63 @@
+#include "core/compile/step_timer.h"
+
+#include <chrono>
+
+#include "core/device/cuda.h"
+
+namespace strata {
+
+StepTimer::~StepTimer() = default;
+
+namespace {
+/// A kernel on the processor is done when it returns.
+class ClockTimer final : public StepTimer {
+ public:
+  explicit ClockTimer(std::size_t steps) { marks_.reserve(steps + 1); }
+  void mark() override { marks_.push_back(Clock::now()); }
+  std::vector<double> take() override {
+    std::vector<double> seconds;
+    for (const Clock::time_point& m : marks_) seconds.push_back(std::chrono::duration<double>(m - marks_[0]).count());
+    marks_.clear();
+    return seconds;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<Clock::time_point> marks_;
+};
+
+/// A GPU's kernels are done later: it notes the time when it passes an event between two of them.
+class EventTimer final : public StepTimer {
+ public:
+  EventTimer(Cuda& gpu, std::size_t steps) : gpu_(gpu) {
+    for (std::size_t i = 0; i <= steps; ++i) events_.push_back(std::make_unique<cuda::Event>(gpu.device()));
+  }
+  void mark() override { events_.at(marks_++)->record(gpu_.stream()); }
+  std::vector<double> take() override {
+    wait_for({DeviceKind::gpu, gpu_.device()});
+    std::vector<double> seconds;
+    for (std::size_t i = 0; i < marks_; ++i) seconds.push_back(1e-3 * double{events_[i]->milliseconds_since(*events_[0])});
+    marks_ = 0;
+    return seconds;
+  }
+
+ private:
+  Cuda& gpu_;
+  std::vector<std::unique_ptr<cuda::Event>> events_;
+  std::size_t marks_ = 0;
+};
+}  // namespace
+
+std::unique_ptr<StepTimer> make_step_timer(Device device, std::size_t steps) {
+  if (device.kind == DeviceKind::cpu) return std::make_unique<ClockTimer>(steps);
+  return std::make_unique<EventTimer>(Cuda::of(device.index), steps);
+}
+
+void wait_for(Device device) {
+  if (device.kind == DeviceKind::cpu) return;
+  Cuda& gpu = Cuda::of(device.index);
+  const Cuda::Use use(gpu);
+  gpu.stream().synchronize();
+}
+
+}  // namespace strata

@@ -1,0 +1,428 @@
+#include "core/cuda/dnn_graph.h"
+
+#define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
+#define CUDNN_FRONTEND_SKIP_JSON_LIB  // we serialize plans, not graphs
+#include <cudnn_frontend.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <sstream>
+
+#include "core/base/error.h"
+
+namespace fe = cudnn_frontend;
+void* fe::cudnn_dlhandle = nullptr;  // where the frontend looks for cuDNN's functions; library() sets it
+
+namespace strata::cuda::dnn {
+
+namespace {
+using Tensor = std::shared_ptr<fe::graph::Tensor_attributes>;
+
+fe::DataType_t type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f16:
+      return fe::DataType_t::HALF;
+    case DType::bf16:
+      return fe::DataType_t::BFLOAT16;
+    case DType::f64:
+      return fe::DataType_t::DOUBLE;
+    default:
+      return fe::DataType_t::FLOAT;
+  }
+}
+
+/// `CUDNN_STATUS_NOT_SUPPORTED; Reason: ...`, the first few different ones of the many lines that cuDNN keeps.
+std::string last_words() {
+  std::istringstream lines(fe::detail::get_last_error_string_());
+  std::set<std::string> seen;
+  std::string words;
+  for (std::string line; seen.size() < 3 && std::getline(lines, line);) {
+    const std::size_t at = line.find("CUDNN_STATUS");
+    if (at == std::string::npos || !seen.insert(line.substr(at)).second) continue;
+    words += (words.empty() ? "" : "; ") + line.substr(at);
+  }
+  return words;
+}
+
+void expect(cudnnStatus_t status, const char* what) {
+  if (status != CUDNN_STATUS_SUCCESS)
+    throw Error(std::string("cuDNN failed to ") + what + ": " + fe::detail::get_error_string(status) + ". " +
+                last_words());
+}
+
+/// The frontend throws what it likes where a function is missing.
+template <class F>
+auto in_our_words(const std::string& where, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw Error(where, error.message());
+  } catch (const std::exception& error) {
+    throw Error(where, std::string("cuDNN: ") + error.what());
+  }
+}
+
+using Descriptor = fe::detail::backend_descriptor;
+
+/// An attribute of any type that is one number of cuDNN's.
+template <class T>
+void set(Descriptor& to, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
+         const T* values, const char* what) {
+  expect(fe::detail::set_attribute(to.get_ptr(), name, type, count, values), what);
+}
+
+class BuiltEngine : public Engine {
+ public:
+  /// Constants are numbered behind the operands, and are read from the host.
+  BuiltEngine(Descriptor plan, std::size_t operands, std::vector<float> constants)
+      : plan_(std::move(plan)), constants_(std::move(constants)) {
+    for (std::size_t i = 0; i < operands + constants_.size(); ++i) ids_.push_back(static_cast<std::int64_t>(i));
+    std::int64_t count = 0, bytes = 0;
+    expect(fe::detail::get_attribute(plan_.get_ptr(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                                     &count, &bytes),
+           "say how much memory a plan wants");
+    workspace_ = static_cast<std::size_t>(bytes);
+  }
+
+  std::size_t workspace_bytes() const override { return workspace_; }
+
+  std::string serialized() const override {
+    std::int64_t size = 0;
+    const auto get = [&](std::int64_t room, void* to) {
+      expect(fe::detail::get_attribute(plan_.get_ptr(), CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                                       room, &size, to),
+             "serialize a plan");
+    };
+    get(0, nullptr);
+    std::string text(static_cast<std::size_t>(size), '\0');
+    get(size, text.data());
+    return text;
+  }
+
+  void run(void* handle, std::span<void* const> addresses, void* workspace) const override {
+    std::array<void*, 16> all{};
+    auto behind = std::copy(addresses.begin(), addresses.end(), all.begin());
+    for (const float& constant : constants_) *behind++ = const_cast<float*>(&constant);
+    const auto count = static_cast<std::int64_t>(ids_.size());
+    Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    const char* what = "take the addresses of a plan";
+    set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, all.data(), what);
+    set(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, ids_.data(), what);
+    set(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace, what);
+    expect(fe::detail::finalize(pack.get_ptr()), what);
+    expect(fe::detail::execute(static_cast<cudnnHandle_t>(handle), plan_.get_ptr(), pack.get_ptr()), "run a plan");
+  }
+
+ private:
+  Descriptor plan_;
+  std::vector<float> constants_;
+  std::vector<std::int64_t> ids_;
+  std::size_t workspace_ = 0;
+};
+
+/// cuDNN's order of an array whose channels come last: batch, channels, sizes, with strides that say where they lie.
+/// A single axis is that of the channels.
+fe::graph::Tensor_attributes channels_last(const Type& type, int rank) {
+  const std::vector<std::int64_t>& sizes = type.shape.dims();
+  const auto n = static_cast<std::size_t>(rank);
+  std::vector<std::int64_t> dims(n, 1), strides(n, 1);
+  dims[1] = sizes.back();
+  if (sizes.size() > 1) {
+    dims[0] = sizes.front();
+    std::copy(sizes.begin() + 1, sizes.end() - 1, dims.begin() + 2);
+  }
+  std::int64_t stride = dims[1];
+  for (std::size_t axis = n; axis-- > 2; stride *= dims[axis]) strides[axis] = stride;
+  strides[0] = stride;
+  return fe::graph::Tensor_attributes().set_dim(dims).set_stride(strides).set_data_type(type_of(type.dtype));
+}
+
+/// What a problem's graph takes besides the operands, in this order.
+std::vector<float> constants(const ConvProblem&) { return {}; }
+std::vector<float> constants(const NormProblem& p) {
+  if (p.pass == NormPass::backward) return {};
+  const auto epsilon = static_cast<float>(p.epsilon);
+  return p.relu ? std::vector{epsilon, 0.0f} : std::vector{epsilon};
+}
+
+/// A graph of the frontend, whose tensors are numbered as the operands are.
+class Draft : public fe::graph::Graph {
+ public:
+  Draft(const Device& device, DType dtype, const Shape& x, std::vector<Operand> operands)
+      : x_(x), operands_(std::move(operands)), rank_(std::max(4, x.rank())) {
+    const fe::DataType_t sums = dtype == DType::f64 ? fe::DataType_t::DOUBLE : fe::DataType_t::FLOAT;
+    set_io_data_type(type_of(dtype)).set_intermediate_data_type(sums).set_compute_data_type(sums);
+    if (device.properties())
+      set_device_properties(std::static_pointer_cast<const fe::DeviceProperties>(device.properties()));
+  }
+
+  Tensor in(const char* name) { return tensor(attributes(name)); }
+  void out(const char* name, const Tensor& tensor) {
+    const auto like = attributes(name);
+    tensor->set_output(true).set_uid(like.get_uid()).set_name(name);
+    tensor->set_dim(like.get_dim()).set_stride(like.get_stride()).set_data_type(like.get_data_type());
+  }
+  /// Constant i of those above.
+  Tensor constant(float value, std::size_t i) {
+    const Tensor scalar = tensor(value);
+    scalar->set_uid(static_cast<std::int64_t>(operands_.size() + i));
+    return scalar;
+  }
+  Tensor of(fe::PointwiseMode_t mode, const Tensor& a) {
+    return pointwise(a, fe::graph::Pointwise_attributes().set_mode(mode));
+  }
+  Tensor of(fe::PointwiseMode_t mode, const Tensor& a, const Tensor& b) {
+    auto attributes = fe::graph::Pointwise_attributes().set_mode(mode);
+    if (mode == fe::PointwiseMode_t::CMP_GT) attributes.set_compute_data_type(fe::DataType_t::BOOLEAN);
+    return pointwise(a, b, attributes);
+  }
+
+  /// The heuristics' engines, less those that `refuse` takes away. Empty where the graph is none that cuDNN knows.
+  fe::EngineConfigList engines(const Device& device, const std::function<bool(cudnnBackendDescriptor_t)>& refuse) {
+    fe::EngineConfigList found;
+    if (auto error = validate(); error.is_bad()) throw Error(error.get_message());
+    if (build_operation_graph(static_cast<cudnnHandle_t>(device.handle())).is_bad()) return found;
+    fe::get_heuristics_list({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}, *operation_graph, refuse, found, true, -1,
+                            device_properties);
+    return found;
+  }
+
+ private:
+  fe::graph::Tensor_attributes attributes(const char* name) const {
+    const auto at = std::find_if(operands_.begin(), operands_.end(), [&](const Operand& o) { return o.name == name; });
+    const bool bits = at->name == "mask";
+    auto found = channels_last(bits ? strata::Type{DType::u8, x_} : at->type, rank_);
+    if (bits) found.set_data_type(fe::DataType_t::BOOLEAN);
+    found.set_uid(at - operands_.begin()).set_name(name);
+    return found;
+  }
+  Shape x_;
+  std::vector<Operand> operands_;
+  int rank_;
+};
+
+std::unique_ptr<Draft> draft(const Device& device, const ConvProblem& p) {
+  auto g = std::make_unique<Draft>(device, p.dtype, p.x, operands(p));
+  std::vector<std::int64_t> after;
+  for (std::size_t axis = 0; axis < p.strides.size(); ++axis) after.push_back(p.padding_after(axis));
+  const auto window = [&](auto attributes) {
+    return attributes.set_pre_padding(p.padding_before)
+        .set_post_padding(after)
+        .set_stride(p.strides)
+        .set_dilation(p.dilation);
+  };
+  if (p.pass == ConvPass::data_gradient) {
+    g->out("dx", g->conv_dgrad(g->in("dy"), g->in("w"), window(fe::graph::Conv_dgrad_attributes())));
+  } else if (p.pass == ConvPass::weight_gradient) {
+    g->out("dw", g->conv_wgrad(g->in("dy"), g->in("x"), window(fe::graph::Conv_wgrad_attributes())));
+  } else {
+    Tensor y = g->conv_fprop(g->in("x"), g->in("w"), window(fe::graph::Conv_fprop_attributes()));
+    if (p.bias) y = g->of(fe::PointwiseMode_t::ADD, y, g->in("bias"));
+    if (p.relu) y = g->of(fe::PointwiseMode_t::RELU_FWD, y);
+    g->out("y", y);
+  }
+  return g;
+}
+
+std::unique_ptr<Draft> draft(const Device& device, const NormProblem& p) {
+  auto g = std::make_unique<Draft>(device, p.dtype, p.x, operands(p));
+  if (p.pass == NormPass::forward) {
+    const std::vector<float> numbers = constants(p);
+    Tensor epsilon = g->constant(numbers[0], 0);
+    const auto attributes = fe::graph::Batchnorm_attributes().set_epsilon(epsilon);
+    auto [y, mean, inverse, running_mean, running_variance] =
+        g->batchnorm(g->in("x"), g->in("gamma"), g->in("beta"), attributes);
+    if (p.add) y = g->of(fe::PointwiseMode_t::ADD, y, g->in("addend"));
+    if (p.relu) {
+      y = g->of(fe::PointwiseMode_t::RELU_FWD, y);
+      g->out("mask", g->of(fe::PointwiseMode_t::CMP_GT, y, g->constant(numbers[1], 1)));
+    }
+    g->out("y", y), g->out("mean", mean), g->out("inverse", inverse);
+    return g;
+  }
+  Tensor dy = g->in("dy");
+  if (p.relu) {
+    dy = g->of(fe::PointwiseMode_t::MUL, dy, g->in("mask"));
+    dy->set_data_type(type_of(p.dtype));  // cuDNN knows the pattern with this type only
+    if (p.add) g->out("daddend", dy);
+  }
+  const auto statistics =
+      fe::graph::Batchnorm_backward_attributes().set_saved_mean_and_inv_variance(g->in("mean"), g->in("inverse"));
+  auto [dx, dgamma, dbeta] = g->batchnorm_backward(dy, g->in("x"), g->in("gamma"), statistics);
+  g->out("dx", dx), g->out("dgamma", dgamma), g->out("dbeta", dbeta);
+  return g;
+}
+
+/// Counts what it refuses.
+class Filter {
+ public:
+  Filter(DType dtype, bool tensor_float_32, const DnnOptions& options)
+      : single_(dtype == DType::f32), exact_(single_ && !tensor_float_32), deterministic_(options.deterministic) {}
+
+  bool refuses(cudnnBackendDescriptor_t engine) {
+    if (deterministic_ && fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return ++varying_ > 0;
+    const bool rounds = fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION>(engine) ||
+                        fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13>(engine) ||
+                        (single_ && fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS>(engine)) ||
+                        (exact_ && fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_TENSOR_CORE>(engine));
+    rounding_ += rounds;
+    return rounds;
+  }
+  std::string counts() const {
+    return std::to_string(varying_) + " engines were passed over because their results vary, " +
+           std::to_string(rounding_) + " because they round more than the problem allows";
+  }
+
+ private:
+  bool single_, exact_, deterministic_;
+  int varying_ = 0, rounding_ = 0;
+};
+
+class AskedAnswer : public Answer {
+ public:
+  template <class Problem>
+  AskedAnswer(const Device& device, const Problem& p, Filter filter, std::size_t limit)
+      : where_(to_string(p)), draft_(draft(device, p)), operands_(operands(p).size()), constants_(constants(p)) {
+    engines_ = draft_->engines(device, [&](cudnnBackendDescriptor_t engine) { return filter.refuses(engine); });
+    if (engines_.empty()) reason_ = last_words();
+    reason_ += (reason_.empty() ? "" : "; ") + filter.counts();
+    for (const auto& engine : engines_) choices_.push_back(described(engine));
+    // As the heuristics order them, but those that want too much memory last.
+    std::vector<std::size_t> order(choices_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_partition(order.begin(), order.end(),
+                          [&](std::size_t i) { return choices_[i].workspace_bytes <= limit; });
+    std::vector<Choice> choices;
+    fe::EngineConfigList engines;
+    for (const std::size_t i : order) choices.push_back(choices_[i]), engines.push_back(engines_[i]);
+    choices_ = std::move(choices), engines_ = std::move(engines);
+  }
+
+  std::shared_ptr<const Engine> build(std::size_t choice) const override {
+    return in_our_words(where_, [&] {
+      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+      auto engine = engines_.at(choice)->get_backend_descriptor();
+      set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine, "take an engine");
+      expect(fe::detail::finalize(plan.get_ptr()), "build a plan");
+      return std::make_shared<const BuiltEngine>(std::move(plan), operands_, constants_);
+    });
+  }
+
+ private:
+  static Choice described(const fe::ManagedOpaqueDescriptor& engine) {
+    std::int64_t count = 0, bytes = 0;
+    expect(fe::detail::get_attribute(engine->get_backend_descriptor(), CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE,
+                                     CUDNN_TYPE_INT64, 1, &count, &bytes),
+           "say how much memory an engine wants");
+    const bool compiled =
+        fe::hasBehaviorNote<CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION>(engine->get_backend_descriptor());
+    return {fe::detail::get_engine_tag(engine), static_cast<std::size_t>(bytes), compiled};
+  }
+
+  std::string where_;
+  std::unique_ptr<Draft> draft_;  // engines refer to its operation graph
+  std::size_t operands_;
+  std::vector<float> constants_;
+  fe::EngineConfigList engines_;
+};
+
+template <class Problem>
+std::unique_ptr<Answer> answer_to(const Device& device, const Problem& p, const Filter& filter,
+                                  const DnnOptions& options) {
+  check(p);
+  library();
+  return in_our_words(to_string(p), [&]() -> std::unique_ptr<Answer> {
+    return std::make_unique<AskedAnswer>(device, p, filter, options.workspace_limit);
+  });
+}
+
+template <class Problem>
+std::shared_ptr<const Engine> restored(const Device& device, const Problem& p, const std::string& serialized) {
+  library();
+  return in_our_words(to_string(p), [&] {
+    Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    const char* what = "restore a plan";
+    set(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+        static_cast<std::int64_t>(serialized.size()), serialized.data(), what);
+    if (device.properties()) {
+      auto properties = std::static_pointer_cast<const fe::DeviceProperties>(device.properties())->get_ptr();
+      set(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &properties, what);
+    } else {
+      auto handle = static_cast<cudnnHandle_t>(device.handle());
+      set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle, what);
+    }
+    expect(fe::detail::finalize(plan.get_ptr()), what);
+    return std::make_shared<const BuiltEngine>(std::move(plan), operands(p).size(), constants(p));
+  });
+}
+const char* usual_causes(cudnnStatus_t status) {
+  switch (status) {
+    case CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
+    case CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED:
+      return "Parts of cuDNN (libcudnn_*.so.9) are missing beside it, or those of another version are found first "
+             "(LD_LIBRARY_PATH). ";
+    case CUDNN_STATUS_NOT_INITIALIZED:
+    case CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED:  // ALLOC_FAILED, before cuDNN 9
+    case CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED:
+      return "The usual causes: other processes have taken the GPU's memory (nvidia-smi lists them), or the driver is "
+             "too old "
+             "for this cuDNN. ";
+    default:
+      return "";
+  }
+}
+}  // namespace
+
+const SharedLibrary& library() {
+  // Never unloaded, as CUDA's libraries want it.
+  static const auto& cudnn = *new SharedLibrary(SharedLibrary::open(cuda_libraries::cudnn()));
+  if (!cudnn.loaded()) throw Error("cuDNN", cudnn.problem());
+  static const bool told = (fe::cudnn_dlhandle = cudnn.handle());
+  static_cast<void>(told);
+  return cudnn;
+}
+
+std::string version() {
+  const auto number = library().symbol<decltype(cudnnGetVersion)>("cudnnGetVersion")();
+  return fe::detail::convert_version_to_str(number);
+}
+
+void* create_handle(const SharedLibrary& cudnn) {
+  cudnnHandle_t handle = nullptr;
+  const cudnnStatus_t status = cudnn.symbol<decltype(cudnnCreate)>("cudnnCreate")(&handle);
+  if (status == CUDNN_STATUS_SUCCESS) return handle;
+  std::string message = "Could not create cuDNN handle: ";
+  message += cudnn.symbol<decltype(cudnnGetErrorString)>("cudnnGetErrorString")(status);
+  message += " (" + cudnn.path() + "). ";
+  message += usual_causes(status);
+  throw Error("cuDNN", message + "`strata doctor` checks all of them");
+}
+
+Device Device::described(const std::string& json) {
+  library();
+  return in_our_words("cuDNN", [&] {
+    auto properties = std::make_shared<fe::DeviceProperties>();
+    if (auto error = properties->deserialize({json.begin(), json.end()}); error.is_bad())
+      throw Error("the description of a device was refused: " + error.get_message() + ". " + last_words());
+    Device device(nullptr);
+    device.properties_ = properties;
+    return device;
+  });
+}
+
+std::unique_ptr<Answer> ask(const Device& device, const ConvProblem& p, const DnnOptions& options) {
+  return answer_to(device, p, Filter(p.dtype, p.tensor_float_32, options), options);
+}
+std::unique_ptr<Answer> ask(const Device& device, const NormProblem& p, const DnnOptions& options) {
+  return answer_to(device, p, Filter(p.dtype, true, options), options);
+}
+
+std::shared_ptr<const Engine> restore(const Device& device, const ConvProblem& p, const std::string& serialized) {
+  return restored(device, p, serialized);
+}
+std::shared_ptr<const Engine> restore(const Device& device, const NormProblem& p, const std::string& serialized) {
+  return restored(device, p, serialized);
+}
+
+}  // namespace strata::cuda::dnn

@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "core/device/free_memory.h"
 #include "core/ops/ops.h"
 #include "optim/wrappers.h"
 
@@ -144,6 +143,10 @@ Tensors Trainer::arguments(const Batch& batch) {
   return all;
 }
 
+Trainer::Signature Trainer::signature_of(const Batch& batch) {
+  return {types_of(batch.x), types_of(batch.y), types_of(batch.w)};
+}
+
 /// Losses and metrics go with outputs, which a Sequential without Input knows only now.
 void Trainer::resolve_outputs() {
   if (!outputs_.empty()) return;
@@ -165,7 +168,7 @@ void Trainer::resolve_outputs() {
 }
 
 std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
-  const Signature types{types_of(batch.x), types_of(batch.y), types_of(batch.w)};
+  const Signature types = signature_of(batch);
   const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
   if (auto found = steps_.find(key)) return found;
   const auto plan = compile_step_or_advise(mode, types);
@@ -176,76 +179,6 @@ std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
   auto made = std::make_shared<Executable>(plan, model_.arenas);
   steps_.insert(key, made);
   return made;
-}
-
-namespace {
-Types with_batch(Types types, std::int64_t batch) {
-  for (Type& t : types)
-    if (t.shape.rank() > 0) t.shape[0] = batch;
-  return types;
-}
-
-/// Left for what comes and goes beside a step, such as the logs.
-constexpr std::int64_t reserve = 64 << 10;
-
-/// The largest number up to `most` that fits, if what is larger than one that does not fit does not fit either; 0 if
-/// none.
-std::int64_t largest_that(const std::function<bool(std::int64_t)>& fits, std::int64_t most) {
-  std::int64_t good = 0, bad = 1;
-  while (bad <= most && fits(bad)) {
-    good = bad;
-    bad = good == most ? most + 1 : std::min(2 * good, most);
-  }
-  while (bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
-}  // namespace
-
-std::shared_ptr<const Plan> Trainer::compile_step_or_advise(Mode mode, const Signature& types) {
-  try {
-    return compile_step(mode, types);
-  } catch (const MemoryError& e) {
-    const std::int64_t batch = types.x[0].shape[0];
-    const auto fits = [&](std::int64_t n) {
-      try {
-        compile_step(mode, {with_batch(types.x, n), with_batch(types.y, n), with_batch(types.w, n)});
-        return true;
-      } catch (const MemoryError&) {
-        return false;
-      }
-    };
-    const std::int64_t good = largest_that(fits, batch - 1);
-    throw MemoryError(e.where(), e.message() + ". The batch size was " + std::to_string(batch) +
-                                     (good == 0 ? "; not even a batch of 1 fits"
-                                                : "; the largest that fits is " + std::to_string(good)));
-  }
-}
-
-std::int64_t Trainer::largest_batch(const Batch& sample, std::int64_t most, std::size_t staged) {
-  const Device device = model_.device();
-  const Types x = types_of(sample.x), y = types_of(sample.y), w = types_of(sample.w);
-  const auto needed = [&](std::int64_t n) {
-    const auto plan = compile_step(Mode::train, {with_batch(x, n), with_batch(y, n), with_batch(w, n)}, false);
-    return static_cast<std::int64_t>(plan->peak_bytes() + staged * static_cast<std::size_t>(n));
-  };
-  const std::int64_t least = needed(1);  // before looking at what is free: it makes the optimizer's state
-  const std::int64_t free = config::free_memory(device) + arenas_->idle_bytes(device) - reserve;
-  const auto fits = [&](std::int64_t n) {
-    try {
-      return needed(n) <= free;
-    } catch (const MemoryError&) {  // of the compile's limit
-      return false;
-    }
-  };
-  const std::int64_t found = largest_that(fits, most);
-  if (found == 0)
-    throw MemoryError(to_string(device), "not even a batch of 1 fits: it needs " + std::to_string(least) +
-                                             " bytes, and " + std::to_string(std::max<std::int64_t>(free, 0)) +
-                                             " are free");
-  return found;
 }
 
 std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {
@@ -272,7 +205,7 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
   plan_options.check_memory = check_memory;
   plan_options.memory_limit = static_cast<std::size_t>(options_.memory_limit);
-  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserve;
+  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserved_memory;
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());
   inputs.insert(inputs.end(), w.begin(), w.end());

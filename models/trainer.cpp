@@ -112,7 +112,8 @@ namespace {
 /// Keras's rule: gradients of f16 vanish unless the loss is scaled.
 Optimizer with_loss_scale(const ModelDefinition& model, const CompileOptions& options) {
   const Optimizer& given = options.optimizer;
-  if (!options.auto_scale_loss || model.dtype_policy().name() != "mixed_float16" || given.class_name() == "LossScaleOptimizer")
+  if (!options.auto_scale_loss || model.dtype_policy().name() != "mixed_float16" ||
+      given.class_name() == "LossScaleOptimizer")
     return given;
   return optimizers::LossScaleOptimizer(given, {.name = "loss_scale_optimizer"});
 }
@@ -187,7 +188,8 @@ Types with_batch(Types types, std::int64_t batch) {
 /// Left for what comes and goes beside a step, such as the logs.
 constexpr std::int64_t reserve = 64 << 10;
 
-/// The largest number up to `most` that fits, if what is larger than one that does not fit does not fit either; 0 if none.
+/// The largest number up to `most` that fits, if what is larger than one that does not fit does not fit either; 0 if
+/// none.
 std::int64_t largest_that(const std::function<bool(std::int64_t)>& fits, std::int64_t most) {
   std::int64_t good = 0, bad = 1;
   while (bad <= most && fits(bad)) {
@@ -217,7 +219,8 @@ std::shared_ptr<const Plan> Trainer::compile_step_or_advise(Mode mode, const Sig
     };
     const std::int64_t good = largest_that(fits, batch - 1);
     throw MemoryError(e.where(), e.message() + ". The batch size was " + std::to_string(batch) +
-                                     (good == 0 ? "; not even a batch of 1 fits" : "; the largest that fits is " + std::to_string(good)));
+                                     (good == 0 ? "; not even a batch of 1 fits"
+                                                : "; the largest that fits is " + std::to_string(good)));
   }
 }
 
@@ -239,8 +242,9 @@ std::int64_t Trainer::largest_batch(const Batch& sample, std::int64_t most, std:
   };
   const std::int64_t found = largest_that(fits, most);
   if (found == 0)
-    throw MemoryError(to_string(device), "not even a batch of 1 fits: it needs " + std::to_string(least) + " bytes, and " +
-                                             std::to_string(std::max<std::int64_t>(free, 0)) + " are free");
+    throw MemoryError(to_string(device), "not even a batch of 1 fits: it needs " + std::to_string(least) +
+                                             " bytes, and " + std::to_string(std::max<std::int64_t>(free, 0)) +
+                                             " are free");
   return found;
 }
 

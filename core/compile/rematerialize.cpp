@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "core/compile/cost.h"
 
@@ -54,7 +55,8 @@ class Program {
     } else {
       step.time = estimated_cost(*node).time();
       for (const std::size_t b : step.in)
-        if (b != none && (buffers[b].uses.empty() || buffers[b].uses.back() != number)) buffers[b].uses.push_back(number);
+        if (b != none && (buffers[b].uses.empty() || buffers[b].uses.back() != number))
+          buffers[b].uses.push_back(number);
       const auto in_place = schedule.in_place_updates.find(node.get());
       for (std::size_t j = 0; j < node->types().size(); ++j) {
         const bool in_variable = in_place != schedule.in_place_updates.end() && in_place->second[j] >= 0;
@@ -72,6 +74,12 @@ class Program {
 
 /// For each buffer the step after which it is let go, to be computed again for later ones; none where it is kept.
 using LetGo = std::vector<std::size_t>;
+
+/// What is let go so far, and what has to be kept.
+struct Choice {
+  LetGo let_go;
+  std::vector<bool> kept;
+};
 
 /// How much memory an order of steps takes at its worst moment; `moments` is how often it comes to that.
 struct Use {
@@ -119,23 +127,20 @@ class Recipe {
     return time;
   }
 
+  /// Over all steps, and at one step with what runs again before it.
   Use use() const {
-    const Lives lives = lives_of_buffers();
-    std::vector<std::ptrdiff_t> change(items_.size() + 1, 0);
-    for (std::size_t v = 0; v < lives.first.size(); ++v) {
-      if (lives.first[v] == none) continue;
-      const auto bytes = static_cast<std::ptrdiff_t>(program_.buffers[v % last_.size()].bytes);
-      change[lives.first[v]] += bytes;
-      change[lives.last[v] + 1] -= bytes;
-    }
     Use most;
-    std::ptrdiff_t alive = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      alive += change[i];
-      const auto bytes = static_cast<std::size_t>(alive) + program_.steps[items_[i].step].kernel->scratch_bytes - saved_in_place(i, lives);
-      if (bytes > most.peak) most = {bytes, 0, items_[i].at};
+    each_use([&](const Item& item, std::size_t bytes) {
+      if (bytes > most.peak) most = {bytes, 0, item.at};
       if (bytes == most.peak) ++most.moments;
-    }
+    });
+    return most;
+  }
+  std::size_t use_at(std::size_t at) const {
+    std::size_t most = 0;
+    each_use([&](const Item& item, std::size_t bytes) {
+      if (item.at == at) most = std::max(most, bytes);
+    });
     return most;
   }
 
@@ -144,6 +149,25 @@ class Recipe {
   struct Lives {
     std::vector<std::size_t> first, last;
   };
+
+  /// Calls f with every item and the bytes in use while it runs.
+  template <class F>
+  void each_use(const F& f) const {
+    const Lives lives = lives_of_buffers();
+    std::vector<std::ptrdiff_t> change(items_.size() + 1, 0);
+    for (std::size_t v = 0; v < lives.first.size(); ++v) {
+      if (lives.first[v] == none) continue;
+      const auto bytes = static_cast<std::ptrdiff_t>(program_.buffers[v % last_.size()].bytes);
+      change[lives.first[v]] += bytes;
+      change[lives.last[v] + 1] -= bytes;
+    }
+    std::ptrdiff_t alive = 0;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      alive += change[i];
+      f(items_[i], static_cast<std::size_t>(alive) + program_.steps[items_[i].step].kernel->scratch_bytes -
+                       saved_in_place(i, lives));
+    }
+  }
 
   /// Sees to it that the buffer can be read at step `at`: it lives until then, or is computed again. Small ones are
   /// rather kept than made from something large.
@@ -159,7 +183,9 @@ class Recipe {
     for (const std::size_t in : program_.steps[producer].in) provide(in, at, small);
   }
 
-  std::size_t version(std::size_t buffer, std::size_t at) const { return second(buffer, at) ? last_.size() + buffer : buffer; }
+  std::size_t version(std::size_t buffer, std::size_t at) const {
+    return second(buffer, at) ? last_.size() + buffer : buffer;
+  }
 
   Lives lives_of_buffers() const {
     Lives lives{std::vector<std::size_t>(2 * last_.size(), none), std::vector<std::size_t>(2 * last_.size(), 0)};
@@ -188,8 +214,10 @@ class Recipe {
     for (const InPlace& pair : step.kernel->in_place) {
       const auto in = static_cast<std::size_t>(pair.input), out = static_cast<std::size_t>(pair.output);
       const std::size_t from = step.in[in], to = step.out[out];
-      if (from == none || to == none || given[out] || taken[in] || lives.last[version(from, items_[i].at)] != i) continue;
-      if (program_.buffers[from].bytes != program_.buffers[to].bytes || std::count(step.in.begin(), step.in.end(), from) != 1)
+      if (from == none || to == none || given[out] || taken[in] || lives.last[version(from, items_[i].at)] != i)
+        continue;
+      if (program_.buffers[from].bytes != program_.buffers[to].bytes ||
+          std::count(step.in.begin(), step.in.end(), from) != 1)
         continue;
       given[out] = taken[in] = true;
       saved += program_.buffers[to].bytes;
@@ -205,12 +233,14 @@ class Recipe {
 };
 
 /// Buffers that live over step `at` without being read by it and can be computed again, the most promising first.
-std::vector<std::size_t> candidates(const Program& program, const LetGo& let_go, const Use& now) {
+std::vector<std::size_t> candidates(const Program& program, const Choice& choice, const Use& now) {
   const std::size_t too_small = now.peak / 512;
   std::vector<std::size_t> found;
   for (std::size_t b = 0; b < program.buffers.size(); ++b) {
     const Buffer& buffer = program.buffers[b];
-    if (let_go[b] != none || buffer.bytes <= too_small || buffer.producer >= now.at || buffer.uses.empty()) continue;
+    if (choice.let_go[b] != none || choice.kept[b] || buffer.bytes <= too_small || buffer.producer >= now.at ||
+        buffer.uses.empty())
+      continue;
     if (!program.steps[buffer.producer].repeatable || buffer.uses.back() == program.steps.size()) continue;
     const auto next = std::lower_bound(buffer.uses.begin(), buffer.uses.end(), now.at);
     if (next != buffer.uses.end() && *next != now.at) found.push_back(b);
@@ -218,23 +248,38 @@ std::vector<std::size_t> candidates(const Program& program, const LetGo& let_go,
   const auto time_per_byte = [&](std::size_t b) {
     return program.steps[program.buffers[b].producer].time / static_cast<double>(program.buffers[b].bytes);
   };
-  std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) { return time_per_byte(a) < time_per_byte(b); });
+  std::stable_sort(found.begin(), found.end(),
+                   [&](std::size_t a, std::size_t b) { return time_per_byte(a) < time_per_byte(b); });
   return found;
 }
 
+/// How the buffers that lower the peak compare: by the time that letting one go adds for each of its bytes, or by that
+/// divided by how long it lies unused. The second finds its way further: what lies longest is made again when the
+/// memory is empty.
+enum class Measure { time, time_by_age };
+
+/// Steps between the last use of a buffer before `at` and the first one after it.
+double age(const Buffer& buffer, std::size_t at) {
+  const auto next = std::lower_bound(buffer.uses.begin(), buffer.uses.end(), at);
+  const std::size_t before = next == buffer.uses.begin() ? buffer.producer : *(next - 1);
+  return static_cast<double>(*next - before);
+}
+
 /// One more buffer to let go, and after which step; false when none lowers the peak.
-bool let_one_go(const Program& program, LetGo& let_go, const Recipe& recipe) {
+bool let_one_go(const Program& program, Choice& choice, const Recipe& recipe, Measure measure) {
   constexpr int most_tried = 32;  // the rest would add more time
+  LetGo& let_go = choice.let_go;
   const Use now = recipe.use();
   const double time = recipe.repeated_time();
   std::size_t best = none;
   double best_cost = 0;
   int tried = 0;
-  for (const std::size_t b : candidates(program, let_go, now)) {
+  for (const std::size_t b : candidates(program, choice, now)) {
     let_go[b] = now.at;
     const Recipe with(program, let_go);
     const bool helps = with.use().less(now);
-    const double cost = (with.repeated_time() - time) / static_cast<double>(program.buffers[b].bytes);
+    double cost = (with.repeated_time() - time) / static_cast<double>(program.buffers[b].bytes);
+    if (measure == Measure::time_by_age) cost /= age(program.buffers[b], now.at);
     let_go[b] = none;
     if (!helps) continue;
     if (best == none || cost < best_cost) best = b, best_cost = cost;
@@ -242,6 +287,44 @@ bool let_one_go(const Program& program, LetGo& let_go, const Recipe& recipe) {
   }
   if (best != none) let_go[best] = now.at;
   return best != none;
+}
+
+/// Keeps, for good, the one of those let go that takes most from the peak, whatever that does elsewhere; false when
+/// none does. Where a long run of steps is repeated at once, this is what cuts it in two.
+bool keep_one(const Program& program, Choice& choice, const Recipe& recipe) {
+  const std::size_t at = recipe.use().at;
+  std::size_t least = recipe.use_at(at), found = none;
+  for (std::size_t b = 0; b < choice.let_go.size(); ++b) {
+    if (choice.let_go[b] == none) continue;
+    const std::size_t after = std::exchange(choice.let_go[b], none);
+    if (const std::size_t bytes = Recipe(program, choice.let_go).use_at(at); bytes < least) least = bytes, found = b;
+    choice.let_go[b] = after;
+  }
+  if (found == none) return false;
+  choice.let_go[found] = none;
+  choice.kept[found] = true;
+  return true;
+}
+
+/// Down to the target, or as far as it goes.
+LetGo let_go_until(const Program& program, std::size_t target, Measure measure) {
+  constexpr int most_in_vain = 8;  // times that one is kept without a lower peak to follow
+  Choice choice{LetGo(program.buffers.size(), none), std::vector<bool>(program.buffers.size(), false)};
+  LetGo best = choice.let_go;
+  Use least = Recipe(program, best).use();
+  for (int in_vain = 0; in_vain < most_in_vain;) {
+    const Recipe recipe(program, choice.let_go);
+    if (const Use use = recipe.use(); use.less(least)) {
+      least = use;
+      best = choice.let_go;
+      in_vain = 0;
+    }
+    if (least.peak <= target) break;
+    if (let_one_go(program, choice, recipe, measure)) continue;
+    if (!keep_one(program, choice, recipe)) break;
+    ++in_vain;
+  }
+  return best;
 }
 
 /// Makes the graph that a recipe describes.
@@ -302,15 +385,15 @@ class Builder {
 };
 }  // namespace
 
-Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of, std::size_t target) {
+Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of,
+                             std::size_t target) {
   const Program program(graph, schedule, kernel_of);
-  LetGo let_go(program.buffers.size(), none);
-  for (;;) {
-    const Recipe recipe(program, let_go);
-    if (recipe.use().peak <= target || !let_one_go(program, let_go, recipe)) break;
-  }
-  const Recipe recipe(program, let_go);
-  return Builder(program, recipe).build();
+  const LetGo by_time = let_go_until(program, target, Measure::time),
+              by_age = let_go_until(program, target, Measure::time_by_age);
+  const Recipe first(program, by_time), second(program, by_age);
+  // What is below the target is equally good.
+  const auto rank = [&](const Recipe& r) { return std::pair(std::max(r.use().peak, target), r.repeated_time()); };
+  return Builder(program, rank(second) < rank(first) ? second : first).build();
 }
 
 }  // namespace strata

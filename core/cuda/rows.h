@@ -4,9 +4,12 @@
 #include <bit>
 
 #include "core/cuda/launch.h"
+#if !defined(__CUDACC__)
+#include "core/cuda/crew_emulated.h"
+#endif
 
-/// Loops over rows and columns in which threads share the work: what reductions, softmax and normalizations are made of.
-/// For .cu files only. How the work is shared follows from the sizes alone, so results are the same on every GPU.
+/// Loops over rows and columns in which threads share the work: what reductions, softmax and normalizations are made
+/// of. For .cu files only. How the work is shared follows from the sizes alone, so results are the same on every GPU.
 namespace strata::cuda {
 
 #if defined(__CUDACC__)
@@ -17,9 +20,10 @@ namespace strata::cuda {
 class Team {
  public:
   static constexpr int most = 256;
-  static constexpr std::size_t most_bytes = 32;
+  static constexpr std::size_t most_bytes = 32;  ///< of what is combined
 
-  __device__ Team(int size, char* memory) : size_(size), rank_(static_cast<int>(threadIdx.x) & (size - 1)), memory_(memory) {}
+  __device__ Team(int size, char* memory)
+      : size_(size), rank_(static_cast<int>(threadIdx.x) & (size - 1)), memory_(memory) {}
   __device__ int rank() const { return rank_; }
   __device__ int size() const { return size_; }
   /// What members wrote before is seen by all of them afterwards.
@@ -82,7 +86,8 @@ __global__ void __launch_bounds__(Team::most) rows_of(std::int64_t count, int wi
 template <class Body>
 void for_rows(Cuda& gpu, std::int64_t count, int width, const Body& body) {
   if (count == 0) return;
-  const std::int64_t teams = Team::most / width, most = static_cast<std::int64_t>(gpu.properties().multiprocessors) * 32;
+  const std::int64_t teams = Team::most / width,
+                     most = static_cast<std::int64_t>(gpu.properties().multiprocessors) * 32;
   const auto blocks = static_cast<unsigned>(std::min((count + teams - 1) / teams, most));
   detail::rows_of<<<blocks, Team::most, 0, detail::stream_of(gpu)>>>(count, width, body);
   detail::check_launch(typeid(Body).name());
@@ -94,21 +99,44 @@ void for_rows(Cuda& gpu, std::int64_t count, int width, const Body& body) {
 class Team {
  public:
   static constexpr int most = 256;
-  int rank() const { return 0; }
-  int size() const { return 1; }
-  void sync() const {}
-  template <class T, class Combine>
-  T reduce(T x, Combine) const {
-    return x;
+  /// A few members meet as many would.
+  static constexpr int most_emulated = 4;
+
+  Team(int size, int rank, const void** brought) : size_(size), rank_(rank), brought_(brought) {}
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  void sync() const {
+    if (size_ > 1) Crew::meet();
   }
+  template <class T, class Combine>
+  T reduce(T x, Combine combine) const {
+    if (size_ == 1) return x;
+    brought_[rank_] = &x;
+    Crew::meet();
+    T all = *static_cast<const T*>(brought_[0]);
+    for (int r = 1; r < size_; ++r) all = combine(all, *static_cast<const T*>(brought_[r]));
+    Crew::meet();
+    return all;
+  }
+
+ private:
+  int size_, rank_;
+  const void** brought_;
 };
 
 template <class Body>
-void for_rows(Cuda& gpu, std::int64_t count, int, const Body& body) {
+void for_rows(Cuda& gpu, std::int64_t count, int width, const Body& body) {
   if (count == 0) return;
-  enqueue(gpu.stream().handle(), [count, body] {
-    const Team team;
-    for (std::int64_t row = 0; row < count; ++row) body(row, team);
+  enqueue(gpu.stream().handle(), [count, body, size = std::min(width, Team::most_emulated)] {
+    const void* brought[Team::most_emulated];
+    const auto work = [&](int rank) {
+      const Team team(size, rank, brought);
+      for (std::int64_t row = 0; row < count; ++row) body(row, team);
+    };
+    if (size == 1)
+      work(0);
+    else
+      Crew::run(size, work);
   });
 }
 #endif
@@ -132,28 +160,30 @@ struct Lines {
 /// Threads for a row of so many neighbouring elements: each gets four or more.
 inline int row_width(std::int64_t length) {
   if (length > 1024) return Team::most;
-  return static_cast<int>(std::clamp(std::bit_ceil(static_cast<std::uint64_t>(length) / 4), std::uint64_t{1}, std::uint64_t{32}));
+  return static_cast<int>(
+      std::clamp(std::bit_ceil(static_cast<std::uint64_t>(length) / 4), std::uint64_t{1}, std::uint64_t{32}));
 }
 
-/// Threads for each of `count` lines: neighbouring threads read neighbouring elements, of the line itself or, where there
-/// are lines enough, of the lines beside it.
+/// Threads for each of `count` lines: neighbouring threads read neighbouring elements, of the line itself or, where
+/// there are lines enough, of the lines beside it.
 inline int line_width(std::int64_t count, const Lines& lines) {
   if (lines.inner == 1) return row_width(lines.length);
   return lines.length <= 8 || count >= 16384 ? 1 : std::min(32, row_width(lines.length));
 }
 
-/// Into how many parts to cut each of `columns` columns of `length` elements, so that a GPU has work for `threads` threads
-/// of eight elements or more. Part p of n takes the elements p, p + n, p + 2 n, ...: neighbouring threads, which have
-/// neighbouring columns and parts, read neighbouring elements however few columns there are.
+/// Into how many parts to cut each of `columns` columns of `length` elements, so that a GPU has work for `threads`
+/// threads of eight elements or more. Part p of n takes the elements p, p + n, p + 2 n, ...: neighbouring threads,
+/// which have neighbouring columns and parts, read neighbouring elements however few columns there are.
 inline std::int64_t column_parts(std::int64_t columns, std::int64_t length, std::int64_t threads = 65536) {
   const std::int64_t most = std::clamp<std::int64_t>(length / 8, 1, 8192);
   return std::clamp<std::int64_t>(threads / std::max<std::int64_t>(1, columns), 1, most);
 }
 
-/// Combines read(i) for i = first, first + step, ... below last: four at a time, so that loads overlap, and 128 before they
-/// join the rest, so that long sums keep their digits.
+/// Combines read(i) for i = first, first + step, ... below last: four at a time, so that loads overlap, and 128 before
+/// they join the rest, so that long sums keep their digits.
 template <class T, class Combine, class Read>
-STRATA_DEVICE inline T fold(T nothing, Combine combine, std::int64_t first, std::int64_t last, std::int64_t step, Read read) {
+STRATA_DEVICE inline T fold(T nothing, Combine combine, std::int64_t first, std::int64_t last, std::int64_t step,
+                            Read read) {
   T total = nothing;
   for (std::int64_t start = first; start < last; start += 128 * step) {
     const std::int64_t end = start + 128 * step < last ? start + 128 * step : last;

@@ -9,11 +9,15 @@ namespace strata::order {
 
 struct ComesFirst {  // larger, or the first NaN
   template <class T>
-  STRATA_HD static bool better(T a, T b) { return a > b || (a != a && b == b); }
+  STRATA_HD static bool better(T a, T b) {
+    return a > b || (a != a && b == b);
+  }
 };
 struct ComesLast {
   template <class T>
-  STRATA_HD static bool better(T a, T b) { return a < b || (a != a && b == b); }
+  STRATA_HD static bool better(T a, T b) {
+    return a < b || (a != a && b == b);
+  }
 };
 
 /// Whether element a at index i comes before b at j: of equal ones the first does.

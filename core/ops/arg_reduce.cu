@@ -1,4 +1,4 @@
-#include "core/cuda/elements.h"
+#include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/ops/arg_order.h"
 #include "core/ops/arg_reduce.h"
@@ -151,16 +151,24 @@ std::int64_t rows_of(const Type& type) { return type.shape.slice(0, type.shape.r
 template <class F>
 void dispatch_bytes(std::size_t bytes, F&& f) {
   switch (bytes) {
-    case 1: return f.template operator()<std::uint8_t>();
-    case 2: return f.template operator()<std::uint16_t>();
-    case 8: return f.template operator()<std::uint64_t>();
-    default: return f.template operator()<std::uint32_t>();
+    case 1:
+      return f.template operator()<std::uint8_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    case 8:
+      return f.template operator()<std::uint64_t>();
+    default:
+      return f.template operator()<std::uint32_t>();
   }
 }
 }  // namespace
 
-std::optional<Kernel> ArgMax::prepare(const CudaTarget&, const Signature& s) const { return arg_kernel<order::ComesFirst>(s, axis, name); }
-std::optional<Kernel> ArgMin::prepare(const CudaTarget&, const Signature& s) const { return arg_kernel<order::ComesLast>(s, axis, name); }
+std::optional<Kernel> ArgMax::prepare(const CudaTarget&, const Signature& s) const {
+  return arg_kernel<order::ComesFirst>(s, axis, name);
+}
+std::optional<Kernel> ArgMin::prepare(const CudaTarget&, const Signature& s) const {
+  return arg_kernel<order::ComesLast>(s, axis, name);
+}
 
 std::optional<Kernel> TopK::prepare(const CudaTarget&, const Signature& s) const {
   const std::int64_t n = s.inputs[0].shape.back(), rows = rows_of(s.inputs[0]);
@@ -209,8 +217,9 @@ std::optional<Kernel> InTopK::prepare(const CudaTarget&, const Signature& s) con
   Kernel kernel;
   kernel.launch = [=, most = std::min(k, n + 1)](Cuda& gpu, const Buffers& io) {
     cuda::dispatch_floating(io.in_type(1).dtype, [&]<class T>() {
-      cuda::for_rows(gpu, rows, cuda::row_width(n),
-                     InTopKRow<T>{{io.in_raw()[0], io.in_type(0).dtype}, io.in<T>(1).data(), io.out<bool>(0).data(), n, most});
+      cuda::for_rows(
+          gpu, rows, cuda::row_width(n),
+          InTopKRow<T>{{io.in_raw()[0], io.in_type(0).dtype}, io.in<T>(1).data(), io.out<bool>(0).data(), n, most});
     });
   };
   return kernel;

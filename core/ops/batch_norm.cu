@@ -1,4 +1,4 @@
-#include "core/cuda/elements.h"
+#include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/graph/tile_loops.h"
 #include "core/ops/batch_norm.h"
@@ -13,8 +13,8 @@ namespace {
 template <class T>
 using Arithmetic = tiles::Arithmetic<T>;
 
-/// Number, mean and sum of squared deviations of a set of numbers (Welford; Chan, Golub and LeVeque, 1979): no digits are
-/// lost to a mean that is large beside the deviations.
+/// Number, mean and sum of squared deviations of a set of numbers (Welford; Chan, Golub and LeVeque, 1979): no digits
+/// are lost to a mean that is large beside the deviations.
 template <class A>
 struct Moments {
   A count = 0, mean = 0, squares = 0;
@@ -52,7 +52,9 @@ struct Columns {
   std::int64_t rows, channels, parts;
 
   Columns(const Shape& x, std::int64_t threads)
-      : rows(static_cast<std::int64_t>(norm::Rows(x).rows)), channels(x.back()), parts(cuda::column_parts(channels, rows, threads)) {}
+      : rows(static_cast<std::int64_t>(norm::Rows(x).rows)),
+        channels(x.back()),
+        parts(cuda::column_parts(channels, rows, threads)) {}
   std::int64_t tasks() const { return parts * channels; }
   /// The row that task i starts with; the others follow `parts` apart.
   STRATA_DEVICE std::int64_t first_row(std::int64_t i) const { return cuda::quotient(i, channels); }
@@ -81,7 +83,8 @@ struct MomentsOfPart {
       for (int k = 0; k < at_once; ++k) squares += (v[k] - mean) * (v[k] - mean);
       all = join(all, Moments<A>{A(at_once), mean, squares});
     }
-    for (; row < c.rows; row += c.parts) all = join(all, Moments<A>{A(1), tiles::load(x[row * c.channels + channel]), A(0)});
+    for (; row < c.rows; row += c.parts)
+      all = join(all, Moments<A>{A(1), tiles::load(x[row * c.channels + channel]), A(0)});
     out[task] = all;
   }
 };
@@ -97,7 +100,9 @@ struct JoinParts {
 
   STRATA_DEVICE void operator()(std::int64_t channel, const cuda::Team& team) const {
     using A = Arithmetic<T>;
-    const auto read = [from = parts_of + channel, channels = c.channels](std::int64_t part) { return from[part * channels]; };
+    const auto read = [from = parts_of + channel, channels = c.channels](std::int64_t part) {
+      return from[part * channels];
+    };
     const Moments<A> all =
         team.reduce(cuda::fold(Moments<A>{}, JoinMoments{}, team.rank(), c.parts, team.size(), read), JoinMoments{});
     if (team.rank() != 0) return;
@@ -130,9 +135,9 @@ struct Normalize {
 /// Gradients of gamma and beta over a part of a column; x is normalized by its channel's statistics or by its row's.
 template <class T, bool by_row>
 struct SumsOfPart {
-  const T *g, *x, *mean, *variance;          ///< the statistics of channels
+  const T *g, *x, *mean, *variance;   ///< the statistics of channels
   const Normal<Arithmetic<T>>* rows;  ///< those of rows
-  Sums<Arithmetic<T>>* out;                  ///< [parts, channels]
+  Sums<Arithmetic<T>>* out;           ///< [parts, channels]
   Columns c;
   Arithmetic<T> epsilon;
 
@@ -140,7 +145,8 @@ struct SumsOfPart {
     using A = Arithmetic<T>;
     const std::int64_t channel = c.channel(task);
     Normal<A> of_channel{};
-    if constexpr (!by_row) of_channel = {tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
+    if constexpr (!by_row)
+      of_channel = {tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
     out[task] = cuda::fold(Sums<A>{}, AddSums{}, c.first_row(task), c.rows, c.parts, [=, this](std::int64_t row) {
       const std::int64_t at = row * c.channels + channel;
       const Normal<A> normal = by_row ? rows[row] : of_channel;
@@ -160,8 +166,11 @@ struct AddParts {
 
   STRATA_DEVICE void operator()(std::int64_t channel, const cuda::Team& team) const {
     using A = Arithmetic<T>;
-    const auto read = [from = parts_of + channel, channels = c.channels](std::int64_t part) { return from[part * channels]; };
-    const Sums<A> all = team.reduce(cuda::fold(Sums<A>{}, AddSums{}, team.rank(), c.parts, team.size(), read), AddSums{});
+    const auto read = [from = parts_of + channel, channels = c.channels](std::int64_t part) {
+      return from[part * channels];
+    };
+    const Sums<A> all =
+        team.reduce(cuda::fold(Sums<A>{}, AddSums{}, team.rank(), c.parts, team.size(), read), AddSums{});
     if (team.rank() != 0) return;
     dbeta[channel] = tiles::store<T>(all.g);
     dgamma[channel] = tiles::store<T>(all.g_normal);
@@ -202,7 +211,8 @@ struct BatchGradient {
 
 /// The statistics of a row of x, known to every member of the team.
 template <class T>
-STRATA_DEVICE inline Normal<Arithmetic<T>> normal_of_row(const cuda::Team& team, const T* x, std::int64_t n, Arithmetic<T> epsilon) {
+STRATA_DEVICE inline Normal<Arithmetic<T>> normal_of_row(const cuda::Team& team, const T* x, std::int64_t n,
+                                                         Arithmetic<T> epsilon) {
   using A = Arithmetic<T>;
   const A mean = cuda::sum_over<A>(team, n, [=](std::int64_t i) { return tiles::load(x[i]); }) / static_cast<A>(n);
   const A squares = cuda::sum_over<A>(team, n, [=](std::int64_t i) {
@@ -252,7 +262,10 @@ struct LayerGradient {
     const A n = static_cast<A>(channels);
     const Sums<A> mean{all.g / n, all.g_normal / n};
     cuda::transfer_over(
-        team, channels, [=](std::int64_t i) { return GradientAndInput<A>{scaled(i), tiles::load(from_x[i])}; },
+        team, channels,
+        [=](std::int64_t i) {
+          return GradientAndInput<A>{scaled(i), tiles::load(from_x[i])};
+        },
         [=, to = dx + row * channels](std::int64_t i, const GradientAndInput<A>& at) {
           to[i] = tiles::store<T>(normal.inverse * (at.g - mean.g - normal(at.x) * mean.g_normal));
         });
@@ -296,8 +309,8 @@ template <class T>
 void layer_forward(Cuda& gpu, const Buffers& io, double e) {
   const Columns c(io.in_type(0).shape, reading_threads);
   cuda::for_rows(gpu, c.rows, cuda::row_width(c.channels),
-                 LayerForward<T>{io.in<T>(0).data(), io.in<T>(1).data(), io.in<T>(2).data(), io.out<T>(0).data(), c.channels,
-                                 static_cast<Arithmetic<T>>(e)});
+                 LayerForward<T>{io.in<T>(0).data(), io.in<T>(1).data(), io.in<T>(2).data(), io.out<T>(0).data(),
+                                 c.channels, static_cast<Arithmetic<T>>(e)});
 }
 
 template <class T>
@@ -309,12 +322,15 @@ void layer_backward(Cuda& gpu, const Buffers& io, double e) {
   auto* sums = io.scratch<Sums<A>>();
   auto* rows = reinterpret_cast<Normal<A>*>(sums + c.tasks());
   const A epsilon = static_cast<A>(e);
-  cuda::for_rows(gpu, c.rows, cuda::row_width(c.channels), LayerGradient<T>{g, x, gamma, dx, rows, c.channels, epsilon});
+  cuda::for_rows(gpu, c.rows, cuda::row_width(c.channels),
+                 LayerGradient<T>{g, x, gamma, dx, rows, c.channels, epsilon});
   cuda::for_each(gpu, c.tasks(), SumsOfPart<T, true>{g, x, nullptr, nullptr, rows, sums, c, epsilon});
   for_channels(gpu, c, AddParts<T>{sums, dgamma, dbeta, nullptr, c});
 }
 
-std::size_t statistic_bytes(const Signature& s) { return s.inputs[0].dtype == DType::f64 ? sizeof(double) : sizeof(float); }
+std::size_t statistic_bytes(const Signature& s) {
+  return s.inputs[0].dtype == DType::f64 ? sizeof(double) : sizeof(float);
+}
 
 /// `launch.template operator()<T>(gpu, io)` for the element type of the inputs; `scratch` counts statistics.
 template <class Launch>
@@ -342,7 +358,8 @@ std::optional<Kernel> BatchNormGradient::prepare(const CudaTarget&, const Signat
 }
 
 std::optional<Kernel> LayerNorm::prepare(const CudaTarget&, const Signature& s) const {
-  return norm_kernel(s, 0, {{0, 0}}, [e = epsilon]<class T>(Cuda& gpu, const Buffers& io) { layer_forward<T>(gpu, io, e); });
+  return norm_kernel(s, 0, {{0, 0}},
+                     [e = epsilon]<class T>(Cuda& gpu, const Buffers& io) { layer_forward<T>(gpu, io, e); });
 }
 
 std::optional<Kernel> LayerNormGradient::prepare(const CudaTarget&, const Signature& s) const {

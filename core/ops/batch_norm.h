@@ -9,7 +9,8 @@ namespace strata {
 /// (x [..., C], gamma [C], beta [C]) -> y = (x - mean) gamma / sqrt(variance + epsilon) + beta, mean [C], variance [C], with the
 /// statistics over all axes but the last; the variance is biased (divided by the number of elements), as in Keras 3
 /// (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32. Sums are those of a first pass for the mean and a second one
-/// for the variance, per thread, added in fixed order.
+/// for the variance, per thread, added in fixed order. A GPU reads x once for both and joins the moments of parts
+/// (Chan, Golub and LeVeque, 1979).
 struct STRATA_API BatchNormTrain {
   double epsilon = 1e-3;
   static constexpr std::string_view name = "batch_norm";

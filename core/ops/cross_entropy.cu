@@ -1,4 +1,4 @@
-#include "core/cuda/elements.h"
+#include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/graph/tile_loops.h"
 #include "core/kernels/math_functions.h"
@@ -93,7 +93,10 @@ struct DenseRow {
     }
     const A scale = tiles::load(g[row]), factor = cuda::sum_over<A>(team, classes, target) / e.sum;
     cuda::transfer_over(
-        team, classes, [=](std::int64_t i) { return Pair<A>{target(i), logit(i)}; },
+        team, classes,
+        [=](std::int64_t i) {
+          return Pair<A>{target(i), logit(i)};
+        },
         [=, to = out + start](std::int64_t i, const Pair<A>& p) {
           to[i] = tiles::store<T>(scale * (math::exp(p.x - e.shift) * factor - p.t));
         });
@@ -107,9 +110,8 @@ Kernel example_kernel(const Signature& s, std::vector<InPlace> in_place) {
   Kernel kernel;
   kernel.in_place = std::move(in_place);
   kernel.launch = [=](Cuda& gpu, const Buffers& io) {
-    cuda::dispatch_floating(io.in_type(1).dtype, [&]<class T>() {
-      cuda::for_rows(gpu, examples, cuda::row_width(classes), Body<T>(io));
-    });
+    cuda::dispatch_floating(io.in_type(1).dtype,
+                            [&]<class T>() { cuda::for_rows(gpu, examples, cuda::row_width(classes), Body<T>(io)); });
   };
   return kernel;
 }

@@ -8,7 +8,8 @@ namespace strata::norm {
 struct Rows {
   std::size_t rows = 1, channels = 1;
   explicit Rows(const Shape& x)
-      : rows(x.elements() == 0 ? 0 : static_cast<std::size_t>(x.elements() / x.back())), channels(static_cast<std::size_t>(x.back())) {}
+      : rows(x.elements() == 0 ? 0 : static_cast<std::size_t>(x.elements() / x.back())),
+        channels(static_cast<std::size_t>(x.back())) {}
 };
 
 }  // namespace strata::norm

@@ -1,4 +1,4 @@
-#include "core/cuda/elements.h"
+#include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/graph/tile_loops.h"
 #include "core/ops/pool_geometry.h"
@@ -28,7 +28,8 @@ struct Place {
 struct Windows {
   Index first, end;
 };
-STRATA_HD inline Windows windows_at(Index position, Index in, Index out, Index window, Index stride, Index pad, bool adaptive) {
+STRATA_HD inline Windows windows_at(Index position, Index in, Index out, Index window, Index stride, Index pad,
+                                    bool adaptive) {
   if (adaptive) return {cuda::quotient(position * out, in), cuda::quotient((position + 1) * out + in - 1, in)};
   const Index last = position + pad, before = last - window;  // windows that begin at `before` or earlier end too soon
   const Index end = cuda::quotient(last, stride) + 1;
@@ -65,7 +66,8 @@ struct MaxForward {
   const T* x;
   T* y;
 
-  MaxForward(const Geometry& geometry, const Buffers& io) : g(geometry), x(io.in<T>(0).data()), y(io.out<T>(0).data()) {}
+  MaxForward(const Geometry& geometry, const Buffers& io)
+      : g(geometry), x(io.in<T>(0).data()), y(io.out<T>(0).data()) {}
   Index count() const { return g.batch * g.out_image(); }
   STRATA_HD void operator()(std::int64_t index) const {
     const Place at(index, g.out_height, g.out_width, g.channels);
@@ -78,7 +80,8 @@ struct MaxForward {
   }
 };
 
-/// Each position of x asks the windows that look at it whether it is their first maximum: nothing is added by two threads.
+/// Each position of x asks the windows that look at it whether it is their first maximum: nothing is added by two
+/// threads.
 template <class T>
 struct MaxBackward {
   Geometry g;
@@ -115,7 +118,8 @@ struct AverageForward {
   const T* x;
   T* y;
 
-  AverageForward(const Geometry& geometry, const Buffers& io) : g(geometry), x(io.in<T>(0).data()), y(io.out<T>(0).data()) {}
+  AverageForward(const Geometry& geometry, const Buffers& io)
+      : g(geometry), x(io.in<T>(0).data()), y(io.out<T>(0).data()) {}
   Index count() const { return g.batch * g.out_image(); }
   STRATA_HD void operator()(std::int64_t index) const {
     const Place at(index, g.out_height, g.out_width, g.channels);
@@ -134,7 +138,8 @@ struct AverageBackward {
   const T* dy;
   T* dx;
 
-  AverageBackward(const Geometry& geometry, const Buffers& io) : g(geometry), dy(io.in<T>(0).data()), dx(io.out<T>(0).data()) {}
+  AverageBackward(const Geometry& geometry, const Buffers& io)
+      : g(geometry), dy(io.in<T>(0).data()), dx(io.out<T>(0).data()) {}
   Index count() const { return g.batch * g.in_image(); }
   STRATA_HD void operator()(std::int64_t index) const {
     const Place at(index, g.in_height, g.in_width, g.channels);

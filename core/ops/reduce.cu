@@ -15,8 +15,8 @@ Leaving leaving_as(DType out, DType accumulated) {
   return out == DType::i32 && accumulated == DType::i64 ? Leaving::i32 : Leaving::as_it_is;
 }
 
-/// [outer, length, inner] -> [outer, parts, inner]; part p takes the elements p, p + parts, ... of a line, or, with several
-/// threads to a line, stretches of neighbours.
+/// [outer, length, inner] -> [outer, parts, inner]; part p takes the elements p, p + parts, ... of a line, or, with
+/// several threads to a line, stretches of neighbours.
 struct Pass {
   std::int64_t outer, length, inner, parts;
   int width;
@@ -25,7 +25,8 @@ struct Pass {
 
 /// The passes of a stage: a second one where one alone would leave most of a GPU without work.
 std::vector<Pass> passes_of(const reduction::Stage& s) {
-  Pass p{static_cast<std::int64_t>(s.outer), static_cast<std::int64_t>(s.reduced), static_cast<std::int64_t>(s.inner), 1, 1};
+  Pass p{static_cast<std::int64_t>(s.outer), static_cast<std::int64_t>(s.reduced), static_cast<std::int64_t>(s.inner),
+         1, 1};
   std::vector<Pass> passes;
   constexpr std::int64_t small = 65536;  // elements that are not worth a second launch
   if (p.outer * p.length * p.inner > small) {
@@ -58,9 +59,9 @@ struct Fold {
     const std::int64_t outer = cuda::quotient(line, parts), part = line - outer * parts;
     const In* from = in + outer * length * inner + column;
     const auto combine = [](Acc a, Acc b) { return static_cast<Acc>(C::combine(a, b)); };
-    const Acc own = cuda::fold(
-        C::template identity<Acc>(), combine, (part * team.size() + team.rank()) * inner, length * inner,
-        parts * team.size() * inner, [=](std::int64_t at) { return reduction::read<C, Acc>(from[at]); });
+    const Acc own =
+        cuda::fold(C::template identity<Acc>(), combine, (part * team.size() + team.rank()) * inner, length * inner,
+                   parts * team.size() * inner, [=](std::int64_t at) { return reduction::read<C, Acc>(from[at]); });
     const Acc all = team.reduce(own, combine);
     if (team.rank() == 0) put(task, all);
   }
@@ -68,11 +69,21 @@ struct Fold {
   STRATA_DEVICE void put(std::int64_t i, Acc value) const {
     if constexpr (std::is_floating_point_v<Acc>) value *= static_cast<Acc>(scale);
     switch (leaving) {
-      case Leaving::as_it_is: static_cast<Acc*>(out)[i] = value; break;
-      case Leaving::f32: static_cast<float*>(out)[i] = static_cast<float>(value); break;
-      case Leaving::f16: static_cast<Half*>(out)[i] = tiles::store<Half>(value); break;
-      case Leaving::bf16: static_cast<BFloat16*>(out)[i] = tiles::store<BFloat16>(value); break;
-      case Leaving::i32: static_cast<std::int32_t*>(out)[i] = static_cast<std::int32_t>(value); break;
+      case Leaving::as_it_is:
+        static_cast<Acc*>(out)[i] = value;
+        break;
+      case Leaving::f32:
+        static_cast<float*>(out)[i] = static_cast<float>(value);
+        break;
+      case Leaving::f16:
+        static_cast<Half*>(out)[i] = tiles::store<Half>(value);
+        break;
+      case Leaving::bf16:
+        static_cast<BFloat16*>(out)[i] = tiles::store<BFloat16>(value);
+        break;
+      case Leaving::i32:
+        static_cast<std::int32_t*>(out)[i] = static_cast<std::int32_t>(value);
+        break;
     }
   }
 };
@@ -87,7 +98,8 @@ void launch_pass(Cuda& gpu, const Pass& p, const void* in, void* out, Leaving le
 template <class C, class In, class Acc>
 Kernel fold_kernel(const Signature& s, const Axes& axes, std::string_view name, DType accumulated, double scale = 1) {
   std::vector<Pass> passes;
-  for (const reduction::Stage& stage : reduction::stages_of(s.inputs[0].shape, normalize_axes(axes, s.inputs[0].shape.rank(), name)))
+  for (const reduction::Stage& stage :
+       reduction::stages_of(s.inputs[0].shape, normalize_axes(axes, s.inputs[0].shape.rank(), name)))
     for (const Pass& p : passes_of(stage)) passes.push_back(p);
   Kernel kernel;
   for (std::size_t i = 0; i + 1 < passes.size(); ++i)
@@ -129,7 +141,8 @@ Kernel accumulating(const ReduceOp& op, const Signature& s) {
 template <class C, class ReduceOp>
 Kernel choosing(const ReduceOp& op, const Signature& s) {
   return dispatch(s.inputs[0].dtype, [&]<class T>() -> Kernel {
-    return fold_kernel<C, Read<T>, tiles::Arithmetic<Read<T>>>(s, op.axes, op.name, dtype_of<tiles::Arithmetic<Read<T>>>());
+    return fold_kernel<C, Read<T>, tiles::Arithmetic<Read<T>>>(s, op.axes, op.name,
+                                                               dtype_of<tiles::Arithmetic<Read<T>>>());
   });
 }
 
@@ -141,16 +154,29 @@ Kernel telling(const ReduceOp& op, const Signature& s) {
 }
 }  // namespace
 
-std::optional<Kernel> Sum::prepare(const CudaTarget&, const Signature& s) const { return accumulating<reduction::Plus>(*this, s); }
-std::optional<Kernel> Prod::prepare(const CudaTarget&, const Signature& s) const { return accumulating<reduction::Times>(*this, s); }
-std::optional<Kernel> ReduceMax::prepare(const CudaTarget&, const Signature& s) const { return choosing<reduction::Larger>(*this, s); }
-std::optional<Kernel> ReduceMin::prepare(const CudaTarget&, const Signature& s) const { return choosing<reduction::Smaller>(*this, s); }
-std::optional<Kernel> Any::prepare(const CudaTarget&, const Signature& s) const { return telling<reduction::Or>(*this, s); }
-std::optional<Kernel> All::prepare(const CudaTarget&, const Signature& s) const { return telling<reduction::And>(*this, s); }
+std::optional<Kernel> Sum::prepare(const CudaTarget&, const Signature& s) const {
+  return accumulating<reduction::Plus>(*this, s);
+}
+std::optional<Kernel> Prod::prepare(const CudaTarget&, const Signature& s) const {
+  return accumulating<reduction::Times>(*this, s);
+}
+std::optional<Kernel> ReduceMax::prepare(const CudaTarget&, const Signature& s) const {
+  return choosing<reduction::Larger>(*this, s);
+}
+std::optional<Kernel> ReduceMin::prepare(const CudaTarget&, const Signature& s) const {
+  return choosing<reduction::Smaller>(*this, s);
+}
+std::optional<Kernel> Any::prepare(const CudaTarget&, const Signature& s) const {
+  return telling<reduction::Or>(*this, s);
+}
+std::optional<Kernel> All::prepare(const CudaTarget&, const Signature& s) const {
+  return telling<reduction::And>(*this, s);
+}
 
 std::optional<Kernel> Mean::prepare(const CudaTarget&, const Signature& s) const {
   double count = 1;
-  for (const std::int64_t axis : normalize_axes(axes, s.inputs[0].shape.rank(), name)) count *= static_cast<double>(s.inputs[0].shape[axis]);
+  for (const std::int64_t axis : normalize_axes(axes, s.inputs[0].shape.rank(), name))
+    count *= static_cast<double>(s.inputs[0].shape[axis]);
   return dispatch(s.inputs[0].dtype, [&]<class T>() -> Kernel {
     using Arithmetic = tiles::Arithmetic<T>;
     if constexpr (std::is_floating_point_v<Arithmetic>)

@@ -12,7 +12,8 @@
 /// Sums of f32 (f16 and bf16 likewise, in f32) are taken in blocks: rows in 16 to 64 lanes over at most 512 elements,
 /// then pairwise; columns over 128 rows, then over the blocks of a thread's range, then over the threads in order. The
 /// error stays near that of pairwise summation, (log2 n + 40) half-ulps of the sum of magnitudes, for rows, and
-/// (40 + n / 128) for columns. Results depend on the number of threads in the last bits, and on nothing else.
+/// (40 + n / 128) for columns. Results depend on the number of threads in the last bits, and on nothing else. On a GPU
+/// the blocks have 128 elements, and how they are shared out follows from the shape alone: results are always the same.
 namespace strata {
 
 struct ReduceOptions {

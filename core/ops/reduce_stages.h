@@ -17,15 +17,23 @@ namespace strata::reduction {
 /// What two partial results become; the functions work on numbers and on vectors of them alike.
 struct Plus {
   template <class V>
-  STRATA_HD static V combine(V a, V b) { return a + b; }
+  STRATA_HD static V combine(V a, V b) {
+    return a + b;
+  }
   template <class T>
-  static constexpr T identity() { return T{0}; }
+  static constexpr T identity() {
+    return T{0};
+  }
 };
 struct Times {
   template <class V>
-  STRATA_HD static V combine(V a, V b) { return a * b; }
+  STRATA_HD static V combine(V a, V b) {
+    return a * b;
+  }
   template <class T>
-  static constexpr T identity() { return T{1}; }
+  static constexpr T identity() {
+    return T{1};
+  }
 };
 /// NaN if either is.
 struct Larger {
@@ -52,15 +60,23 @@ struct Smaller {
 };
 struct Or {
   template <class V>
-  STRATA_HD static V combine(V a, V b) { return a | b; }
+  STRATA_HD static V combine(V a, V b) {
+    return a | b;
+  }
   template <class T>
-  static constexpr T identity() { return T{0}; }
+  static constexpr T identity() {
+    return T{0};
+  }
 };
 struct And {
   template <class V>
-  STRATA_HD static V combine(V a, V b) { return a & b; }
+  STRATA_HD static V combine(V a, V b) {
+    return a & b;
+  }
   template <class T>
-  static constexpr T identity() { return T{1}; }
+  static constexpr T identity() {
+    return T{1};
+  }
 };
 
 /// Reads element i for accumulation; truth only where partial results are bits.

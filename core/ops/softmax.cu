@@ -1,4 +1,4 @@
-#include "core/cuda/elements.h"
+#include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/kernels/math_functions.h"
 #include "core/ops/reduce_stages.h"

@@ -11,15 +11,19 @@ namespace strata::cuda {
 template <class F>
 decltype(auto) dispatch_floating(DType d, F&& f) {
   switch (d) {
-    case DType::f64: return f.template operator()<double>();
-    case DType::f16: return f.template operator()<Half>();
-    case DType::bf16: return f.template operator()<BFloat16>();
-    default: return f.template operator()<float>();
+    case DType::f64:
+      return f.template operator()<double>();
+    case DType::f16:
+      return f.template operator()<Half>();
+    case DType::bf16:
+      return f.template operator()<BFloat16>();
+    default:
+      return f.template operator()<float>();
   }
 }
 
-/// Labels or indices of type i32, i64 or u8, which a kernel finds out as it reads them: once for each row, that costs less
-/// than compiling every kernel three times.
+/// Labels or indices of type i32, i64 or u8, which a kernel finds out as it reads them: once for each row, that costs
+/// less than compiling every kernel three times.
 struct Integers {
   const void* data = nullptr;
   DType type = DType::i32;

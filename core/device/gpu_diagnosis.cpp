@@ -45,8 +45,8 @@ class Examination {
         nvml_(machine.management) {}
 
   GpuDiagnosis run() {
-    if (machine_.emulated) {
-      pass("this build", "its GPU is emulated on the processor, for tests");
+    if (machine_.emulation != GpuMachine::Emulation::none) {
+      check_emulation();
       return std::move(diagnosis_);
     }
     const bool built = check_build();
@@ -77,6 +77,7 @@ class Examination {
     return false;
   }
 
+  void check_emulation();
   bool check_build();
   bool check_hardware();
   bool check_module();
@@ -95,6 +96,14 @@ class Examination {
   std::vector<DriverDevice> devices_;
   GpuDiagnosis diagnosis_;
 };
+
+void Examination::check_emulation() {
+  if (machine_.emulation == GpuMachine::Emulation::on)
+    pass("this build", "its GPU is emulated on the processor, for tests");
+  else
+    fail("this build", "This build emulates a GPU on the processor, and only where STRATA_EMULATED_GPU is set",
+         "set it for tests; for real GPUs " + std::string(rebuild_advice));
+}
 
 bool Examination::check_build() {
   if (!machine_.built_with_cuda)
@@ -274,7 +283,8 @@ GpuMachine GpuMachine::here() {
   machine.nvrtc = cuda_libraries::nvrtc();
   machine.nccl = cuda_libraries::nccl();
   machine.built_with_cuda = cuda::backend() == cuda::Backend::cuda;
-  machine.emulated = cuda::backend() == cuda::Backend::emulated;
+  if (cuda::backend() == cuda::Backend::emulated)
+    machine.emulation = cuda::device_count() > 0 ? GpuMachine::Emulation::on : GpuMachine::Emulation::off;
   machine.architectures = built_architectures;
   return machine;
 }

@@ -249,9 +249,11 @@ TEST_F(GpuDiagnosisTest, EverythingThatIsMissingAtOnce) {
 
 TEST_F(GpuDiagnosisTest, AnEmulatedGpuNeedsNothing) {
   remove("sys");
-  machine.emulated = true;
+  machine.emulation = GpuMachine::Emulation::on;
   machine.built_with_cuda = false;
   EXPECT_EQ(why_not(), "");
+  machine.emulation = GpuMachine::Emulation::off;
+  EXPECT_HAS(why_not(), "only where STRATA_EMULATED_GPU is set");
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ std::string key_of(const Types& types) {
 /// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
 std::string circumstances(const ModelDefinition& model, Mode mode) {
   std::string key = mode == Mode::train ? "train " : "infer ";
-  key += std::to_string(config::num_threads()) + to_string(model.device()) + (debugging::check_numerics_enabled() ? " checked " : " ");
+  key += std::to_string(config::num_threads()) + to_string(model.device()) +
+         (debugging::check_numerics_enabled() ? " checked " : " ");
   for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
   const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
     key += layer.trainable() ? 'T' : 'F';
@@ -41,6 +42,15 @@ Values placeholders(const Types& types) {
   Values values;
   for (const Type& t : types) values.push_back(placeholder(t.shape, t.dtype));
   return values;
+}
+
+/// The lowered graph, its variables on the model's device: an optimizer, a seed or a metric may have been made
+/// elsewhere.
+Graph on_device(const ModelDefinition& model, const Graph& graph) {
+  for (const NodePtr& node : nodes(graph))
+    if (const auto* read = node->op().as<ReadVariable>()) read->variable.move_to(model.device());
+  for (const Update& u : graph.updates) u.variable.move_to(model.device());
+  return graph;
 }
 
 Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
@@ -76,7 +86,8 @@ Tensors fit_to_inputs(const ModelDefinition& model, Tensors x) {
     if (shape.rank() + 1 == wanted.rank() && wanted.back() == 1) shape.push_back(1);
     if (shape.rank() == wanted.rank() + 1 && shape.back() == 1) shape = shape.slice(0, wanted.rank());
     bool fits = shape.rank() == wanted.rank();
-    for (int axis = 0; fits && axis < wanted.rank(); ++axis) fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
+    for (int axis = 0; fits && axis < wanted.rank(); ++axis)
+      fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
     if (!fits)
       fail_expected("model '" + model.name() + "' input '" + model.input_names()[i] + "'", "shape " + to_string(wanted),
                     "shape " + to_string(x[i].shape()));
@@ -93,7 +104,7 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   const DeviceScope scope(model_.device());
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
-  auto plan = Plan::compile(inputs, lower(outputs, {}), default_plan_options());
+  auto plan = Plan::compile(inputs, on_device(model_, lower(outputs, {})), default_plan_options());
   if (debugging::log_device_placement()) log_placement(*plan);
   auto made = std::make_shared<Executable>(std::move(plan), model_.arenas);
   steps_.insert(key, made);
@@ -186,14 +197,16 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
-    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets", std::to_string(y.size()));
+    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets",
+                  std::to_string(y.size()));
   const Values outputs = call_model(x, mode);
   Updates updates;
   const Value loss = add_losses(y, outputs, w, updates);
   if (mode == Mode::train) {
     const Variables trainable = model_.trainable_weights();
     if (!trainable.empty()) {
-      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own, too.
+      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own,
+      // too.
       optimizer_.build(trainable);
       const Value scaled = optimizer_.scale_loss(loss);
       Updates steps = optimizer_.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
@@ -209,7 +222,7 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());
   inputs.insert(inputs.end(), w.begin(), w.end());
-  auto plan = Plan::compile(inputs, lower({}, updates), plan_options);
+  auto plan = Plan::compile(inputs, on_device(model_, lower({}, updates)), plan_options);
   if (debugging::log_device_placement()) log_placement(*plan);
   return plan;
 }
@@ -243,7 +256,8 @@ Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& 
   }
   Value shown = total;
   for (const Effects::Loss& l : collect_effects(outputs).losses) shown = shown ? shown + l.value : l.value;
-  if (!shown) throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
+  if (!shown)
+    throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
   track_mean("loss", shown, batch, updates);
   return shown;
 }
@@ -336,20 +350,23 @@ Types Trainer::guessed_targets(std::int64_t batch) const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Type t = model_.outputs()[i].type();
     t.shape[0] = batch;
-    if (outputs_[i].loss && outputs_[i].loss->name() == "sparse_categorical_crossentropy") t = {DType::i32, t.shape.slice(0, t.shape.rank() - 1)};
+    if (outputs_[i].loss && outputs_[i].loss->name() == "sparse_categorical_crossentropy")
+      t = {DType::i32, t.shape.slice(0, t.shape.rank() - 1)};
     types.push_back(t);
   }
   return types;
 }
 
 Trainer::Signature Trainer::guessed_types(std::int64_t batch) {
-  if (!model_.has_graph()) throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
+  if (!model_.has_graph())
+    throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
   resolve_outputs();
   Types x;
   for (const Symbol& s : model_.inputs()) {
     Type t = s.type();
     t.shape[0] = batch;
-    if (t.shape.has_open_dim()) fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
+    if (t.shape.has_open_dim())
+      fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
     x.push_back(t);
   }
   return {x, guessed_targets(batch), {}};

@@ -31,7 +31,7 @@ Request requested(const std::string& option) {
 /// What why_no_gpu says, up to the details.
 std::string short_reason() {
   const std::string whole = config::why_no_gpu();
-  return "no GPU: " + whole.substr(0, std::min({whole.find(": "), whole.find(". "), whole.find('\n'), whole.size()}));
+  return "no GPU: " + whole.substr(0, std::min({whole.find(": "), whole.find("; to do"), whole.find(". "), whole.find('\n'), whole.size()}));
 }
 
 /// Whether random data can be made up for the model.

@@ -48,9 +48,10 @@ class Examination {
       return std::move(diagnosis_);
     }
     const bool built = check_build();
-    const bool module = check_hardware() ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
-    const bool started =
-        check_driver_library() ? check_start(module) : skip({"driver version", "cuInit"}, "the driver");
+    const bool seen = check_hardware();
+    const bool module = seen ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
+    const bool library = check_driver_library(seen);
+    const bool started = library ? check_start(module) : skip({"driver version", "cuInit"}, "the driver");
     const bool devices = started ? check_devices() : skip({"devices"}, "a driver that works");
     check_management();
     if (built) {

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/compile/schedule.h"
+#include "core/compile/recipe.h"
 
 namespace strata {
 
@@ -19,9 +18,6 @@ struct Rematerialized {
   double repeated_time = 0, total_time = 0;  ///< Cost::time of the repeated nodes, and of all nodes before
   std::size_t estimated_bytes = 0;           ///< of values and scratch at the worst moment, gaps left out
 };
-
-/// What the pass asks about the nodes: their kernels.
-using KernelOf = std::function<const Kernel&(const Node&)>;
 
 /// Lets go of what is kept over the moment of the highest use of memory, until the estimated use stays within `target`
 /// bytes or nothing helps any more (`estimated_bytes` says which). What was let go is computed again just before the

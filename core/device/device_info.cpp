@@ -158,8 +158,6 @@ bool is_gpu_available(std::string_view min_compute_capability) {
 std::string why_no_gpu() {
   const std::string why = diagnose_gpu(GpuMachine::here(), GpuProbes::look).why_not();
   if (!why.empty() || cuda::device_count() > 0) return why;
-  if (cuda::backend() == cuda::Backend::emulated)
-    return "This build emulates a GPU on the processor, for tests, and only where STRATA_EMULATED_GPU is set.";
   return "The driver lists GPUs, but CUDA's runtime starts on none of them; `strata doctor` tries each step.";
 }
 

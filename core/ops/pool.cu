@@ -1,6 +1,6 @@
 #include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
-#include "core/graph/tile_loops.h"
+#include "core/kernels/elements.h"
 #include "core/ops/pool_geometry.h"
 
 namespace strata {

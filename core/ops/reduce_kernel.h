@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/graph/op.h"
+#include "core/graph/tile_loops.h"
 #include "core/ops/reduce_stages.h"
 
 /// The processor's loops behind core/ops/reduce.h. For source files only.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/shape.h"
-#include "core/graph/tile_loops.h"
+#include "core/kernels/elements.h"
 #include "core/kernels/math_basic.h"
 
 /// What reductions are on every device. For source files only.

@@ -163,7 +163,7 @@ void fit(Model& model, const Hdf5File& golden, Result& result) {
   result.put("fit/epochs", Tensor::from({static_cast<std::int64_t>(epochs.size())}, epochs));
   for (const auto& [name, values] : history) result.put("fit/history/" + name, f64(values));
   result.put_variables("fit/weights", model.weights());
-  EvaluateOptions evaluation{.batch_size = options.batch_size, .verbose = 0};
+  EvaluateOptions evaluation{.batch_size = options.batch_size.samples(), .verbose = 0};
   if (!sw.empty()) evaluation.sample_weight = Data(sw);
   for (const auto& [name, value] : model.evaluate(Data(x), Data(y), evaluation))
     result.put("fit/evaluate/" + name, Tensor::scalar(value));

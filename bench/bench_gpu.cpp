@@ -44,7 +44,7 @@ struct Training {
   Sequential model;
   Tensor x, y;
   Training(const std::string& workload, const std::string& precision) {
-    mixed_precision::set_global_policy(precision);
+    mixed_precision::set_global_policy(DTypePolicy(precision));
     model = make_model(workload);
     mixed_precision::set_global_policy("float32");
     model.compile({.optimizer = optimizers::Adam({.learning_rate = 1e-3}), .loss = "sparse_categorical_crossentropy"});

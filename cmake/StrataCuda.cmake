@@ -1,5 +1,6 @@
 # CUDA: whether there is any, where it lies, and how .cu files are compiled.
-#
+include(StrataCudaVersions)
+
 # STRATA_CUDA: auto takes the toolkit where one is found, on demands it, off builds for the processor alone. `emulated` is for
 # tests: the .cu files are compiled as C++ for a GPU that is emulated on the processor (core/device/cuda_runtime_emulated.cpp).
 set(STRATA_CUDA "auto" CACHE STRING "CUDA: auto (taken where found), on (required), off, emulated (for tests)")
@@ -12,22 +13,58 @@ endif()
 
 # STRATA_CUDA_BACKEND: cuda, emulated or none: which core/device/cuda_runtime*.cpp is linked.
 set(STRATA_CUDA_BACKEND none)
+
+# strata_look_for_cuda(): nvcc, cuDNN's headers and cudnn-frontend's, the last fetched from PyPI where need be. Sets
+# missing_for_cuda to what is not there, as a sentence.
+function(strata_look_for_cuda)
+  set(where "PATH, CUDA_HOME, CUDA_PATH, /usr/local/cuda and build/cuda-toolkit")
+  find_program(STRATA_NVCC nvcc
+    HINTS ${PROJECT_SOURCE_DIR}/build/cuda-toolkit ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
+  mark_as_advanced(STRATA_NVCC)
+  if(NOT STRATA_NVCC)
+    set(missing_for_cuda "nvcc was not found in ${where}" PARENT_SCOPE)
+    return()
+  endif()
+  execute_process(COMMAND ${STRATA_NVCC} --version OUTPUT_VARIABLE text ERROR_QUIET)
+  string(REGEX MATCH "release ([0-9.]+)" text "${text}")
+  if(CMAKE_MATCH_1 VERSION_LESS STRATA_CUDA_LEAST_CUDA)
+    set(missing_for_cuda "${STRATA_NVCC} is of CUDA ${CMAKE_MATCH_1}, and ${STRATA_CUDA_LEAST_CUDA} is the least" PARENT_SCOPE)
+    return()
+  endif()
+  get_filename_component(bin ${STRATA_NVCC} REALPATH)
+  get_filename_component(bin ${bin} DIRECTORY)
+  find_path(STRATA_CUDNN_INCLUDE cudnn.h HINTS ${bin}/../include)
+  find_path(STRATA_CUDNN_FRONTEND_INCLUDE cudnn_frontend.h HINTS ${PROJECT_BINARY_DIR}/cudnn-frontend/include ${bin}/../include)
+  mark_as_advanced(STRATA_CUDNN_INCLUDE STRATA_CUDNN_FRONTEND_INCLUDE)
+  if(NOT STRATA_CUDNN_INCLUDE)
+    set(missing_for_cuda "cuDNN's headers (cudnn.h) were not found beside ${STRATA_NVCC}" PARENT_SCOPE)
+    return()
+  endif()
+  if(NOT STRATA_CUDNN_FRONTEND_INCLUDE)
+    execute_process(COMMAND ${PROJECT_SOURCE_DIR}/cmake/fetch_cudnn_frontend.sh ${PROJECT_BINARY_DIR}/cudnn-frontend
+                    RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+      set(missing_for_cuda "the headers of cudnn-frontend could not be fetched (see above)" PARENT_SCOPE)
+      return()
+    endif()
+    set(STRATA_CUDNN_FRONTEND_INCLUDE ${PROJECT_BINARY_DIR}/cudnn-frontend/include CACHE PATH "" FORCE)
+  endif()
+endfunction()
+
+set(missing_for_cuda "")
 if(STRATA_CUDA STREQUAL "emulated")
   set(STRATA_CUDA_BACKEND emulated)
   message(STATUS "Strata: a GPU emulated on the processor, for tests (STRATA_CUDA=emulated)")
 elseif(STRATA_CUDA STREQUAL "off")
   message(STATUS "Strata: CUDA not used (STRATA_CUDA=off)")
 else()
-  find_program(STRATA_NVCC nvcc
-    HINTS ${PROJECT_SOURCE_DIR}/build/cuda-toolkit ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
-  mark_as_advanced(STRATA_NVCC)
-  if(STRATA_NVCC)
+  strata_look_for_cuda()
+  if(NOT missing_for_cuda)
     set(STRATA_CUDA_BACKEND cuda)
   elseif(STRATA_CUDA STREQUAL "on")
-    message(FATAL_ERROR "STRATA_CUDA=on: nvcc was not found in PATH, CUDA_HOME, CUDA_PATH, /usr/local/cuda or build/cuda-toolkit. "
-      "tools/setup_cuda.sh fetches the toolkit from PyPI into build/cuda-toolkit")
+    message(FATAL_ERROR "STRATA_CUDA=on: ${missing_for_cuda}. tools/setup_cuda.sh fetches a toolkit from PyPI into build/cuda-toolkit")
   else()
-    message(STATUS "Strata: no CUDA toolkit found; kernels for the processor only (tools/setup_cuda.sh fetches one)")
+    message(STATUS "Strata: kernels for the processor only: ${missing_for_cuda} (tools/setup_cuda.sh fetches a CUDA toolkit)")
   endif()
 endif()
 
@@ -49,23 +86,7 @@ if(STRATA_CUDA_BACKEND STREQUAL "cuda")
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
-  # strata::cudnn: headers only, those of cuDNN and of cudnn-frontend.
-  find_path(STRATA_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
-  if(NOT STRATA_CUDNN_INCLUDE)
-    message(FATAL_ERROR "STRATA_CUDA: cuDNN's headers (cudnn.h) were not found beside CUDA's in ${CUDAToolkit_INCLUDE_DIRS}. "
-      "STRATA_CUDA=off builds without CUDA; tools/setup_cuda.sh fetches a toolkit that has them")
-  endif()
-  find_path(STRATA_CUDNN_FRONTEND_INCLUDE cudnn_frontend.h
-    HINTS ${PROJECT_BINARY_DIR}/cudnn-frontend/include ${CUDAToolkit_INCLUDE_DIRS})
-  if(NOT STRATA_CUDNN_FRONTEND_INCLUDE)
-    execute_process(COMMAND ${PROJECT_SOURCE_DIR}/cmake/fetch_cudnn_frontend.sh ${PROJECT_BINARY_DIR}/cudnn-frontend
-                    RESULT_VARIABLE status)
-    if(NOT status EQUAL 0)
-      message(FATAL_ERROR "STRATA_CUDA: the headers of cudnn-frontend could not be fetched (see above)")
-    endif()
-    set(STRATA_CUDNN_FRONTEND_INCLUDE ${PROJECT_BINARY_DIR}/cudnn-frontend/include CACHE PATH "" FORCE)
-  endif()
-  mark_as_advanced(STRATA_CUDNN_INCLUDE STRATA_CUDNN_FRONTEND_INCLUDE)
+  # Headers only, those of cuDNN and of cudnn-frontend.
   add_library(strata_cudnn INTERFACE)
   target_include_directories(strata_cudnn SYSTEM INTERFACE ${STRATA_CUDNN_FRONTEND_INCLUDE} ${STRATA_CUDNN_INCLUDE})
   target_link_libraries(strata_cudnn INTERFACE ${CMAKE_DL_LIBS})
@@ -79,6 +100,16 @@ else()
   set(STRATA_CUDA_KERNELS true)
 endif()
 configure_file(core/device/cuda_build.h.in generated/core/device/cuda_build.h @ONLY)
+# What the doctor tells of the build.
+set(built_architectures "")
+set(toolkit_folder "")
+set(toolkit_version "")
+if(STRATA_CUDA_BACKEND STREQUAL "cuda")
+  list(JOIN STRATA_CUDA_ARCHITECTURES " " built_architectures)
+  set(toolkit_folder "${CUDAToolkit_TARGET_DIR}")
+  set(toolkit_version "${CUDAToolkit_VERSION}")
+endif()
+configure_file(core/device/cuda_versions.h.in generated/core/device/cuda_versions.h @ONLY)
 
 # Flags of .cu files: those of strata_library_flags in nvcc's words.
 add_library(strata_cuda_flags INTERFACE)

@@ -101,11 +101,13 @@ Predictions run_prediction(ModelDefinition& model, BatchSource& source, const Pr
 }  // namespace
 
 BatchSize::BatchSize(const char* text) : samples_(automatic_) {
-  if (std::string_view(text) != "auto") fail_expected("batch_size", "a number or \"auto\"", "'" + std::string(text) + "'");
+  if (std::string_view(text) != "auto")
+    fail_expected("batch_size", "a number or \"auto\"", "'" + std::string(text) + "'");
 }
 
 std::int64_t BatchSize::samples() const {
-  if (is_automatic()) throw Error("batch_size", "is automatic: how many samples make a step is known when data is there");
+  if (is_automatic())
+    throw Error("batch_size", "is automatic: how many samples make a step is known when data is there");
   return samples_;
 }
 

@@ -95,14 +95,14 @@ struct CompileOptions {
   /// Under the policy "mixed_float16" the optimizer is wrapped in a LossScaleOptimizer, unless it is one.
   bool auto_scale_loss = true;
   /// Not in Keras: most bytes that a step may take beside weights and data (StepPlan::peak_bytes), 0 for any number. To
-  /// stay within, training steps compute activations again in the backward pass instead of keeping them, cheapest first, which
-  /// changes no bit of the result; fit says once what it costs. A MemoryError before the first step if not even that is
-  /// enough. It is not saved with the model.
+  /// stay within, training steps compute activations again in the backward pass instead of keeping them, cheapest
+  /// first, which changes no bit of the result; fit says once what it costs. A MemoryError before the first step if not
+  /// even that is enough. It is not saved with the model.
   std::int64_t memory_limit = 0;
 };
 
-/// How many samples make a step: a number, -1 for Keras's default, or "auto": the most that fit into the memory that the
-/// device has free, and into CompileOptions::memory_limit.
+/// How many samples make a step: a number, -1 for Keras's default, or "auto": the most that fit into the memory that
+/// the device has free, and into CompileOptions::memory_limit.
 class STRATA_API BatchSize {
  public:
   template <std::integral I>

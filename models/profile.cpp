@@ -67,7 +67,7 @@ StepProfile::StepProfile(const Plan& plan, std::int64_t batch_size, std::vector<
     const PlanStep& s = plan.steps()[k];
     double seconds = 0;
     for (const Step& step : steps_) seconds += step.marks.at(k + 1) - step.marks.at(k);
-    kernels_.push_back({s.layer, s.op, s.gradient, bytes_of(s), seconds / count});
+    kernels_.push_back({s.layer, s.again ? s.op + " (again)" : s.op, s.gradient, bytes_of(s), seconds / count});
   }
   for (const Step& step : steps_) step_seconds_ += step.wall / count;
 }

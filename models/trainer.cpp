@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "core/device/free_memory.h"
 #include "core/ops/ops.h"
 #include "optim/wrappers.h"
 
@@ -22,7 +21,8 @@ std::string key_of(const Types& types) {
 /// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
 std::string circumstances(const ModelDefinition& model, Mode mode) {
   std::string key = mode == Mode::train ? "train " : "infer ";
-  key += std::to_string(config::num_threads()) + to_string(model.device()) + (debugging::check_numerics_enabled() ? " checked " : " ");
+  key += std::to_string(config::num_threads()) + to_string(model.device()) +
+         (debugging::check_numerics_enabled() ? " checked " : " ");
   for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
   const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
     key += layer.trainable() ? 'T' : 'F';
@@ -42,6 +42,15 @@ Values placeholders(const Types& types) {
   Values values;
   for (const Type& t : types) values.push_back(placeholder(t.shape, t.dtype));
   return values;
+}
+
+/// The lowered graph, its variables on the model's device: an optimizer, a seed or a metric may have been made
+/// elsewhere.
+Graph on_device(const ModelDefinition& model, const Graph& graph) {
+  for (const NodePtr& node : nodes(graph))
+    if (const auto* read = node->op().as<ReadVariable>()) read->variable.move_to(model.device());
+  for (const Update& u : graph.updates) u.variable.move_to(model.device());
+  return graph;
 }
 
 Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
@@ -77,7 +86,8 @@ Tensors fit_to_inputs(const ModelDefinition& model, Tensors x) {
     if (shape.rank() + 1 == wanted.rank() && wanted.back() == 1) shape.push_back(1);
     if (shape.rank() == wanted.rank() + 1 && shape.back() == 1) shape = shape.slice(0, wanted.rank());
     bool fits = shape.rank() == wanted.rank();
-    for (int axis = 0; fits && axis < wanted.rank(); ++axis) fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
+    for (int axis = 0; fits && axis < wanted.rank(); ++axis)
+      fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
     if (!fits)
       fail_expected("model '" + model.name() + "' input '" + model.input_names()[i] + "'", "shape " + to_string(wanted),
                     "shape " + to_string(x[i].shape()));
@@ -94,7 +104,7 @@ std::shared_ptr<Executable> Predictor::step(const Types& x) {
   const DeviceScope scope(model_.device());
   const Values inputs = placeholders(x);
   const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
-  auto plan = Plan::compile(inputs, lower(outputs, {}), default_plan_options());
+  auto plan = Plan::compile(inputs, on_device(model_, lower(outputs, {})), default_plan_options());
   if (debugging::log_device_placement()) log_placement(*plan);
   auto made = std::make_shared<Executable>(std::move(plan), model_.arenas);
   steps_.insert(key, made);
@@ -112,7 +122,8 @@ namespace {
 /// Keras's rule: gradients of f16 vanish unless the loss is scaled.
 Optimizer with_loss_scale(const ModelDefinition& model, const CompileOptions& options) {
   const Optimizer& given = options.optimizer;
-  if (!options.auto_scale_loss || model.dtype_policy().name() != "mixed_float16" || given.class_name() == "LossScaleOptimizer")
+  if (!options.auto_scale_loss || model.dtype_policy().name() != "mixed_float16" ||
+      given.class_name() == "LossScaleOptimizer")
     return given;
   return optimizers::LossScaleOptimizer(given, {.name = "loss_scale_optimizer"});
 }
@@ -143,6 +154,10 @@ Tensors Trainer::arguments(const Batch& batch) {
   return all;
 }
 
+Trainer::Signature Trainer::signature_of(const Batch& batch) {
+  return {types_of(batch.x), types_of(batch.y), types_of(batch.w)};
+}
+
 /// Losses and metrics go with outputs, which a Sequential without Input knows only now.
 void Trainer::resolve_outputs() {
   if (!outputs_.empty()) return;
@@ -164,7 +179,7 @@ void Trainer::resolve_outputs() {
 }
 
 std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
-  const Signature types{types_of(batch.x), types_of(batch.y), types_of(batch.w)};
+  const Signature types = signature_of(batch);
   const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
   if (auto found = steps_.find(key)) return found;
   const auto plan = compile_step_or_advise(mode, types);
@@ -177,86 +192,21 @@ std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
   return made;
 }
 
-namespace {
-Types with_batch(Types types, std::int64_t batch) {
-  for (Type& t : types)
-    if (t.shape.rank() > 0) t.shape[0] = batch;
-  return types;
-}
-
-/// Left for what comes and goes beside a step, such as the logs.
-constexpr std::int64_t reserve = 64 << 10;
-
-/// The largest number up to `most` that fits, if what is larger than one that does not fit does not fit either; 0 if none.
-std::int64_t largest_that(const std::function<bool(std::int64_t)>& fits, std::int64_t most) {
-  std::int64_t good = 0, bad = 1;
-  while (bad <= most && fits(bad)) {
-    good = bad;
-    bad = good == most ? most + 1 : std::min(2 * good, most);
-  }
-  while (bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
-}  // namespace
-
-std::shared_ptr<const Plan> Trainer::compile_step_or_advise(Mode mode, const Signature& types) {
-  try {
-    return compile_step(mode, types);
-  } catch (const MemoryError& e) {
-    const std::int64_t batch = types.x[0].shape[0];
-    const auto fits = [&](std::int64_t n) {
-      try {
-        compile_step(mode, {with_batch(types.x, n), with_batch(types.y, n), with_batch(types.w, n)});
-        return true;
-      } catch (const MemoryError&) {
-        return false;
-      }
-    };
-    const std::int64_t good = largest_that(fits, batch - 1);
-    throw MemoryError(e.where(), e.message() + ". The batch size was " + std::to_string(batch) +
-                                     (good == 0 ? "; not even a batch of 1 fits" : "; the largest that fits is " + std::to_string(good)));
-  }
-}
-
-std::int64_t Trainer::largest_batch(const Batch& sample, std::int64_t most, std::size_t staged) {
-  const Device device = model_.device();
-  const Types x = types_of(sample.x), y = types_of(sample.y), w = types_of(sample.w);
-  const auto needed = [&](std::int64_t n) {
-    const auto plan = compile_step(Mode::train, {with_batch(x, n), with_batch(y, n), with_batch(w, n)}, false);
-    return static_cast<std::int64_t>(plan->peak_bytes() + staged * static_cast<std::size_t>(n));
-  };
-  const std::int64_t least = needed(1);  // before looking at what is free: it makes the optimizer's state
-  const std::int64_t free = config::free_memory(device) + arenas_->idle_bytes(device) - reserve;
-  const auto fits = [&](std::int64_t n) {
-    try {
-      return needed(n) <= free;
-    } catch (const MemoryError&) {  // of the compile's limit
-      return false;
-    }
-  };
-  const std::int64_t found = largest_that(fits, most);
-  if (found == 0)
-    throw MemoryError(to_string(device), "not even a batch of 1 fits: it needs " + std::to_string(least) + " bytes, and " +
-                                             std::to_string(std::max<std::int64_t>(free, 0)) + " are free");
-  return found;
-}
-
 std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {
   const DeviceScope scope(model_.device());  // also for what a step makes: the optimizer's state, metrics
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
   if (y.size() != outputs_.size())
-    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets", std::to_string(y.size()));
+    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets",
+                  std::to_string(y.size()));
   const Values outputs = call_model(x, mode);
   Updates updates;
   const Value loss = add_losses(y, outputs, w, updates);
   if (mode == Mode::train) {
     const Variables trainable = model_.trainable_weights();
     if (!trainable.empty()) {
-      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own, too.
+      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own,
+      // too.
       optimizer_.build(trainable);
       const Value scaled = optimizer_.scale_loss(loss);
       Updates steps = optimizer_.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
@@ -268,11 +218,11 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
   plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
   plan_options.check_memory = check_memory;
   plan_options.memory_limit = static_cast<std::size_t>(options_.memory_limit);
-  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserve;
+  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserved_memory;
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());
   inputs.insert(inputs.end(), w.begin(), w.end());
-  auto plan = Plan::compile(inputs, lower({}, updates), plan_options);
+  auto plan = Plan::compile(inputs, on_device(model_, lower({}, updates)), plan_options);
   if (debugging::log_device_placement()) log_placement(*plan);
   return plan;
 }
@@ -306,7 +256,8 @@ Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& 
   }
   Value shown = total;
   for (const Effects::Loss& l : collect_effects(outputs).losses) shown = shown ? shown + l.value : l.value;
-  if (!shown) throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
+  if (!shown)
+    throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
   track_mean("loss", shown, batch, updates);
   return shown;
 }
@@ -399,20 +350,23 @@ Types Trainer::guessed_targets(std::int64_t batch) const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Type t = model_.outputs()[i].type();
     t.shape[0] = batch;
-    if (outputs_[i].loss && outputs_[i].loss->name() == "sparse_categorical_crossentropy") t = {DType::i32, t.shape.slice(0, t.shape.rank() - 1)};
+    if (outputs_[i].loss && outputs_[i].loss->name() == "sparse_categorical_crossentropy")
+      t = {DType::i32, t.shape.slice(0, t.shape.rank() - 1)};
     types.push_back(t);
   }
   return types;
 }
 
 Trainer::Signature Trainer::guessed_types(std::int64_t batch) {
-  if (!model_.has_graph()) throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
+  if (!model_.has_graph())
+    throw Error("plan", "the model '" + model_.name() + "' has no Input, so its shapes are not known yet");
   resolve_outputs();
   Types x;
   for (const Symbol& s : model_.inputs()) {
     Type t = s.type();
     t.shape[0] = batch;
-    if (t.shape.has_open_dim()) fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
+    if (t.shape.has_open_dim())
+      fail_expected("plan", "an Input whose only open dimension is the batch", to_string(s.shape()));
     x.push_back(t);
   }
   return {x, guessed_targets(batch), {}};

@@ -47,6 +47,9 @@ class Predictor {
   StepCache steps_;
 };
 
+/// Bytes that no plan may take: for what comes and goes beside a step, such as the logs.
+inline constexpr std::int64_t reserved_memory = 64 << 10;
+
 /// What compile makes: loss, metrics and optimizer of a model, and the steps that use them. Every step is lowered once,
 /// as one graph: forward, loss, backward, update, metrics.
 class Trainer {
@@ -115,6 +118,8 @@ class Trainer {
   void keep_promises();
   Logs::Items read_logs();
   static Tensors arguments(const Batch& batch);
+  static Signature signature_of(const Batch& batch);
+  static Signature with_batch(Signature types, std::int64_t samples);
   std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types, bool check_memory = true);
   /// compile_step, with an error that names the largest batch that fits, found by trying.
   std::shared_ptr<const Plan> compile_step_or_advise(Mode mode, const Signature& types);

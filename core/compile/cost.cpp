@@ -13,7 +13,8 @@ double elements(const Type& t) { return static_cast<double>(t.shape.elements());
 
 /// Every element of a convolution's result adds as many products as a kernel has elements for each of its filters.
 double convolution(const Type& result, const Shape& kernel) {
-  return 2 * elements(result) * static_cast<double>(kernel.elements()) / static_cast<double>(std::max<std::int64_t>(kernel.back(), 1));
+  return 2 * elements(result) * static_cast<double>(kernel.elements()) /
+         static_cast<double>(std::max<std::int64_t>(kernel.back(), 1));
 }
 
 double flops_of(const Node& node) {

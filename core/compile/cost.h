@@ -15,8 +15,8 @@ struct Cost {
   double time() const;
 };
 
-/// Products and convolutions by their formulas, fused chains by their instructions; everything else, ops of a user's own
-/// included, counts one operation for each element of its largest operand or result.
+/// Products and convolutions by their formulas, fused chains by their instructions; everything else, ops of a user's
+/// own included, counts one operation for each element of its largest operand or result.
 Cost estimated_cost(const Node&);
 
 }  // namespace strata

@@ -46,8 +46,9 @@ std::size_t bytes_written(const PlanStep& step) {
 }  // namespace
 
 std::string describe(const Recomputation& r, std::size_t peak_bytes) {
-  return fmt::format("a step takes {} bytes instead of {}: {} operations are computed again, {:.1f} % of its estimated time",
-                     peak_bytes, r.bytes_without, r.operations, 100 * r.share);
+  return fmt::format(
+      "a step takes {} bytes instead of {}: {} operations are computed again, {:.1f} % of its estimated time",
+      peak_bytes, r.bytes_without, r.operations, 100 * r.share);
 }
 
 std::string Plan::dump() const {
@@ -56,9 +57,10 @@ std::string Plan::dump() const {
   if (recomputation_) text += describe(*recomputation_, peak_bytes()) + "\n";
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const PlanStep& step = steps_[s];
-    text += fmt::format("{:4}  {:<28} {:<36} {} -> {}  [{} bytes, scratch {}]\n", s, layer_text(step), op_text(step),
-                        arguments(step.in, step.signature.inputs, *this),
-                        arguments(step.out, step.signature.outputs, *this), bytes_written(step), step.kernel.scratch_bytes);
+    text +=
+        fmt::format("{:4}  {:<28} {:<36} {} -> {}  [{} bytes, scratch {}]\n", s, layer_text(step), op_text(step),
+                    arguments(step.in, step.signature.inputs, *this),
+                    arguments(step.out, step.signature.outputs, *this), bytes_written(step), step.kernel.scratch_bytes);
   }
   return text;
 }

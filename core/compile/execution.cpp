@@ -54,17 +54,33 @@ Execution::Execution(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) 
 
 void* Execution::resolve(const Place& p, std::byte* base) const {
   switch (p.kind) {
-    case Place::Kind::arena: return base + p.offset;
-    case Place::Kind::variable: return plan_->variables()[p.index].storage().mutable_raw();
-    case Place::Kind::constant: return const_cast<std::byte*>(plan_->constants()[p.index].raw());
+    case Place::Kind::arena:
+      return base + p.offset;
+    case Place::Kind::variable:
+      return plan_->variables()[p.index].storage().mutable_raw();
+    case Place::Kind::constant:
+      return const_cast<std::byte*>(plan_->constants()[p.index].raw());
     case Place::Kind::input:
-    case Place::Kind::output: break;
+    case Place::Kind::output:
+      break;
   }
   return nullptr;
 }
 
-void Execution::bind_arena(std::byte* base) {
-  if (bound_ && base == base_) return;
+void Execution::bind(std::byte* base) {
+  const Variables& variables = plan_->variables();
+  bool moved = !bound_ || base != base_;
+  for (std::size_t i = 0; i < variables.size() && !moved; ++i) moved = variables[i].value().raw() != variables_[i];
+  if (!moved) return;
+  variables_.clear();
+  for (const Variable& v : variables) {
+    if (v.value().device() != plan_->options().device)
+      throw Error("variable '" + v.path() + "'", "has moved to " + to_string(v.value().device()) +
+                                                     " since the step was planned for " +
+                                                     to_string(plan_->options().device));
+    variables_.push_back(v.value().raw());
+  }
+  if (gpu_) gpu_->forget_recording();
   std::size_t slot = 0;
   for (const PlanStep& step : plan_->steps())
     for (const auto* places : {&step.in, &step.out})
@@ -85,7 +101,7 @@ void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs
 void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
                            StepTimer* timer) {
   const Cuda::Use use(Cuda::of(plan_->options().device.index));
-  bind_arena(arena->data());
+  bind(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = gpu_->input(p.index);
   for (const Patch& p : output_patches_) addresses_[p.slot] = gpu_->output(p.index);
   gpu_->bring(inputs);
@@ -95,7 +111,7 @@ void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors&
 
 void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
                                  StepTimer* timer) {
-  bind_arena(arena->data());
+  bind(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = const_cast<std::byte*>(inputs[p.index].raw());
   for (const Patch& p : output_patches_) addresses_[p.slot] = outputs[p.index].mutable_raw();
   const bool check = plan_->options().check_numerics;

@@ -32,7 +32,7 @@ class STRATA_API Execution {
  public:
   explicit Execution(std::shared_ptr<const Plan> plan);
   ~Execution();
-  /// Binds the arena (again only when it moved), then runs all steps. `inputs` and `outputs` have the plan's types; inputs
+  /// Binds arena and variables (again only when one moved), then runs all steps. `inputs` and `outputs` have the plan's types; inputs
   /// of a plan for a GPU may lie anywhere, and its steps are on their way, not over, when it returns. With
   /// PlanOptions::check_numerics, an Error names the first op and layer that produced NaN or infinity. A timer, where
   /// there is one, is told of every step; a GPU's kernels are then launched one by one.
@@ -41,7 +41,8 @@ class STRATA_API Execution {
  private:
   void run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
   void run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
-  void bind_arena(std::byte* base);
+  /// Error when a variable has moved to another device.
+  void bind(std::byte* base);
   void* resolve(const Place&, std::byte* base) const;
   struct Patch {
     std::size_t slot;   // into addresses_
@@ -51,6 +52,7 @@ class STRATA_API Execution {
   std::vector<void*> addresses_;            // of all steps: inputs, then outputs
   std::vector<std::size_t> first_address_;  // of each step
   std::vector<Patch> input_patches_, output_patches_;
+  std::vector<const std::byte*> variables_;  // where they were when addresses_ were resolved
   std::byte* base_ = nullptr;
   bool bound_ = false;
   std::unique_ptr<GpuRun> gpu_;  // of a plan for a GPU

@@ -27,6 +27,8 @@ class GpuRun {
   /// replayed as long as the arena stays where it is. With a timer, which is told of each, they are not recorded.
   void run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena,
            StepTimer* timer = nullptr);
+  /// After addresses have changed.
+  void forget_recording() { recorded_arena_ = nullptr; }
   /// Enqueues copies of the outputs.
   void deliver(Tensors& outputs);
 

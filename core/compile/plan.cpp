@@ -63,10 +63,9 @@ class PlanBuilder {
 
   std::shared_ptr<const Plan> build() {
     if (rematerialized_ == nullptr) prepare_kernels();
-    const auto rules = ScheduleRules{
-        [this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
-        [this](const Node& n) { return kernels_.at(&n).view; },
-        rematerialized_ == nullptr ? nullptr : &rematerialized_->places};
+    const auto rules = ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
+                                     [this](const Node& n) { return kernels_.at(&n).view; },
+                                     rematerialized_ == nullptr ? nullptr : &rematerialized_->places};
     schedule_ = make_schedule(graph_, rules);
     uses_ = count_uses(graph_);
     for (const NodePtr& node : schedule_.order) add_step(*node);
@@ -77,7 +76,8 @@ class PlanBuilder {
 
   /// The graph of this builder with less kept.
   Rematerialized with_arena_of(std::size_t bytes) const {
-    return rematerialize(graph_, schedule_, [this](const Node& n) -> const Kernel& { return kernels_.at(&n); }, bytes);
+    return rematerialize(
+        graph_, schedule_, [this](const Node& n) -> const Kernel& { return kernels_.at(&n); }, bytes);
   }
 
  private:
@@ -328,8 +328,8 @@ class PlanBuilder {
 };
 
 namespace {
-/// Plans that compute ever more again, until one keeps within the limit. What the pass estimates leaves out the gaps in the
-/// arena, so that it may take several attempts.
+/// Plans that compute ever more again, until one keeps within the limit. What the pass estimates leaves out the gaps in
+/// the arena, so that it may take several attempts.
 std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBuilder& builder, const Plan& whole) {
   const std::size_t limit = whole.options().memory_limit;
   const std::size_t beside = whole.peak_bytes() - whole.arena_bytes();
@@ -344,7 +344,8 @@ std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBu
     target = std::min(target, less.estimated_bytes) - std::min(less.estimated_bytes, excess);
   }
   throw MemoryError(to_string(whole.options().device),
-                    "a step needs " + std::to_string(least) + " bytes, even with everything computed again that lowers its peak (" +
+                    "a step needs " + std::to_string(least) +
+                        " bytes, even with everything computed again that lowers its peak (" +
                         std::to_string(whole.peak_bytes()) + " without), but compile's memory_limit is " +
                         std::to_string(limit) + " bytes");
 }
@@ -352,17 +353,20 @@ std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBu
 void check_memory(const Plan& plan) {
   const Device device = plan.options().device;
   const auto needed = static_cast<std::int64_t>(plan.peak_bytes());
-  const std::int64_t limit = config::memory_limit(device), used = config::memory_in_use(device) - plan.options().memory_on_hand;
+  const std::int64_t limit = config::memory_limit(device),
+                     used = config::memory_in_use(device) - plan.options().memory_on_hand;
   if (limit > 0) {
     if (used + needed > limit)
-      throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes beside the " + std::to_string(used) +
-                                               " in use, but the memory limit is " + std::to_string(limit) + " bytes");
+      throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes beside the " +
+                                               std::to_string(used) + " in use, but the memory limit is " +
+                                               std::to_string(limit) + " bytes");
     return;
   }
-  const std::int64_t available = config::free_memory(device) + config::swap_space(device) + plan.options().memory_on_hand;
+  const std::int64_t available =
+      config::free_memory(device) + config::swap_space(device) + plan.options().memory_on_hand;
   if (needed > available)
-    throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes, but only " + std::to_string(available) +
-                                             " are free, swap space included");
+    throw MemoryError(to_string(device), "a step needs " + std::to_string(needed) + " bytes, but only " +
+                                             std::to_string(available) + " are free, swap space included");
 }
 }  // namespace
 
@@ -372,7 +376,8 @@ std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& gra
   if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);
   PlanBuilder builder(inputs, g, options);
   std::shared_ptr<const Plan> plan = builder.build();
-  if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit) plan = plan_within_limit(inputs, builder, *plan);
+  if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)
+    plan = plan_within_limit(inputs, builder, *plan);
   if (options.check_memory) check_memory(*plan);
   return plan;
 }

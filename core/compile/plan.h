@@ -21,8 +21,8 @@ struct PlanOptions {
   bool record = true;
   /// Where the step runs. Its variables must be there; constants are copied there.
   Device device = current_device();
-  /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again instead
-  /// of keeping them. It changes no bit of what the plan computes.
+  /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again
+  /// instead of keeping them. It changes no bit of what the plan computes.
   std::size_t memory_limit = 0;
   /// Off: the plan is made even if the device has no memory for it.
   bool check_memory = true;

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/compile/schedule.h"
+#include "core/compile/recipe.h"
 
 namespace strata {
 
@@ -20,16 +19,15 @@ struct Rematerialized {
   std::size_t estimated_bytes = 0;           ///< of values and scratch at the worst moment, gaps left out
 };
 
-/// What the pass asks about the nodes: their kernels.
-using KernelOf = std::function<const Kernel&(const Node&)>;
-
-/// Lets go of what is kept over the moment of the highest use of memory, until the estimated use stays within `target` bytes or
-/// nothing helps any more (`estimated_bytes` says which). What was let go is computed again just before the first node
-/// that wants it, from what is there at that time, by the same op on equal inputs with the same kernel: results do not change
-/// by a bit. `schedule` is that of `graph`, and its nodes are those that will run: the pass comes after the fusing ones,
-/// so it sees what memory is really for.
-/// The choice is greedy: of the values that live over the peak and whose leaving lowers it, the one that adds the least
-/// time for each of its bytes (the measure of Kirisame et al., "Dynamic Tensor Rematerialization", 2021, without age).
-Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of, std::size_t target);
+/// Lets go of what is kept over the moment of the highest use of memory, until the estimated use stays within `target`
+/// bytes or nothing helps any more (`estimated_bytes` says which). What was let go is computed again just before the
+/// first node that wants it, from what is there at that time, by the same op on equal inputs with the same kernel:
+/// results do not change by a bit. `schedule` is that of `graph`, and its nodes are those that will run: the pass comes
+/// after the fusing ones, so it sees what memory is really for. The choice is greedy: of the values that live over the
+/// peak and whose leaving lowers it, the one that adds the least time for each of its bytes. That is done with and
+/// without dividing by how long the value lies unused (with it, it is the measure of Kirisame et al., "Dynamic Tensor
+/// Rematerialization", 2021), and the better outcome is taken.
+Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of,
+                             std::size_t target);
 
 }  // namespace strata

@@ -51,8 +51,8 @@ class Scheduler {
   }
 
  private:
-  /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do results
-  /// that take no room, such as the learning rate of this step, for which all updates wait.
+  /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do
+  /// results that take no room, such as the learning rate of this step, for which all updates wait.
   bool hurries(const Node& node) const {
     constexpr std::size_t few_bytes = 64;
     std::size_t bytes = 0;

@@ -13,9 +13,9 @@ struct Schedule {
   std::unordered_map<const Node*, std::vector<int>> in_place_updates;
 };
 
-/// Program order, except that an update runs as soon as its value is known and nothing else needs the old one, and so do
-/// results of a few bytes, on which updates may be waiting. A node writes a variable in place when `may_overwrite` allows
-/// it, it reads the variable, and every other reader can run before it.
+/// Program order, except that an update runs as soon as its value is known and nothing else needs the old one, and so
+/// do results of a few bytes, on which updates may be waiting. A node writes a variable in place when `may_overwrite`
+/// allows it, it reads the variable, and every other reader can run before it.
 struct ScheduleRules {
   std::function<bool(const Node& node, int input, int output)> may_overwrite;
   std::function<bool(const Node& node)> is_view;  ///< its output is its first input's memory

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/device/cuda_runtime.h"
+#include "core/device/free_memory.h"
 #include "core/device/gpu_diagnosis.h"
 #include "core/device/gpu_library_checks.h"
 #include "core/device/library_version.h"
@@ -32,14 +33,6 @@ struct ProcessorTime {
     return time;
   }
 };
-
-/// Bytes of a line of /proc/meminfo, "MemAvailable".
-std::optional<std::int64_t> memory_line(std::string_view name) {
-  std::ifstream info("/proc/meminfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with(name)) return std::stoll(line.substr(line.find(':') + 1)) * 1024;
-  return std::nullopt;
-}
 
 std::string lower(std::string text) {
   for (char& c : text)
@@ -96,7 +89,7 @@ std::vector<DeviceState> DeviceMonitor::states() {
   std::vector<DeviceState> all;
   for (const PhysicalDevice& device : config::list_physical_devices("cpu")) {
     all.push_back(state_of(device));
-    all.back().memory_free = memory_line("MemAvailable:");
+    all.back().memory_free = system_memory().available;
     const ProcessorTime now = ProcessorTime::now(), before = std::exchange(data_->before, now);
     if (before.all > 0 && now.all > before.all)
       all.back().load = static_cast<int>(100 * (now.busy - before.busy) / (now.all - before.all));

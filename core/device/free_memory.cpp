@@ -30,8 +30,8 @@ std::optional<std::int64_t> number_after(const std::string& path, const std::str
   return std::nullopt;
 }
 
-/// Paths of this process's control groups that limit memory: version 2 has one for everything (`0::/path`), version 1 one
-/// named `memory`. A container sees its own as the root, whatever the path says, so that is looked at, too.
+/// Paths of this process's control groups that limit memory: version 2 has one for everything (`0::/path`), version 1
+/// one named `memory`. A container sees its own as the root, whatever the path says, so that is looked at, too.
 std::vector<std::string> control_groups(const std::string& root) {
   const std::string base = root + "sys/fs/cgroup";
   std::vector<std::string> folders{base, base + "/memory"};
@@ -46,7 +46,8 @@ std::vector<std::string> control_groups(const std::string& root) {
   return folders;
 }
 
-/// What the limit of one control group leaves. Its use counts pages of files that would be dropped when memory is short.
+/// What the limit of one control group leaves. Its use counts pages of files that would be dropped when memory is
+/// short.
 std::optional<std::int64_t> left_in(const std::string& folder) {
   const bool second = number_in(folder + "/memory.current").has_value();
   const auto limit = number_in(folder + (second ? "/memory.max" : "/memory.limit_in_bytes"));

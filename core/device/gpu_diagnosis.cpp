@@ -14,8 +14,9 @@ namespace {
 using State = GpuFinding::State;
 
 constexpr const char* rebuild_advice =
-    "rebuild with CUDA: `tools/setup_cuda.sh && cmake --preset cuda && cmake --build --preset cuda` in Strata's source "
-    "folder";
+    "rebuild with CUDA, in Strata's source folder: `tools/setup_cuda.sh` where no CUDA toolkit is installed, then "
+    "`cmake --preset "
+    "cuda && cmake --build --preset cuda`";
 constexpr const char* container_advice =
     "start the container with its GPUs: `docker run --gpus all ...` (Podman: `--device nvidia.com/gpu=all`), with the "
     "NVIDIA "
@@ -44,13 +45,14 @@ class Examination {
         nvml_(machine.management) {}
 
   GpuDiagnosis run() {
-    if (machine_.emulated) {
-      pass("this build", "its GPU is emulated on the processor, for tests");
+    if (machine_.emulation != GpuMachine::Emulation::none) {
+      check_emulation();
       return std::move(diagnosis_);
     }
     const bool built = check_build();
-    const bool driver = check_hardware() && check_module() && check_driver_library();
-    const bool started = driver ? check_start() : skip({"cuInit", "driver version"}, "the driver's library");
+    const bool module = check_hardware() ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
+    const bool driver = check_driver_library() && module;
+    const bool started = driver ? check_start() : skip({"cuInit", "driver version"}, "the driver");
     const bool devices = started ? check_devices() : skip({"devices"}, "a driver that works");
     check_management();
     if (built) {
@@ -75,6 +77,7 @@ class Examination {
     return false;
   }
 
+  void check_emulation();
   bool check_build();
   bool check_hardware();
   bool check_module();
@@ -93,6 +96,14 @@ class Examination {
   std::vector<DriverDevice> devices_;
   GpuDiagnosis diagnosis_;
 };
+
+void Examination::check_emulation() {
+  if (machine_.emulation == GpuMachine::Emulation::on)
+    pass("this build", "its GPU is emulated on the processor, for tests");
+  else
+    fail("this build", "This build emulates a GPU on the processor, and only where STRATA_EMULATED_GPU is set",
+         "set it for tests; for real GPUs " + std::string(rebuild_advice));
+}
 
 bool Examination::check_build() {
   if (!machine_.built_with_cuda)
@@ -122,7 +133,7 @@ bool Examination::check_hardware() {
     return fail(
         what, "There is no NVIDIA GPU here but an " + hardware_.gpus.front().text(),
         "Strata's GPU kernels are written for NVIDIA's CUDA; on this machine it computes on the CPU (`--device cpu`)");
-  return fail(what, "The PCI bus shows no GPU of NVIDIA",
+  return fail(what, "There is no NVIDIA GPU on the PCI bus",
               hardware_.container
                   ? "if the host has one, " + std::string(container_advice)
                   : "on a virtual machine ask for one with a GPU; otherwise use the CPU (`--device cpu`)");
@@ -272,7 +283,8 @@ GpuMachine GpuMachine::here() {
   machine.nvrtc = cuda_libraries::nvrtc();
   machine.nccl = cuda_libraries::nccl();
   machine.built_with_cuda = cuda::backend() == cuda::Backend::cuda;
-  machine.emulated = cuda::backend() == cuda::Backend::emulated;
+  if (cuda::backend() == cuda::Backend::emulated)
+    machine.emulation = cuda::device_count() > 0 ? GpuMachine::Emulation::on : GpuMachine::Emulation::off;
   machine.architectures = built_architectures;
   return machine;
 }

@@ -19,8 +19,9 @@ struct GpuMachine {
   SystemView system;
   LibraryRequest driver, management, cublas_lt, cudnn, nvrtc, nccl;
   bool built_with_cuda = false;
-  bool emulated = false;           ///< a build whose GPU is emulated on the processor
-  std::string_view architectures;  ///< those built, "75 80 90"; the last also as PTX
+  enum class Emulation { none, off, on };
+  Emulation emulation = Emulation::none;  ///< of a GPU on the processor, for tests; and whether there is one now
+  std::string_view architectures;         ///< those built, "75 80 90"; the last also as PTX
 
   static GpuMachine here();
 };

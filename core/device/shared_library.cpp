@@ -179,7 +179,7 @@ void* SharedLibrary::required_address(const char* name) const {
 }
 
 namespace cuda_libraries {
-LibraryRequest driver() { return {"the NVIDIA driver's CUDA library", {"libcuda.so.1"}, LibrarySearch::of_driver()}; }
+LibraryRequest driver() { return {"The NVIDIA driver's CUDA library", {"libcuda.so.1"}, LibrarySearch::of_driver()}; }
 LibraryRequest management() { return {"NVML", {"libnvidia-ml.so.1"}, LibrarySearch::of_driver()}; }
 LibraryRequest cublas_lt() { return {"cuBLASLt", {"libcublasLt.so.13"}, LibrarySearch::of_toolkit()}; }
 // NVRTC opens its built-in functions by bare name, and cuDNN compiles by NVRTC while it runs.

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/device/allocation_budget.h"
 #include "core/device/cuda.h"
+#include "core/device/device_info.h"
 #include "core/device/device_limits.h"
 
 namespace strata {
@@ -57,9 +58,11 @@ std::string no_memory_left(Device device, std::size_t bytes) {
   if (device.kind == DeviceKind::cpu)
     return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
   const cuda::MemoryInfo memory = cuda::memory_info(device.index);
+  const std::string holders = config::memory_holders(device);
   return "has no " + std::to_string(bytes) + " bytes of memory left to give: " + std::to_string(memory.free) + " of " +
          std::to_string(memory.total) + " are free, and this process holds " +
-         std::to_string(config::memory_in_use(device)) + ". Use a smaller batch, or end what else runs on the GPU";
+         std::to_string(config::memory_in_use(device)) + ". " + (holders.empty() ? "" : holders + ". ") +
+         "Use a smaller batch, or end what else runs on the GPU";
 }
 }  // namespace
 

@@ -42,6 +42,8 @@ void Variable::assign(const Tensor& t) {
   s.value.copy_from(t);
 }
 
+void Variable::move_to(Device device) const { state().value = state().value.to(device); }
+
 Value::Value(const Variable& variable) {
   *this = stored(variable);
   const auto compute = current_compute_dtype();

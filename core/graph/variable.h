@@ -31,6 +31,8 @@ class STRATA_API Variable {
   const Tensor& value() const;
   /// Copies. Error unless shape and dtype agree.
   void assign(const Tensor&);
+  /// Moves the value to another device. Plans that read or write the variable must be made anew for that device.
+  void move_to(Device) const;
   /// The value's memory, for executions.
   Tensor& storage() const;
 

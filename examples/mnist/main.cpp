@@ -26,18 +26,30 @@ void add_options(CLI::App& app, Arguments& a) {
                  "where to compute: cpu, gpu, gpu:1, ..., or auto, which times a few steps where there are several; "
                  "default: what STRATA_DEVICE says, or auto");
   app.add_option("--model", a.model, "cnn: 1,199,882 parameters; mlp: 784-512-512-10")
-      ->check(CLI::IsMember({"mlp", "cnn"}))->capture_default_str();
+      ->check(CLI::IsMember({"mlp", "cnn"}))
+      ->capture_default_str();
   app.add_option("--dataset", a.dataset, "which images to learn")
-      ->check(CLI::IsMember({"mnist", "fashion_mnist"}))->capture_default_str();
+      ->check(CLI::IsMember({"mnist", "fashion_mnist"}))
+      ->capture_default_str();
   app.add_option("--data", a.data, "folder that holds the dataset's files; default: look in the usual places");
-  app.add_option("--epochs", a.epochs, "passes over the training images")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--epochs", a.epochs, "passes over the training images")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--batch-size", a.batch_size, "images in a step, or auto: the most that fit into memory")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))
+      ->capture_default_str();
   app.add_option("--precision", a.precision, "what to compute in: float32, or 16 bits with weights in float32")
-      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))->capture_default_str();
-  app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--threads", a.threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--seed", a.seed, "of weights, order of images and dropout")->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))
+      ->capture_default_str();
+  app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", a.threads, "processor threads; 0 means all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--seed", a.seed, "of weights, order of images and dropout")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--save", a.save, "write the weights to this file (FILE.weights.h5) at the end");
   app.add_option("--load", a.load, "start from the weights in this file");
   app.set_version_flag("--version", std::string(version()));
@@ -45,13 +57,15 @@ void add_options(CLI::App& app, Arguments& a) {
 
 Sequential make_network(const std::string& kind) {
   if (kind == "mlp")
-    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                       layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})},
+    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
+                       layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+                       layers::Dense(10, {.activation = "softmax"})},
                       "mlp");
-  return Sequential({layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
-                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})},
-                    "cnn");
+  return Sequential(
+      {layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
+       layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
+       layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})},
+      "cnn");
 }
 
 Sequential make_model(const Arguments& a) {
@@ -69,7 +83,8 @@ BatchSize batch_size(const Arguments& a) {
 /// The device to use. Asked for one that cannot be used, it says why on stderr and returns nothing.
 std::optional<DeviceChoice> choose(const Arguments& a) {
   try {
-    return choose_device(a.device, {.make = [&] { return make_model(a); }, .batch_size = batch_size(a).is_automatic() ? 128 : batch_size(a).samples()});
+    return choose_device(a.device, {.make = [&] { return make_model(a); },
+                                    .batch_size = batch_size(a).is_automatic() ? 128 : batch_size(a).samples()});
   } catch (const Error& e) {
     std::fprintf(stderr, "--device %s: %s\n", a.device.c_str(), e.what());
     return std::nullopt;
@@ -100,20 +115,22 @@ Tensor images(const Tensor& pixels) { return expand_dims(cast(pixels, DType::f32
 
 int run(const Arguments& a) {
   config::set_num_threads(a.threads);
-  mixed_precision::set_global_policy(a.precision);
+  mixed_precision::set_global_policy(DTypePolicy(a.precision));
   const auto choice = choose(a);
   if (!choice) return 2;
   std::printf("%s\n", choice->line().c_str());
   const DeviceScope scope(choice->device);
   utils::set_random_seed(static_cast<std::uint64_t>(a.seed));
   const datasets::LoadOptions where{.directory = a.data};
-  const auto [train, test] = a.dataset == "mnist" ? datasets::mnist::load_data(where) : datasets::fashion_mnist::load_data(where);
+  const auto [train, test] =
+      a.dataset == "mnist" ? datasets::mnist::load_data(where) : datasets::fashion_mnist::load_data(where);
 
   Sequential model = make_model(a);
   model.summary();
   if (!a.load.empty()) model.load_weights(a.load);
   const Interruption interruption;
-  std::printf("training on %s, %d threads, %s\n", to_string(choice->device).c_str(), config::num_threads(), a.precision.c_str());
+  std::printf("training on %s, %d threads, %s\n", to_string(choice->device).c_str(), config::num_threads(),
+              a.precision.c_str());
   std::fflush(stdout);
   model.fit(images(train.x), train.y, {.batch_size = batch_size(a), .epochs = a.epochs, .stop = interruption.token()});
   if (interruption.token().stop_requested()) std::printf("\nstopped after the current step\n");

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -239,6 +240,32 @@ def test_completion():
             subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
+def test_devices_and_doctor():
+    listed = strata("devices", "--processes")
+    contains(listed, "cpu:0 ", "GiB free", "load ")
+    gpu = "\ngpu:0 " in listed
+    assert gpu != ("no GPU: " in listed), listed
+    work = strata("doctor", "--device", "cpu:0")
+    contains(work, "Work on cpu:0", "convolution, gradient of the kernel", "recorded step, replayed", "the same bits")
+    assert work.count("  passed ") == 9 and "failed" not in work and "not reached" not in work, work
+    everything = strata("doctor", status=0 if gpu else 1)
+    contains(everything, "What a GPU needs", "Work on cpu:0", "Work on gpu:0" if gpu else "Work on a GPU\n  not reached  all of it")
+    if not gpu:
+        contains(everything, "to do: ", "strata: something failed or was not reached")
+    contains(strata("doctor", "--device", "tpu", status=1), "[device] expected a name such as 'gpu:0' or 'cpu:0'")
+
+
+def test_watching_devices():
+    with subprocess.Popen([STRATA, "devices", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        seen = 0
+        while seen < 2:  # once, and again a second later
+            seen += watch.stdout.readline().startswith("cpu:0 ")
+        watch.send_signal(signal.SIGINT)
+        rest, errors = watch.communicate()
+    assert watch.returncode == 0 and errors == "", (watch.returncode, errors)
+    assert rest == "" or rest.endswith("\n"), rest
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -251,6 +278,8 @@ def main():
     test_folder_of_images()
     test_devices()
     test_messages()
+    test_devices_and_doctor()
+    test_watching_devices()
     test_completion()
 
 

@@ -22,6 +22,18 @@ struct Place {
   }
 };
 
+/// Runs it, and complains of ops that the device has no kernel for and left to the processor.
+Tensors run(const Function& f, const Tensors& inputs) {
+  std::string elsewhere;
+  for (const PlanStep& step : f.plan().steps())
+    if (f.plan().on_gpu() && step.device.kind == DeviceKind::cpu)
+      elsewhere += (elsewhere.empty() ? "" : ", ") + step.op;
+  if (!elsewhere.empty()) throw Error("has no kernel on this device and ran on the processor: " + elsewhere);
+  Tensors results = f(inputs);
+  for (Tensor& t : results) t = t.on_host();
+  return results;
+}
+
 /// Numbers that do not depend on the device: normally distributed, of a stream of their own.
 Tensor numbers(const Shape& shape, unsigned stream, Device device) {
   Tensor t(DType::f32, shape, Device{});
@@ -31,21 +43,16 @@ Tensor numbers(const Shape& shape, unsigned stream, Device device) {
   return t.to(device);
 }
 
-Tensors hosted(Tensors all) {
-  for (Tensor& t : all) t = t.on_host();
-  return all;
-}
-
 Tensors allocation(Place place) {
   const Tensor original = numbers({1 << 20}, 0, Device{});
   const Tensor there = original.to(place.device).clone();
-  return hosted({there});
+  return {there.on_host()};
 }
 
 Tensors matrix_product(Place place) {
   const Value a = placeholder({256, 300}), b = placeholder({300, 200});
   const Function f({a, b}, {matmul(a, b)}, {}, place.options());
-  return hosted(f({numbers({256, 300}, 1, place.device), numbers({300, 200}, 2, place.device)}));
+  return run(f, {numbers({256, 300}, 1, place.device), numbers({300, 200}, 2, place.device)});
 }
 
 /// The result, or one of the two gradients, of a convolution.
@@ -57,8 +64,8 @@ Tensors convolution(Place place) {
   const Value g = placeholder(y.shape());
   const Values results{y, gradients({y}, {g}, {x})[0], gradients({y}, {g}, {w})[0]};
   const Function f({x, w, g}, {results[which]}, {}, place.options());
-  return hosted(
-      f({numbers(image, 3, place.device), numbers(kernel, 4, place.device), numbers(y.shape(), 5, place.device)}));
+  return run(f,
+             {numbers(image, 3, place.device), numbers(kernel, 4, place.device), numbers(y.shape(), 5, place.device)});
 }
 
 Tensors batch_normalization(Place place) {
@@ -69,8 +76,8 @@ Tensors batch_normalization(Place place) {
   Values results{y, mean, variance};
   for (const Value& gradient : gradients({y}, {g}, {x, gamma, beta})) results.push_back(gradient);
   const Function f({x, gamma, beta, g}, results, {}, place.options());
-  return hosted(f({numbers(image, 6, place.device), numbers(channels, 7, place.device),
-                   numbers(channels, 8, place.device), numbers(image, 9, place.device)}));
+  return run(f, {numbers(image, 6, place.device), numbers(channels, 7, place.device),
+                 numbers(channels, 8, place.device), numbers(image, 9, place.device)});
 }
 
 /// `steps` of Adam on a least-squares problem; the weights after them.
@@ -82,8 +89,8 @@ Tensors least_squares(Place place, unsigned steps, const PlanOptions& options) {
   const Value loss = mean(square(matmul(x, w) - y));
   const Function f({x, y}, {loss}, optimizers::Adam({.learning_rate = 0.01}).minimize(loss, {w}), options);
   for (unsigned step = 0; step < steps; ++step)
-    f({numbers(rows, 20 + 2 * step, place.device), numbers(answers, 21 + 2 * step, place.device)});
-  return hosted({w.value()});
+    run(f, {numbers(rows, 20 + 2 * step, place.device), numbers(answers, 21 + 2 * step, place.device)});
+  return {w.value().on_host().clone()};
 }
 
 Tensors optimizer_step(Place place) { return least_squares(place, 1, place.options()); }
@@ -104,7 +111,8 @@ Tensors training(Place place) {
   model.compile({.optimizer = optimizers::SGD({.learning_rate = 0.05}), .loss = "mse", .run_eagerly = place.plain});
   const Tensor x = numbers({64, 12, 12, 3}, 40, Device{}), y = numbers({64, 10}, 41, Device{});
   model.fit(x, y, {.batch_size = 16, .epochs = 1, .verbose = 0, .shuffle = false});
-  return hosted({model.predict(x, {.verbose = 0})});
+  const Tensor predicted = model.predict(x, {.verbose = 0});
+  return {predicted.on_host()};
 }
 
 struct Work {

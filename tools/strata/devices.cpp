@@ -38,14 +38,13 @@ std::string numbers(const DeviceState& s) {
   return line;
 }
 
-/// "NVIDIA H100, compute capability 9.0, nvidia-smi's number 0 (0000:01:00.0)"
+/// "NVIDIA H100, compute capability 9.0, at 0000:01:00.0, nvidia-smi's number 0"
 std::string title(const DeviceState& s) {
   std::string line = s.description;
   const bool gpu = !s.bus.empty();
   if (!s.compute_capability.empty()) add(line, (gpu ? "compute capability " : "") + s.compute_capability);
-  if (gpu)
-    add(line,
-        (s.physical_index ? "nvidia-smi's number " + std::to_string(*s.physical_index) + " (" : "(") + s.bus + ")");
+  if (gpu) add(line, "at " + s.bus);
+  if (s.physical_index) add(line, "nvidia-smi's number " + std::to_string(*s.physical_index));
   if (s.name.empty()) add(line, "not used by this process");
   return line;
 }

@@ -35,15 +35,16 @@ bool print_checks(const std::string& name) {
 }
 
 void examine(const std::vector<std::string>& asked) {
-  bool passed = true;
   std::vector<std::string> devices = asked;
-  if (asked.empty()) {
-    passed = print_findings();
+  if (asked.empty())
     for (const PhysicalDevice& device : config::list_physical_devices()) devices.push_back(device.name);
-  }
+  bool passed = !asked.empty() || print_findings();
   for (const std::string& name : devices) passed = print_checks(name) && passed;
-  if (asked.empty() && config::list_physical_devices("gpu").empty())
-    std::printf("Work on a GPU\n  not reached  see above\n");
+  if (asked.empty() && config::list_physical_devices("gpu").empty()) {
+    std::printf("Work on a GPU\n");
+    print_line(State::not_reached, "all of it", "waits for what failed above");
+    passed = false;
+  }
   if (!passed) throw Error("something failed or was not reached; each line above that says so has the reason");
 }
 }  // namespace
@@ -53,15 +54,14 @@ void add_doctor(CLI::App& strata) {
       strata.add_subcommand("doctor", "looks for what a GPU needs, then tries the work of training on each device");
   const auto devices = std::make_shared<std::vector<std::string>>();
   command->add_option("--device", *devices, "try the work on this device only, cpu:0 or gpu:0; may be repeated");
-  command->footer(
-      "Looks at driver, libraries, versions and devices, and says of all that is missing what to do. Then each device "
-      "does an\n"
-      "allocation, a matrix product, a convolution and its gradients, a batch normalization, an optimizer's step, a "
-      "recorded\n"
-      "step and some training, each compared with the CPU's plain kernels. Exit status 0 when all passed, a GPU among "
-      "the\n"
-      "devices.\n\n"
-      "Examples:\n  strata doctor\n  strata doctor --device cpu:0");
+  command->footer(R"(Looks at driver, libraries, versions and devices, and says of all that is missing what to do. Then
+each device does an allocation, a matrix product, a convolution and its gradients, a batch normalization,
+an optimizer's step, a recorded step and some training, each compared with the CPU's plain kernels. Exit
+status 0 when all passed, on a GPU too.
+
+Examples:
+  strata doctor
+  strata doctor --device cpu:0)");
   command->callback([devices] { examine(*devices); });
 }
 

@@ -75,7 +75,8 @@ History train(const Arguments& a, Model& model, FitOptions options) {
   }
   // A seed in any case: a run that is resumed must hold out the same images.
   if (batch_size(a).is_automatic())
-    throw UsageError("--batch-size auto is for data in one file; images in a folder are read batch by batch: give a number");
+    throw UsageError(
+        "--batch-size auto is for data in one file; images in a folder are read batch by batch: give a number");
   data::ImageDatasetOptions images{.batch_size = batch_size(a).samples(),
                                    .shuffle = !a.no_shuffle,
                                    .seed = static_cast<std::uint64_t>(std::max<std::int64_t>(a.seed, 0)),
@@ -118,7 +119,8 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--output", a.output, "where to save the trained model; default: FILE itself");
   command.add_option("--epochs", a.epochs, "passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
   command.add_option("--batch-size", a.batch_size, "samples in a step, or auto: the most that fit into memory")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))->capture_default_str();
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))
+      ->capture_default_str();
   command
       .add_option("--validation-split", a.validation_split,
                   "share of the samples that is held out: the last ones, of images in a folder random ones")

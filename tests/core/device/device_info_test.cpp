@@ -42,10 +42,10 @@ TEST(DeviceNames, AllSpellingsOfOneDevice) {
   for (const char* name : {"cpu", "cpu:0", "CPU:0", "/cpu:0", "/device:CPU:0"})
     EXPECT_EQ(device_from_string(name), Device{}) << name;
   for (const char* name : {"/device:", "device:cpu:0", "//cpu:0", "cpu:", "cpu:-1", "cpu:0x"})
-    EXPECT_ERROR(device_from_string(name), "expected a name such as 'cpu:0' or 'gpu:0'");
+    EXPECT_ERROR(device_from_string(name), "expected a name such as 'gpu:0' or 'cpu:0'");
   for (const char* name : {"gpu", "gpu:0", "GPU:0", "/gpu:0", "/device:GPU:0"}) {
     if (config::list_physical_devices("gpu").empty())
-      EXPECT_ERROR(device_from_string(name), config::why_no_gpu()) << name;
+      EXPECT_ERROR(device_from_string(name), config::why_no_gpu());
     else
       EXPECT_EQ(device_from_string(name), (Device{DeviceKind::gpu, 0})) << name;
   }

@@ -73,8 +73,7 @@ TEST(Device, OpsRunWhereTheirTensorsAre) {
 
 TEST(Device, TensorsOfSeveralDoNotMix) {
   const Tensor a = zeros({2}), b = a.to(device_from_string("cpu:1"));
-  EXPECT_ERROR(a + b,
-               "[add] expected tensors on one device; received f32[2] on cpu:0 and f32[2] on cpu:1");
+  EXPECT_ERROR(a + b, "[add] expected tensors on one device; received f32[2] on cpu:0 and f32[2] on cpu:1");
   EXPECT_ERROR(concatenate({b, a}, 0), "f32[2] on cpu:1 and f32[2] on cpu:0");
 }
 

@@ -20,7 +20,8 @@ class FreeMemory : public testing::TemporaryFolder {
   SystemMemory read() const { return system_memory(folder_.string() + "/"); }
 };
 
-constexpr const char* meminfo = "MemTotal:  8000 kB\nMemFree:  100 kB\nMemAvailable:   5000 kB\nSwapTotal: 3000 kB\nSwapFree:  2000 kB\n";
+constexpr const char* meminfo =
+    "MemTotal:  8000 kB\nMemFree:  100 kB\nMemAvailable:   5000 kB\nSwapTotal: 3000 kB\nSwapFree:  2000 kB\n";
 
 TEST_F(FreeMemory, IsWhatTheSystemHasAvailable) {
   write("proc/meminfo", meminfo);
@@ -57,9 +58,7 @@ TEST_F(FreeMemory, KnowsTheFirstVersionOfControlGroups) {
   EXPECT_EQ(read().available, 100000);
 }
 
-TEST_F(FreeMemory, IsAnErrorWhereTheSystemDoesNotSay) {
-  EXPECT_ERROR(read(), "has no MemAvailable");
-}
+TEST_F(FreeMemory, IsAnErrorWhereTheSystemDoesNotSay) { EXPECT_ERROR(read(), "has no MemAvailable"); }
 
 TEST(FreeMemoryOfADevice, IsWhatItsLimitLeaves) {
   const Device cpu;

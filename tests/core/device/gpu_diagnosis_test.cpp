@@ -204,7 +204,7 @@ TEST_F(GpuDiagnosisTest, NoDriver) {
 
 TEST_F(GpuDiagnosisTest, ModuleWithoutLibraryOrDeviceFiles) {
   machine.driver = request(cuda_libraries::driver(), "nowhere");
-  EXPECT_HAS(why_not(), "the NVIDIA driver's CUDA library (libcuda.so.1) was not found");
+  EXPECT_HAS(why_not(), "The NVIDIA driver's CUDA library (libcuda.so.1) was not found");
   EXPECT_HAS(why_not(), "libnvidia-compute-580");
   write(".dockerenv", "");
   EXPECT_HAS(why_not(), "NVIDIA_DRIVER_CAPABILITIES=compute,utility");
@@ -220,7 +220,9 @@ TEST_F(GpuDiagnosisTest, OtherGpusAndNone) {
   EXPECT_HAS(why_not(), "There is no NVIDIA GPU here but an AMD GPU 1002:2330 at 0000:01:00.0");
   EXPECT_HAS(why_not(), "--device cpu");
   remove("sys");
-  EXPECT_HAS(why_not(), "The PCI bus shows no GPU of NVIDIA");
+  EXPECT_HAS(why_not(), "There is no NVIDIA GPU on the PCI bus");
+  EXPECT_HAS(why_not(), "libcuda.so.1) was not found");
+  EXPECT_EQ(finding("NVIDIA kernel module").state, State::not_reached);
   write("proc/version", "Linux version 5.15.0-microsoft-standard-WSL2");
   EXPECT_HAS(why_not(), "WSL has no GPU here (no /dev/dxg)");
   EXPECT_HAS(why_not(), "wsl --update");
@@ -247,9 +249,11 @@ TEST_F(GpuDiagnosisTest, EverythingThatIsMissingAtOnce) {
 
 TEST_F(GpuDiagnosisTest, AnEmulatedGpuNeedsNothing) {
   remove("sys");
-  machine.emulated = true;
+  machine.emulation = GpuMachine::Emulation::on;
   machine.built_with_cuda = false;
   EXPECT_EQ(why_not(), "");
+  machine.emulation = GpuMachine::Emulation::off;
+  EXPECT_HAS(why_not(), "only where STRATA_EMULATED_GPU is set");
 }
 
 }  // namespace

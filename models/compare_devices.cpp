@@ -198,10 +198,8 @@ DeviceComparison compare_devices(const std::function<Model()>& make, const std::
   if (options.samples < 0) options.samples = data.x[0].shape()[0];
   if (options.title.empty()) options.title = contestants[0]->name();
   Reference reference;
-  for (auto& c : contestants) {
-    c->take_weights_of(*contestants[0]);
-    c->prepare(data, reference);
-  }
+  for (auto& c : contestants) c->take_weights_of(*contestants[0]);  // before any of them trains
+  for (auto& c : contestants) c->prepare(data, reference);
   for (std::int64_t round = 0; round < rounds; ++round)
     for (auto& c : contestants) c->run(round);
   std::vector<DeviceMeasures> all;

@@ -21,7 +21,7 @@ struct MatMulProblem {
   std::int64_t batch = 1;                         ///< at least 1; the results lie one behind the other
   std::int64_t stride_a = 0, stride_b = 0;  ///< elements from one product's operand to the next one's; 0: one for all
   bool bias = false;                        ///< adds bias[n] to every row
-  bool relu = false;                        ///< max(x, 0), after the bias
+  bool relu = false;                        ///< max(x, 0), after the bias; of NaN, what cuBLASLt makes of it
   bool tensor_float_32 = false;             ///< operands of f32 may be rounded to 10 bits
   friend bool operator==(const MatMulProblem&, const MatMulProblem&) = default;
 };

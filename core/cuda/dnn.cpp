@@ -2,7 +2,6 @@
 
 #include <cudnn.h>
 
-#include <algorithm>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -42,6 +41,9 @@ std::string text_of(const DnnOptions& o) {
   return std::string(o.deterministic ? " deterministic" : "") + (o.measure ? " measured" : "") + " workspace " +
          std::to_string(o.workspace_limit);
 }
+
+/// Where engines are compiled, building and running them all takes long.
+constexpr std::size_t most_measured = 12;
 
 /// Milliseconds that each built engine takes, on arrays of zeros.
 class Stopwatch {
@@ -89,13 +91,12 @@ Chosen choose(Cuda& gpu, const std::string& problem, const std::vector<Operand>&
   std::unique_ptr<Stopwatch> stopwatch;
   if (options.measure) stopwatch = std::make_unique<Stopwatch>(gpu, operands);
   for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (chosen.plan && (!stopwatch || choices[i].workspace_bytes > options.workspace_limit)) break;
+    if (chosen.plan && (!stopwatch || i >= most_measured || choices[i].workspace_bytes > options.workspace_limit))
+      break;
     try {
       const auto plan = answer.build(i);
       const float time = stopwatch ? stopwatch->time(*plan) : 0;
       if (time < best) best = time, chosen = {choices[i].name, plan};
-    } catch (const MemoryError&) {
-      throw;
     } catch (const Error& error) {
       reason = error.message();
     }
@@ -107,15 +108,20 @@ Chosen choose(Cuda& gpu, const std::string& problem, const std::vector<Operand>&
   return chosen;
 }
 
-/// As on the disk: the engine's name, a line break, the plan.
-std::string packed(const Chosen& c) { return c.engine + "\n" + c.plan->serialized(); }
+/// On the disk: the engine's name, a line break, the plan.
+void keep(const DiskCache& cache, const std::string& key, const Chosen& c) {
+  try {
+    cache.put(key, c.engine + "\n" + c.plan->serialized());
+  } catch (const Error&) {  // an engine whose plans cannot be kept is asked for anew each time
+  }
+}
 
 template <class Problem>
 std::optional<Chosen> kept(const DiskCache& cache, const std::string& key, const dnn::Device& device,
                            const Problem& p) {
   const std::optional<std::string> text = cache.find(key);
-  if (!text) return std::nullopt;
-  const std::size_t end = std::min(text->find('\n'), text->size() - 1);
+  const std::size_t end = text ? text->find('\n') : std::string::npos;
+  if (end == std::string::npos) return std::nullopt;
   try {
     return Chosen{text->substr(0, end), dnn::restore(device, p, text->substr(end + 1))};
   } catch (const Error&) {  // of a cuDNN or driver that calls itself the same and is not: asked anew, and overwritten
@@ -137,7 +143,7 @@ std::shared_ptr<const DnnPlan::Body> solve(Cuda& gpu, const Problem& p, const Dn
   if (!chosen) {
     const std::vector<Operand> arrays = operands(p);
     chosen = choose(gpu, problem, arrays, *dnn::ask(device, p, options), options);
-    cache.put(key, packed(*chosen));
+    keep(cache, key, *chosen);
   }
   return std::make_shared<const DnnPlan::Body>(
       DnnPlan::Body{problem, chosen->engine, operands(p).size(), chosen->plan});

@@ -31,7 +31,7 @@ struct ConvProblem {
   /// One number per axis. Padding at the end of an axis follows from y; it may differ from that at the beginning
   /// ('same').
   std::vector<std::int64_t> strides, dilation, padding_before;
-  bool bias = false, relu = false;  ///< forward only: bias[F] is added, then max(x, 0)
+  bool bias = false, relu = false;  ///< forward only: bias[F] is added, then max(x, 0); of NaN, what cuDNN makes of it
   bool tensor_float_32 = false;     ///< operands of f32 may be rounded to 10 bits
 
   std::int64_t groups() const { return x.back() / w.back(); }
@@ -84,11 +84,10 @@ std::vector<Operand> operands(const NormProblem&);
 struct DnnOptions {
   /// Only engines that give the same bits each time. An Error says so where there is none; none such was seen.
   bool deterministic = true;
-  /// Runs the engines that the heuristics name on arrays of zeros and keeps the fastest, instead of believing the
-  /// first.
+  /// Runs the first dozen engines that the heuristics name, on arrays of zeros, and keeps the fastest.
   bool measure = false;
   /// Engines that want more are passed over, as long as there are others.
-  std::size_t workspace_limit = std::size_t{1} << 30;
+  std::size_t workspace_limit = std::size_t{256} << 20;
 };
 
 /// How a problem is solved on one device. Immutable; copies share.

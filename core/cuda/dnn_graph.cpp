@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
 #include <sstream>
 
@@ -65,7 +66,7 @@ auto in_our_words(const std::string& where, F&& f) {
 
 using Descriptor = fe::detail::backend_descriptor;
 
-/// An attribute of any type that is one number of cuDNN's.
+/// Sets an attribute of a descriptor, or fails to `what`.
 template <class T>
 void set(Descriptor& to, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
          const T* values, const char* what) {
@@ -375,11 +376,12 @@ const char* usual_causes(cudnnStatus_t status) {
 }  // namespace
 
 const SharedLibrary& library() {
-  // Never unloaded, as CUDA's libraries want it.
-  static const auto& cudnn = *new SharedLibrary(SharedLibrary::open(cuda_libraries::cudnn()));
+  static const SharedLibrary& cudnn = *[] {
+    const auto* opened = new SharedLibrary(SharedLibrary::open(cuda_libraries::cudnn()));  // never unloaded
+    fe::cudnn_dlhandle = opened->handle();
+    return opened;
+  }();
   if (!cudnn.loaded()) throw Error("cuDNN", cudnn.problem());
-  static const bool told = (fe::cudnn_dlhandle = cudnn.handle());
-  static_cast<void>(told);
   return cudnn;
 }
 

@@ -1,17 +1,20 @@
-// What is said when cuDNN refuses to begin, with a library that does.
+// What is said when cuDNN refuses to begin, with a stub that does.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
 #include "core/base/error.h"
 #include "core/cuda/dnn_graph.h"
+#include "tests/support/own_program.h"
 
 namespace strata::cuda {
 namespace {
 
+std::filesystem::path stub_folder() { return testing::own_program().parent_path() / "stubs" / "good"; }
+
 std::string message_for(int status) {
-  setenv("STUB_CUDNN_STATUS", std::to_string(status).c_str(), 1);
-  const SharedLibrary stub = SharedLibrary::open({"cuDNN", {STRATA_STUB_CUDNN}, {}});
+  setenv("STUB_CUDNN_CREATE", std::to_string(status).c_str(), 1);
+  const SharedLibrary stub = SharedLibrary::open({"cuDNN", {"libcudnn.so.9"}, {{stub_folder().string()}, false, {}}});
   EXPECT_TRUE(stub.loaded()) << stub.problem();
   try {
     dnn::create_handle(stub);
@@ -24,7 +27,7 @@ std::string message_for(int status) {
 TEST(CudnnHandle, OneThatIsNotInitializedNamesTheUsualCauses) {
   const std::string message = message_for(1001);
   EXPECT_NE(message.find("Could not create cuDNN handle: CUDNN_STATUS_NOT_INITIALIZED"), std::string::npos) << message;
-  EXPECT_NE(message.find(STRATA_STUB_CUDNN), std::string::npos) << message;
+  EXPECT_NE(message.find((stub_folder() / "libcudnn.so.9").string()), std::string::npos) << message;
   EXPECT_NE(message.find("driver is too old"), std::string::npos) << message;
   EXPECT_NE(message.find("`strata doctor`"), std::string::npos) << message;
 }

@@ -127,7 +127,7 @@ void add_mnist_step(const DTypePolicy& policy, std::set<std::string>& sources) {
                     layers::Dropout(0.25), layers::Flatten(), layers::Dense(128, {.activation = "gelu"}), layers::Dense(10)});
   const Value x = placeholder({32, 28, 28, 1}), y = placeholder({32}, DType::i32);
   const Value loss = losses::SparseCategoricalCrossentropy({.from_logits = true})(y, model(x, Mode::train));
-  for (const optimizers::Optimizer& optimizer : {optimizers::Adam(), optimizers::SGD({.momentum = 0.9, .nesterov = true})})
+  for (const Optimizer& optimizer : std::vector<Optimizer>{optimizers::Adam(), optimizers::SGD({.momentum = 0.9, .nesterov = true})})
     add_kernels(lower({loss}, optimizer.minimize(loss, model.trainable_weights())), sources);
   mixed_precision::set_global_policy(before);
 }

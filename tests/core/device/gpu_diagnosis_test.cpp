@@ -213,6 +213,17 @@ TEST_F(GpuDiagnosisTest, ModuleWithoutLibraryOrDeviceFiles) {
   EXPECT_HAS(why_not(), "docker run --gpus all");
 }
 
+TEST_F(GpuDiagnosisTest, ADriverThatWorksHasTheLastWord) {
+  remove("sys");
+  remove("proc");
+  EXPECT_EQ(why_not(), "");
+  EXPECT_EQ(finding("NVIDIA GPU").state, State::failed);
+  EXPECT_EQ(finding("gpu:0").state, State::passed);
+  tell("CU_INIT", 999);
+  EXPECT_HAS(why_not(), "There is no NVIDIA GPU on the PCI bus");
+  EXPECT_EQ(finding("cuInit").state, State::not_reached);
+}
+
 TEST_F(GpuDiagnosisTest, OtherGpusAndNone) {
   remove("proc/driver");
   machine.driver = request(cuda_libraries::driver(), "nowhere");

@@ -80,9 +80,9 @@ TEST(Conv2D, IsPreparedTheSameOnEveryThread) {
     const Tensor x = noise(c.image, 0.1), y = conv2d(x, noise(c.kernel, 0.7), c.window);
     const Op op = Conv2DWeightGradient{c.window, c.kernel};
     const Signature s{{x.type(), y.type()}, {{DType::f32, c.kernel}}};
-    const std::size_t here = op.prepare({2}, s).scratch_bytes;
+    const std::size_t here = op.prepare(CpuTarget{2}, s).scratch_bytes;
     std::size_t there = 0;
-    std::thread([&] { there = op.prepare({2}, s).scratch_bytes; }).join();
+    std::thread([&] { there = op.prepare(CpuTarget{2}, s).scratch_bytes; }).join();
     EXPECT_EQ(here, there) << to_string(c.image) << to_string(c.kernel);
   }
 }

@@ -13,7 +13,7 @@
 #include "core/base/error.h"
 
 namespace fe = cudnn_frontend;
-void* fe::cudnn_dlhandle = nullptr;  // where the frontend looks for cuDNN's functions; library() sets it
+void* fe::cudnn_dlhandle = nullptr;  // where the frontend looks for cuDNN's functions; dnn_library.cpp sets it
 
 namespace strata::cuda::dnn {
 
@@ -357,49 +357,7 @@ std::shared_ptr<const Engine> restored(const Device& device, const Problem& p, c
     return std::make_shared<const BuiltEngine>(std::move(plan), operands(p).size(), constants(p));
   });
 }
-const char* usual_causes(cudnnStatus_t status) {
-  switch (status) {
-    case CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
-    case CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED:
-      return "Parts of cuDNN (libcudnn_*.so.9) are missing beside it, or those of another version are found first "
-             "(LD_LIBRARY_PATH). ";
-    case CUDNN_STATUS_NOT_INITIALIZED:
-    case CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED:  // ALLOC_FAILED, before cuDNN 9
-    case CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED:
-      return "The usual causes: other processes have taken the GPU's memory (nvidia-smi lists them), or the driver is "
-             "too old "
-             "for this cuDNN. ";
-    default:
-      return "";
-  }
-}
 }  // namespace
-
-const SharedLibrary& library() {
-  static const SharedLibrary& cudnn = *[] {
-    const auto* opened = new SharedLibrary(SharedLibrary::open(cuda_libraries::cudnn()));  // never unloaded
-    fe::cudnn_dlhandle = opened->handle();
-    return opened;
-  }();
-  if (!cudnn.loaded()) throw Error("cuDNN", cudnn.problem());
-  return cudnn;
-}
-
-std::string version() {
-  const auto number = library().symbol<decltype(cudnnGetVersion)>("cudnnGetVersion")();
-  return fe::detail::convert_version_to_str(number);
-}
-
-void* create_handle(const SharedLibrary& cudnn) {
-  cudnnHandle_t handle = nullptr;
-  const cudnnStatus_t status = cudnn.symbol<decltype(cudnnCreate)>("cudnnCreate")(&handle);
-  if (status == CUDNN_STATUS_SUCCESS) return handle;
-  std::string message = "Could not create cuDNN handle: ";
-  message += cudnn.symbol<decltype(cudnnGetErrorString)>("cudnnGetErrorString")(status);
-  message += " (" + cudnn.path() + "). ";
-  message += usual_causes(status);
-  throw Error("cuDNN", message + "`strata doctor` checks all of them");
-}
 
 Device Device::described(const std::string& json) {
   library();

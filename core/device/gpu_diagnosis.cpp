@@ -48,9 +48,10 @@ class Examination {
       return std::move(diagnosis_);
     }
     const bool built = check_build();
-    const bool module = check_hardware() ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
-    const bool started =
-        check_driver_library() ? check_start(module) : skip({"driver version", "cuInit"}, "the driver");
+    const bool seen = check_hardware();
+    const bool module = seen ? check_module() : skip({"NVIDIA kernel module"}, "an NVIDIA GPU");
+    const bool library = check_driver_library(seen);
+    const bool started = library ? check_start(module) : skip({"driver version", "cuInit"}, "the driver");
     const bool devices = started ? check_devices() : skip({"devices"}, "a driver that works");
     check_management();
     if (built) {
@@ -79,7 +80,7 @@ class Examination {
   bool check_build();
   bool check_hardware();
   bool check_module();
-  bool check_driver_library();
+  bool check_driver_library(bool gpu_seen);
   bool check_start(bool module);
   void forgive_what_is_hidden();
   bool check_devices();
@@ -163,17 +164,19 @@ bool Examination::check_module() {
   return pass("GPU device files", "/dev/nvidiactl");
 }
 
-bool Examination::check_driver_library() {
+bool Examination::check_driver_library(bool gpu_seen) {
   const char* const what = "driver's CUDA library";
   if (driver_.library().loaded()) return pass(what, driver_.library().path());
   std::string advice = driver_advice(hardware_);
   if (hardware_.container)
     advice = std::string(container_advice) + " and NVIDIA_DRIVER_CAPABILITIES=compute,utility";
+  else if (!gpu_seen)
+    advice = "it comes with NVIDIA's driver, which is of no use without a GPU of NVIDIA's";
   else if (!hardware_.module_version.empty())
     advice =
         "the driver's module is loaded but its library is missing: Debian: `sudo apt-get install libcuda1`; Ubuntu: "
-        "`sudo apt-get "
-        "install libnvidia-compute-" +
+        "`sudo "
+        "apt-get install libnvidia-compute-" +
         std::to_string(LibraryVersion::of_text(hardware_.module_version).major) + "`";
   return fail(what, driver_.library().problem(), advice);
 }

@@ -300,6 +300,16 @@ def _():
     return keras.Sequential([L.Input((4,)), L.Dense(5, activation="tanh", dtype="mixed_bfloat16"), L.Dense(2, dtype="float32")])
 
 
+# The model's own policy makes compile wrap the optimizer in a LossScaleOptimizer.
+@example("mixed_float16", rtol=1e-2, atol=1e-2, only=3, optimizer=lambda: keras.optimizers.Adam(0.01))
+def _():
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    model = keras.Sequential([L.Input((4,)), L.Dense(5, activation="tanh"), L.BatchNormalization(), L.Dense(2)])
+    keras.config.set_dtype_policy(previous)
+    return model
+
+
 @example(
     "losses",
     loss=[keras.losses.Huber(), keras.losses.BinaryCrossentropy(label_smoothing=0.1), keras.losses.LogCosh()],

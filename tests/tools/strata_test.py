@@ -60,6 +60,9 @@ def test_train_evaluate_predict(x, y):
     assert len((FOLDER / "log.csv").read_text().splitlines()) == 9
     assert sorted(p.name for p in (FOLDER / "logs").iterdir()) == ["train", "validation"]
     assert (FOLDER / "run" / "epoch-008.keras").exists() and not (FOLDER / "run" / "backup").exists()
+    contains(strata("fit", "model.keras", "data.npz", "--batch-size", "auto", "--output", "auto.keras", "--verbose", "2"),
+             "batch size 300: all samples fit")
+    contains(strata("fit", "model.keras", "data.npz", "--batch-size", "some", status=2), "--batch-size")
 
 
 def test_formats():
@@ -164,6 +167,7 @@ def test_folder_of_images():
                   "--verbose", "2")
     contains(text, "Found 120 files belonging to 3 classes.", "Using 90 files for training.", "Using 30 files for validation.", "val_accuracy")
     assert accuracy(strata("evaluate", "colors.keras", "images", "--scaled", "--verbose", "0")) > 0.95
+    contains(strata("fit", "colors.keras", "images", "--batch-size", "auto", status=2), "--batch-size auto is for data in one file")
     contains(strata("predict", "colors.keras", "images/red", "red.npy", "--scaled"), "Found 40 files.")
     red = np.load(FOLDER / "red.npy")
     assert red.shape == (40, 3) and (red.argmax(axis=1) == 2).mean() > 0.9, red

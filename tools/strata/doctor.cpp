@@ -12,7 +12,7 @@ using State = GpuFinding::State;
 
 void print_line(State state, const std::string& what, const std::string& detail) {
   const char* const word = state == State::passed ? "passed" : state == State::failed ? "failed" : "not reached";
-  std::printf("  %-11s  %-36s  %s\n", word, what.c_str(), detail.c_str());
+  std::printf("  %-11s  %-38s  %s\n", word, what.c_str(), detail.c_str());
   std::fflush(stdout);  // what comes next may take a while, or not come back
 }
 
@@ -22,7 +22,7 @@ bool print_findings() {
   bool usable = true;
   for (const GpuFinding& f : config::gpu_findings(GpuProbes::use)) {
     print_line(f.state, f.what, f.found);
-    if (!f.advice.empty()) std::printf("  %-11s  %-36s  to do: %s\n", "", "", f.advice.c_str());
+    if (!f.advice.empty()) std::printf("  %-11s  %-38s  to do: %s\n", "", "", f.advice.c_str());
     usable = usable && (f.state == State::passed || !f.needed);
   }
   return usable;

@@ -178,26 +178,32 @@ TEST_F(OnGpu, ThreadsShareTheDevice) {
 }
 
 TEST_F(OnGpu, AReplayedStepNeitherAllocatesNorWaits) {
-  if (cuda::backend() != cuda::Backend::emulated) GTEST_SKIP() << "only the emulated GPU counts its calls";
-  const Variable w = on_gpu("w", zeros({8}));
-  const Value x = placeholder({8});
-  const Function step({x}, {}, {{w, w * 0.5 + x}}, options());
-  const Tensor batch = ones({8});
-  for (int i = 0; i < 3; ++i) step({batch});
-  const cuda::EmulatedCalls before = cuda::emulated_calls();
-  for (int i = 0; i < 10; ++i) step({batch});
-  const cuda::EmulatedCalls after = cuda::emulated_calls();
-  EXPECT_EQ(after.graph_launches - before.graph_launches, 10u);
-  EXPECT_EQ(after.allocations, before.allocations);
-  EXPECT_EQ(after.synchronizations, before.synchronizations);
+  if constexpr (has_emulated_gpu) {
+    const Variable w = on_gpu("w", zeros({8}));
+    const Value x = placeholder({8});
+    const Function step({x}, {}, {{w, w * 0.5 + x}}, options());
+    const Tensor batch = ones({8});
+    for (int i = 0; i < 3; ++i) step({batch});
+    const cuda::EmulatedCalls before = cuda::emulated_calls();
+    for (int i = 0; i < 10; ++i) step({batch});
+    const cuda::EmulatedCalls after = cuda::emulated_calls();
+    EXPECT_EQ(after.graph_launches - before.graph_launches, 10u);
+    EXPECT_EQ(after.allocations, before.allocations);
+    EXPECT_EQ(after.synchronizations, before.synchronizations);
+  } else {
+    GTEST_SKIP() << "only the emulated GPU counts its calls";
+  }
 }
 
 TEST_F(OnGpu, NoMemoryLeftNamesWhatIsFree) {
-  if (cuda::backend() != cuda::Backend::emulated) GTEST_SKIP() << "a real GPU is not filled up here";
-  cuda::set_emulated_memory(static_cast<std::size_t>(config::memory_in_use(gpu)) + (1 << 20));
-  expect_error([&] { Tensor(DType::f32, {1 << 20}, gpu); },
-               {"gpu:0", "has no 4194304 bytes of memory left to give", "are free"});
-  cuda::set_emulated_memory(std::size_t{1} << 30);
+  if constexpr (has_emulated_gpu) {
+    cuda::set_emulated_memory(static_cast<std::size_t>(config::memory_in_use(gpu)) + (1 << 20));
+    expect_error([&] { Tensor(DType::f32, {1 << 20}, gpu); },
+                 {"gpu:0", "has no 4194304 bytes of memory left to give", "are free"});
+    cuda::set_emulated_memory(std::size_t{1} << 30);
+  } else {
+    GTEST_SKIP() << "a real GPU is not filled up here";
+  }
 }
 
 }  // namespace

@@ -230,6 +230,7 @@ TEST_F(GpuDiagnosisTest, OtherGpusAndNone) {
   write("sys/bus/pci/devices/0000:01:00.0/vendor", "0x1002");
   EXPECT_HAS(why_not(), "There is no NVIDIA GPU here but an AMD GPU 1002:2330 at 0000:01:00.0");
   EXPECT_HAS(why_not(), "--device cpu");
+  EXPECT_HAS(why_not(), "of no use without a GPU of NVIDIA's");
   remove("sys");
   EXPECT_HAS(why_not(), "There is no NVIDIA GPU on the PCI bus");
   EXPECT_HAS(why_not(), "libcuda.so.1) was not found");

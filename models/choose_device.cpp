@@ -6,7 +6,6 @@
 #include <optional>
 #include <sstream>
 
-#include "core/device/device_info.h"
 #include "models/functional.h"
 #include "models/no_trace.h"
 #include "models/quantities.h"
@@ -29,18 +28,10 @@ Request requested(const std::string& option) {
   return {"auto", "default"};
 }
 
-/// The first thing that a GPU lacks, without the details: those are for `strata doctor`.
+/// What why_no_gpu says, up to the details.
 std::string short_reason() {
-<<<<<<< HEAD
-  for (const GpuFinding& f : config::gpu_findings(GpuProbes::look)) {
-    if (f.state != GpuFinding::State::failed || !f.needed) continue;
-    return "no GPU: " + f.found.substr(0, std::min({f.found.find(": "), f.found.find(". "), f.found.find("; ")}));
-  }
-  return "no GPU: CUDA's runtime starts on none";
-=======
   const std::string whole = config::why_no_gpu();
   return "no GPU: " + whole.substr(0, std::min({whole.find(": "), whole.find("; to do"), whole.find(". "), whole.find('\n'), whole.size()}));
->>>>>>> gpu
 }
 
 /// Whether random data can be made up for the model.

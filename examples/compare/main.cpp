@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 #include <string>
 
 using namespace strata;
@@ -102,6 +103,10 @@ int run(const Arguments& a) {
   CompareDevicesOptions options{
       .batch_size = a.batch_size, .steps = a.steps, .seed = a.seed, .epochs = a.epochs, .unit = "images"};
   Tensor x, y;
+  options.title = std::map<std::string, std::string>{{"mlp", "MNIST: 784-512-512-10"},
+                                                     {"cnn", "MNIST: convolutions"},
+                                                     {"resnet", "a residual network on images of 32 x 32"}}
+                      .at(a.network);
   if (a.network == "resnet") {
     options.samples = 50000;  // as CIFAR-10 has
     if (options.steps == 0) options.steps = 30;

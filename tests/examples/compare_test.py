@@ -1,5 +1,6 @@
 """The example that compares devices, as a user runs it: compare_test.py PROGRAM FOLDER."""
 import csv
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,8 +9,13 @@ import xml.etree.ElementTree
 PROGRAM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
 
 
+def run_program(*words, **environment):
+    return subprocess.run([PROGRAM, *words], cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                          env={**os.environ, **environment})
+
+
 def compare(*words, status=0):
-    run = subprocess.run([PROGRAM, *words], cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    run = run_program(*words)
     assert run.returncode == status, f"compare {' '.join(words)}: status {run.returncode}, expected {status}\n{run.stdout}{run.stderr}"
     return run.stdout, run.stderr
 
@@ -47,6 +53,18 @@ def check_chart(path):
         assert 0 <= x <= x + float(e.get("width")) <= width and 0 <= y <= y + float(e.get("height")) <= height, e.attrib
 
 
+def check_gpu():
+    """The processor beside a GPU, where the build has one that is real or emulated."""
+    run = run_program("--case", "mlp", "--device", "cpu:0,gpu:0", "--batch-size", "16", "--steps", "10", "--csv", "gpu.csv",
+                      STRATA_EMULATED_GPU="1")
+    if run.returncode == 2:
+        print("no GPU:", run.stderr)
+        return
+    assert run.returncode == 0, run.stdout + run.stderr
+    _, row = csv.DictReader((FOLDER / "gpu.csv").open(encoding="utf-8"))
+    assert row["device"] == "gpu:0" and float(row["output_difference"]) < 1e-4 and float(row["gradient_difference"]) < 1e-3, row
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for case in ("mlp", "cnn", "resnet"):
@@ -59,6 +77,7 @@ def main():
         text, errors = compare("--case", "mlp", "--device", devices, "--csv", "never.csv", status=2)
         assert text == "" and f"--device {devices}: " in errors and "'gpu:7'" in errors, text + errors
         assert not (FOLDER / "never.csv").exists()
+    check_gpu()
     _, errors = compare("--steps", "3", status=2)
     assert "--steps" in errors, errors
 

@@ -94,7 +94,7 @@ void for_rows(Cuda& gpu, std::int64_t count, int width, const Body& body) {
 }
 
 #else  // the emulated GPU
-#define STRATA_DEVICE __attribute__((always_inline))
+#define STRATA_DEVICE
 
 class Team {
  public:

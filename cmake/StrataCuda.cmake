@@ -113,11 +113,12 @@ if(STRATA_CUDA_BACKEND STREQUAL "cuda")
 endif()
 configure_file(core/device/cuda_versions.h.in generated/core/device/cuda_versions.h @ONLY)
 
-# Flags of .cu files: those of strata_library_flags in nvcc's words.
+# Flags of .cu files: those of strata_library_flags in nvcc's words. Subnormal f32 numbers count as zero, as in kernels on the
+# processor and in generated ones.
 add_library(strata_cuda_flags INTERFACE)
 target_include_directories(strata_cuda_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(strata_cuda_flags INTERFACE
-  --expt-relaxed-constexpr --extended-lambda -Xfatbin=-compress-all
+  --expt-relaxed-constexpr --extended-lambda --ftz=true -Xfatbin=-compress-all
   -Xcompiler=-Wall,-Wextra,-Wshadow,-fvisibility=hidden,-fvisibility-inlines-hidden)
 if(STRATA_WERROR)
   target_compile_options(strata_cuda_flags INTERFACE --Werror=all-warnings -Xcompiler=-Werror)

@@ -96,7 +96,7 @@ int run(const Arguments& a) {
   const datasets::LoadOptions where{.directory = a.data};
   const auto [train, test] = a.dataset == "mnist" ? datasets::mnist::load_data(where) : datasets::fashion_mnist::load_data(where);
 
-  mixed_precision::set_global_policy(a.precision);
+  mixed_precision::set_global_policy(DTypePolicy(a.precision));
   Sequential model = make_model(a.model);
   model.summary();
   model.compile({.optimizer = optimizers::Adam({.learning_rate = a.learning_rate}),

@@ -124,8 +124,8 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
                                    options.validation_data.sample_weight, "fit: validation_data");
   else if (options.validation_split > 0)
     std::tie(train, validation) = split_validation(train, options.validation_split);
-  const std::int64_t batch_size = batch_size_of(options, train, t);
   train = kept_on_device(definition(), std::move(train));
+  const std::int64_t batch_size = batch_size_of(options, train, t);
   const auto training = batches_of(train.x, train.y, train.w, {batch_size, options.shuffle, t.shuffle_seed()});
   std::unique_ptr<BatchSource> held_out;
   if (options.validation_data.dataset)

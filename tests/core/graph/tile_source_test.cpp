@@ -184,7 +184,7 @@ TEST(TileSource, SpecialNumbers) {
   const std::vector<Op> binary{Add{}, Multiply{}, Divide{},       Power{}, Maximum{},  Minimum{},    FloorDivide{},
                                Mod{}, Less{},     GreaterEqual{}, Equal{}, NotEqual{}, LogicalAnd{}, ReluGradient{}};
   for (const DType d : floating) {
-    const Tensor x = special(d), y = apply(ExpandDims{{1}}, x);
+    const Tensor x = special(d), y = apply(ExpandDims{1}, x);
     for (const Op& op : unary) cases.add(op, {x}, 1e-2, "special");
     for (const Op& op : binary) cases.add(op, {x, y}, 1e-2, "special");
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/cuda/element_types.h"
 #include "core/cuda/launch.h"
 #include "core/graph/tile_loops.h"
 #include "core/ops/conv_common.h"
@@ -153,20 +154,6 @@ struct SumParts {
   }
 };
 
-template <class F>
-void with_floats(DType d, F&& f) {
-  switch (d) {
-    case DType::f64:
-      return f(double{});
-    case DType::f16:
-      return f(Half{});
-    case DType::bf16:
-      return f(BFloat16{});
-    default:
-      return f(float{});
-  }
-}
-
 Kernel zeros() {
   return {.run = {}, .in_place = {}, .launch = [](Cuda& gpu, const Buffers& io) {
             cuda::fill_bytes(io.out_raw()[0], 0, io.out_type(0).bytes(), gpu.stream());
@@ -184,7 +171,7 @@ Kernel forward(const Window2D& w, const Epilogue& epilogue, const Signature& s) 
   if (conv_detail::is_empty(s)) return zeros();
   Kernel kernel;
   kernel.launch = [g = geometry_of(w, s.inputs[0].shape, s.inputs[1].shape), epilogue](Cuda& gpu, const Buffers& io) {
-    with_floats(io.in_type(0).dtype, [&]<class T>(T) {
+    cuda::dispatch_floating(io.in_type(0).dtype, [&]<class T>() {
       cuda::for_each(
           gpu, io.out_type(0).shape.elements(),
           ForwardElement<T>{g, io.in<T>(0).data(), io.in<T>(1).data(), epilogue.bias ? io.in<T>(2).data() : nullptr,
@@ -198,7 +185,7 @@ Kernel data_gradient(const Window2D& w, const Shape& x, const Signature& s) {
   if (conv_detail::is_empty(s)) return zeros();
   Kernel kernel;
   kernel.launch = [g = geometry_of(w, x, s.inputs[1].shape)](Cuda& gpu, const Buffers& io) {
-    with_floats(io.in_type(0).dtype, [&]<class T>(T) {
+    cuda::dispatch_floating(io.in_type(0).dtype, [&]<class T>() {
       cuda::for_each(gpu, io.out_type(0).shape.elements(),
                      DataGradientElement<T>{g, io.in<T>(0).data(), io.in<T>(1).data(), io.out<T>(0).data()});
     });
@@ -216,7 +203,7 @@ Kernel weight_gradient(const Window2D& w, const Shape& kernel_shape, const Signa
   kernel.scratch_bytes =
       static_cast<std::size_t>(count * size) * (s.inputs[0].dtype == DType::f64 ? sizeof(double) : sizeof(float));
   kernel.launch = [g, count, size](Cuda& gpu, const Buffers& io) {
-    with_floats(io.in_type(0).dtype, [&]<class T>(T) {
+    cuda::dispatch_floating(io.in_type(0).dtype, [&]<class T>() {
       using A = tiles::Arithmetic<T>;
       auto* parts = io.scratch<A>();
       const auto sum = [&]<int taps>(std::integral_constant<int, taps>) {

@@ -1,3 +1,4 @@
+#include "core/cuda/element_types.h"
 #include "core/cuda/launch.h"
 #include "core/cuda/sort.h"
 #include "core/graph/tile_loops.h"
@@ -7,20 +8,8 @@
 namespace strata {
 
 namespace {
-/// Indices of any of the three types; the branch is the same for all threads.
-struct Indices {
-  const void* data;
-  int kind;  // 0: i32, 1: i64, 2: u8
-  STRATA_HD std::int64_t operator[](std::int64_t i) const {
-    if (kind == 0) return static_cast<const std::int32_t*>(data)[i];
-    if (kind == 1) return static_cast<const std::int64_t*>(data)[i];
-    return static_cast<const std::uint8_t*>(data)[i];
-  }
-};
-
-Indices indices_of(const Buffers& io, std::size_t input) {
-  const DType d = io.in_type(input).dtype;
-  return {io.in_raw()[input], d == DType::i32 ? 0 : d == DType::i64 ? 1 : 2};
+cuda::Integers indices_of(const Buffers& io, std::size_t input) {
+  return {io.in_raw()[input], io.in_type(input).dtype};
 }
 
 /// One unit of a gathered row. There is nobody to report a wrong index to: it gives zeros.
@@ -28,7 +17,7 @@ template <class E>
 struct GatherUnit {
   const E* from;
   E* to;
-  Indices indices;
+  cuda::Integers indices;
   std::int64_t count, size, inner;
   STRATA_HD void operator()(std::int64_t i) const {
     const std::int64_t row = i / inner, k = i - row * inner, outer = row / count;
@@ -72,7 +61,7 @@ std::optional<Kernel> Gather::prepare(const CudaTarget&, const Signature& s) con
 namespace {
 /// The index as a key to sort by; wrong ones come last.
 struct Key {
-  Indices indices;
+  cuda::Integers indices;
   std::int64_t size;
   std::uint32_t* keys;
   STRATA_HD void operator()(std::int64_t i) const {
@@ -129,16 +118,7 @@ std::optional<Kernel> ScatterAdd::prepare(const CudaTarget&, const Signature& s)
   const std::size_t scratch = 3 * table_bytes(count) + (count > 0 ? cuda::sort_scratch(count) : 0);
   return Kernel{
       .run = {}, .scratch_bytes = scratch, .in_place = {}, .launch = [view, count](Cuda& gpu, const Buffers& io) {
-        switch (io.in_type(1).dtype) {
-          case DType::f64:
-            return scatter_as<double>(gpu, io, view, count);
-          case DType::f16:
-            return scatter_as<Half>(gpu, io, view, count);
-          case DType::bf16:
-            return scatter_as<BFloat16>(gpu, io, view, count);
-          default:
-            return scatter_as<float>(gpu, io, view, count);
-        }
+        cuda::dispatch_floating(io.in_type(1).dtype, [&]<class T>() { scatter_as<T>(gpu, io, view, count); });
       }};
 }
 
@@ -146,7 +126,7 @@ namespace {
 template <class T>
 struct OneHotElement {
   T* out;
-  Indices indices;
+  cuda::Integers indices;
   std::int64_t classes;
   STRATA_HD void operator()(std::int64_t i) const {
     const std::int64_t row = i / classes;

@@ -1,5 +1,6 @@
 #include "core/ops/random.h"
 
+#include "core/cuda/element_types.h"
 #include "core/cuda/launch.h"
 #include "core/kernels/random_functions.h"
 #include "core/ops/dropout_common.h"
@@ -8,25 +9,11 @@
 namespace strata {
 
 namespace {
-template <class F>
-void with_floats(DType d, F&& f) {
-  switch (d) {
-    case DType::f64:
-      return f(double{});
-    case DType::f16:
-      return f(Half{});
-    case DType::bf16:
-      return f(BFloat16{});
-    default:
-      return f(float{});
-  }
-}
-
 /// The state lies in the GPU's memory: a replayed step reads what the step before left there.
 template <class Draw>
 Kernel drawing(std::uint32_t stream, double shift, double scale) {
   return {.run = {}, .in_place = {}, .launch = [=](Cuda& gpu, const Buffers& io) {
-            with_floats(io.out_type(0).dtype, [&]<class T>(T) {
+            cuda::dispatch_floating(io.out_type(0).dtype, [&]<class T>() {
               using Blocks = philox::FillBlocks<T, Draw>;
               const auto count = static_cast<philox::Index>(io.out_type(0).shape.elements());
               cuda::for_each(gpu, static_cast<std::int64_t>(Blocks::blocks(count)),
@@ -52,8 +39,9 @@ std::optional<Kernel> RandomInt::prepare(const CudaTarget&, const Signature&) co
                   const auto draw = [&]<class T>(T) {
                     using Blocks = philox::IntegerBlocks<T>;
                     const auto count = static_cast<philox::Index>(io.out_type(0).shape.elements());
-                    cuda::for_each(gpu, static_cast<std::int64_t>(Blocks::blocks(count)),
-                                   Blocks{io.out<T>(0).data(), count, io.in<std::int64_t>(0).data(), stream, low, range});
+                    cuda::for_each(
+                        gpu, static_cast<std::int64_t>(Blocks::blocks(count)),
+                        Blocks{io.out<T>(0).data(), count, io.in<std::int64_t>(0).data(), stream, low, range});
                   };
                   if (io.out_type(0).dtype == DType::i64) return draw(std::int64_t{});
                   if (io.out_type(0).dtype == DType::u8) return draw(std::uint8_t{});
@@ -111,7 +99,7 @@ std::optional<Kernel> Dropout::prepare(const CudaTarget&, const Signature& s) co
   const DropoutPlan plan = dropout_plan(*this, s.inputs[0].shape);
   if (plan.together && s.inputs[0].shape.rank() > DropTogether<float>::most_axes) return std::nullopt;
   return Kernel{.run = {}, .in_place = {{0, 0}}, .launch = [plan, number = stream](Cuda& gpu, const Buffers& io) {
-                  with_floats(io.in_type(0).dtype, [&]<class T>(T) {
+                  cuda::dispatch_floating(io.in_type(0).dtype, [&]<class T>() {
                     if (plan.together)
                       drop_together<T>(gpu, io, plan.keep, number, plan.noise);
                     else

@@ -43,19 +43,6 @@ void copy_line(const E* in, std::int64_t in_stride, E* out, std::int64_t out_str
   }
 }
 
-template <class F>
-void with_element_type(std::size_t bytes, F&& f) {
-  switch (bytes) {
-    case 1:
-      return f(std::uint8_t{});
-    case 2:
-      return f(std::uint16_t{});
-    case 4:
-      return f(std::uint32_t{});
-    default:
-      return f(std::uint64_t{});
-  }
-}
 }  // namespace
 
 StridedCopy::StridedCopy(std::size_t element_bytes, Strides sizes, Strides in_strides, Strides out_strides)

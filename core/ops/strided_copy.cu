@@ -82,18 +82,8 @@ void StridedCopy::launch(Cuda& gpu, const std::byte* in, std::byte* out) const {
     else
       move<E, std::int64_t>(gpu, axes, count, in, out);
   };
-  switch (bytes) {
-    case 1:
-      return go(std::uint8_t{});
-    case 2:
-      return go(std::uint16_t{});
-    case 4:
-      return go(std::uint32_t{});
-    case 8:
-      return go(std::uint64_t{});
-    default:
-      return go(Sixteen{});
-  }
+  if (bytes == 16) return go(Sixteen{});
+  with_element_type(bytes, go);
 }
 
 namespace {
@@ -103,24 +93,12 @@ struct FillElements {
   E element;
   STRATA_HD void operator()(std::int64_t i) const { out[i] = element; }
 };
-}  // namespace
 
-namespace {
 void fill(Cuda& gpu, std::byte* out, const std::byte* element, std::size_t element_bytes, std::int64_t count) {
-  const auto go = [&]<class E>(E value) {
+  with_element_type(element_bytes, [&]<class E>(E value) {
     std::memcpy(&value, element, sizeof(E));
     cuda::for_each(gpu, count, FillElements<E>{reinterpret_cast<E*>(out), value});
-  };
-  switch (element_bytes) {
-    case 1:
-      return go(std::uint8_t{});
-    case 2:
-      return go(std::uint16_t{});
-    case 4:
-      return go(std::uint32_t{});
-    default:
-      return go(std::uint64_t{});
-  }
+  });
 }
 }  // namespace
 

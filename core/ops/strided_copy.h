@@ -10,6 +10,21 @@
 
 namespace strata {
 
+/// f(a number as large as an element of so many bytes)
+template <class F>
+void with_element_type(std::size_t bytes, F&& f) {
+  switch (bytes) {
+    case 1:
+      return f(std::uint8_t{});
+    case 2:
+      return f(std::uint16_t{});
+    case 4:
+      return f(std::uint32_t{});
+    default:
+      return f(std::uint64_t{});
+  }
+}
+
 /// Moves elements between two strided arrays of the same sizes: what transpose, slice, pad, concatenate, split, tile,
 /// repeat and broadcasting all are. Elements are bytes to it. Strides are in elements; an input stride of 0 repeats.
 /// Every output element is written once, so the result does not depend on the threads.

@@ -19,7 +19,7 @@ file). On a GPU an op is *fused* into generated kernels with its elementwise nei
 library's, or is a *view* for which nothing runs. What has neither in an element type runs on the processor, and one line on
 stderr says so when the step is planned.
 
-| op | on a GPU | element types |
+| op | on a GPU | element types of its inputs |
 |---|---|---|
 )";
 

@@ -85,7 +85,10 @@ void GpuRun::bring(const Tensors& inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (on_device(inputs[i])) cuda::copy(input(i), inputs[i].raw(), inputs[i].bytes(), gpu_.stream());
   if (std::all_of(inputs.begin(), inputs.end(), on_device)) return;
-  if (lanes_.size() < 2) lanes_.push_back(std::make_unique<Lane>(device, input_bytes_));
+  if (lanes_.size() < 2) {
+    lanes_.push_back(std::make_unique<Lane>(device, input_bytes_));
+    lanes_.back()->taken.record(gpu_.stream());  // its memory is given in this stream's order, and used first in the other
+  }
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
   lane.arrived.synchronize();
   for (std::size_t i = 0; i < inputs.size(); ++i)

@@ -166,6 +166,17 @@ TEST_F(OnGpu, LimitsAreTheDevicesOwn) {
   config::set_memory_limit("gpu:0", 0);
 }
 
+TEST_F(OnGpu, SwitchesReachTheKernelsOfLaterPlans) {
+  const auto target = [] { return Cuda::of(0).target(); };
+  EXPECT_FALSE(target().tensor_float_32 || target().measure_convolutions);
+  config::enable_tensor_float_32();
+  config::enable_convolution_measuring();
+  EXPECT_TRUE(target().tensor_float_32 && target().measure_convolutions);
+  config::enable_tensor_float_32(false);
+  config::enable_convolution_measuring(false);
+  EXPECT_FALSE(target().tensor_float_32 || target().measure_convolutions);
+}
+
 TEST_F(OnGpu, ThreadsShareTheDevice) {
   const Value x = placeholder({64, 64});
   const Function f({x}, {matmul(x, x)}, {}, options());

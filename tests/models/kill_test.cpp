@@ -72,9 +72,9 @@ class Kill : public testing::TemporaryFolder {
   }
   bool small() const { return !small_.empty(); }
 
-  /// Leaves a random number of bytes, at most `most`, on the small disk.
-  void fill(double most) {
-    const auto left = static_cast<std::uintmax_t>(uniform() * most);
+  /// Leaves a random number of bytes between two bounds on the small disk.
+  void fill(double least, double most) {
+    const auto left = static_cast<std::uintmax_t>(least + uniform() * (most - least));
     const std::string block(4096, 'x');
     std::ofstream out(small_ / "ballast", std::ios::binary);
     while (fs::space(small_).available > left + block.size() &&
@@ -158,7 +158,7 @@ void Kill::train_and_kill() {
   const auto done = [&] { return killed >= kills_ && (!small() || full >= (kills_ + 1) / 2); };
   for (bool fresh = true; (!done() || !fresh) && !HasFailure();) {
     ASSERT_LT(killed + full + through, 40 * kills_) << "the disk never was full";
-    if (small() && !done()) fill(100e3);
+    if (small() && !done()) fill(0, 100e3);
     Program program("Train", folder);
     if (killed < kills_) {
       sleep(whole * 0.7);
@@ -217,10 +217,11 @@ void Kill::expect_last_versions(const fs::path& folder, std::int32_t first, cons
 
 void Kill::save_and_kill() {
   const fs::path folder = small() ? small_ : folder_;
+  constexpr double most_left = 120e3;  ///< bytes; one version of a file and its temporary copy take about half of it
   std::int32_t next = 1;
   int killed = 0, saves = 0, full = 0;
   for (; killed < kills_ && !HasFailure(); ++killed) {
-    if (small()) fill(60e3);
+    if (small()) fill(killed * most_left / kills_, (killed + 1) * most_left / kills_);  // each part of the range in turn
     Program program("Save", folder, next);
     ASSERT_TRUE(program.wait_for_news());
     sleep(std::chrono::milliseconds(150));

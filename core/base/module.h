@@ -12,9 +12,9 @@ namespace strata {
 /// milliseconds to load with all that it needs in turn. It is a shared library of its own, strata/<name>.so beside
 /// libstrata, and loaded when it is first asked for.
 ///
-/// The folder that uses it declares what it can do as an abstract class derived from Module, with a constant `module_name`.
-/// The module holds one object of a class derived from that, in static memory. Programs that are made of the library's
-/// objects link the module's too, and nothing is loaded.
+/// The folder that uses it declares what it can do as an abstract class derived from Module, with a constant
+/// `module_name`. The module holds one object of a class derived from that, in static memory. Programs that are made of
+/// the library's objects link the module's too, and nothing is loaded.
 class STRATA_API Module {
  public:
   Module(const Module&) = delete;

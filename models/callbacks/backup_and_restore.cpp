@@ -28,7 +28,7 @@ void write_run(const fs::path& path, const SavedState& run) {
     file->write(tensor_name(i), run.tensors[i].second);
   }
   file->write_text("", attribute, to_json(Config{{"values", run.values}, {"tensors", std::move(names)}}),
-                  Hdf5Text::variable_utf8);
+                   Hdf5Text::variable_utf8);
   file->close();
   target.commit();
 }

@@ -110,7 +110,8 @@ TEST_F(Zip, EncryptionAndOtherMethodsAreRefused) {
   with(2, 1);
   EXPECT_ERROR(ZipReader::open(file_)->read("a", no_limit), "'a' is encrypted, which is not supported");
   with(4, 12);
-  EXPECT_ERROR(ZipReader::open(file_)->read("a", no_limit), "'a' is compressed by method 12; expected stored or deflated");
+  EXPECT_ERROR(ZipReader::open(file_)->read("a", no_limit),
+               "'a' is compressed by method 12; expected stored or deflated");
 }
 
 TEST_F(Zip, TheNumberOfMembersIsBounded) {

@@ -111,7 +111,8 @@ TEST_F(Hdf5FileTest, DataSetsAreDescribedAsTheyAreStored) {
   EXPECT_NE(error_of([&] { raw->describe(""); }).find("is not a data set"), std::string::npos);
 
   const auto out = Hdf5File::create(path("b.h5"));
-  for (const DType d : {DType::f16, DType::bf16, DType::boolean}) out->write(std::string(to_string(d)), sample_tensor(d));
+  for (const DType d : {DType::f16, DType::bf16, DType::boolean})
+    out->write(std::string(to_string(d)), sample_tensor(d));
   out->close();
   const auto in = Hdf5File::open(path("b.h5"));
   for (const DType d : {DType::f16, DType::bf16, DType::boolean}) {
@@ -291,7 +292,8 @@ TEST_F(Hdf5FileTest, LinksOutOfTheTreeAreRefused) {
     H5Lcreate_external(path("other.h5").c_str(), "/secret", file, "external", H5P_DEFAULT, H5P_DEFAULT);
   });
   const auto in = Hdf5File::open(path("a.h5"));
-  EXPECT_NE(error_of([&] { in->has_group("soft"); }).find("'soft' is a soft link, which is refused"), std::string::npos);
+  EXPECT_NE(error_of([&] { in->has_group("soft"); }).find("'soft' is a soft link, which is refused"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { in->has_group("soft/below"); }).find("soft link"), std::string::npos);
   EXPECT_NE(error_of([&] { in->read("external"); }).find("is a link out of the file"), std::string::npos);
 }

@@ -9,7 +9,7 @@
 
 namespace strata::data {
 
-std::unique_ptr<Digest> Digest::start(Hash hash) { return module<ChecksumModule>().start(hash); }
+std::unique_ptr<Digest> Digest::start(Hash hash) { return loaded<ChecksumModule>().start(hash); }
 
 std::string hex_digest(Hash hash, std::span<const std::byte> bytes) {
   const auto digest = Digest::start(hash);

@@ -34,9 +34,6 @@ class ChecksumModule : public Module {
  public:
   static constexpr std::string_view module_name = "checksum";
   virtual std::unique_ptr<Digest> start(Hash) const = 0;
-
- protected:
-  ChecksumModule() : Module(module_name) {}
 };
 
 }  // namespace strata::data

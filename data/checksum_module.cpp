@@ -48,7 +48,7 @@ class OpenSsl final : public ChecksumModule {
   std::unique_ptr<Digest> start(Hash hash) const override { return std::make_unique<OpenSslDigest>(hash); }
 };
 
-const OpenSsl openssl;
+const RegisteredModule<OpenSsl> openssl;
 
 }  // namespace
 

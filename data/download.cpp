@@ -4,7 +4,7 @@ namespace strata::data {
 
 void download(const std::string& url, const std::filesystem::path& target, const Verify& verify,
               const DownloadOptions& options) {
-  module<DownloadModule>().download(url, target, verify, options);
+  loaded<DownloadModule>().download(url, target, verify, options);
 }
 
 }  // namespace strata::data

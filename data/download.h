@@ -36,9 +36,6 @@ class DownloadModule : public Module {
   static constexpr std::string_view module_name = "download";
   virtual void download(const std::string& url, const std::filesystem::path& target, const Verify& verify,
                         const DownloadOptions& options) const = 0;
-
- protected:
-  DownloadModule() : Module(module_name) {}
 };
 
 }  // namespace strata::data

@@ -252,7 +252,7 @@ void Curl::download(const std::string& url, const fs::path& target, const Verify
   if (status) throw Error(target.string(), "cannot be renamed from its .part file: " + status.message());
 }
 
-const Curl curl_module;
+const RegisteredModule<Curl> curl;
 
 }  // namespace
 

@@ -32,12 +32,12 @@ const Module* known_module(std::string_view name) {
 
 }  // namespace
 
-Module::Module(std::string_view name) {
-  const std::lock_guard lock(registry().mutex);
-  registry().modules.emplace(name, this);
-}
-
 Module::~Module() = default;
+
+void register_module(std::string_view name, const Module& object) {
+  const std::lock_guard lock(registry().mutex);
+  registry().modules.emplace(name, &object);
+}
 
 const Module& find_module(std::string_view name) {
   if (const Module* known = known_module(name)) return *known;
@@ -45,9 +45,11 @@ const Module& find_module(std::string_view name) {
   const fs::path path = companion_file(file, "the module", "install Strata anew, with `cmake --install`");
   // Not closed again: what it made lives on. Two threads that come here at once load it once.
   if (!::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-    const char* const reason = ::dlerror();
+    const char* const sentence = ::dlerror();
+    std::string reason = sentence ? sentence : "the loader gives no reason";
+    if (reason.starts_with(path.string() + ": ")) reason.erase(0, path.string().size() + 2);
     throw Error(path.string(),
-                std::string("this part of Strata cannot be loaded: ") + (reason ? reason : "no reason given"));
+                "this part of Strata cannot be loaded: " + reason + ". Install what it needs, or Strata anew");
   }
   if (const Module* known = known_module(name)) return *known;
   throw Error(path.string(), "this part of Strata is of another version than the library");

@@ -13,25 +13,36 @@ namespace strata {
 /// libstrata, and loaded when it is first asked for.
 ///
 /// The folder that uses it declares what it can do as an abstract class derived from Module, with a constant
-/// `module_name`. The module holds one object of a class derived from that, in static memory. Programs that are made of
-/// the library's objects link the module's too, and nothing is loaded.
+/// `module_name`; the module's source derives a class from that and makes it known by a RegisteredModule. Programs that
+/// are made of the library's objects link the module's too, and nothing is loaded.
 class STRATA_API Module {
  public:
+  Module() = default;
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
   virtual ~Module();
+};
 
- protected:
-  /// Makes it known. The name must outlive it.
-  explicit Module(std::string_view name);
+/// The name must outlive it.
+STRATA_API void register_module(std::string_view name, const Module& object);
+
+/// `const RegisteredModule<OpenSsl> openssl;` at the end of a module's source. Not done by Module's constructor: other
+/// threads would find an object that is not whole yet.
+template <class Kind>
+class RegisteredModule {
+ public:
+  RegisteredModule() { register_module(Kind::module_name, object_); }
+
+ private:
+  Kind object_;
 };
 
 /// The module of this name. Any number of threads may ask. Error naming the file and the loader's reason.
 STRATA_API const Module& find_module(std::string_view name);
 
-/// `module<Hdf5Module>()`
+/// `loaded<Hdf5Module>()`
 template <class Kind>
-const Kind& module() {
+const Kind& loaded() {
   return static_cast<const Kind&>(find_module(Kind::module_name));
 }
 

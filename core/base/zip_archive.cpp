@@ -4,14 +4,14 @@
 
 namespace strata {
 
-std::unique_ptr<ZipReader> ZipReader::open(const std::filesystem::path& file) { return module<ZipModule>().open(file); }
+std::unique_ptr<ZipReader> ZipReader::open(const std::filesystem::path& file) { return loaded<ZipModule>().open(file); }
 
 bool ZipReader::contains(std::string_view member) const {
   return std::any_of(members().begin(), members().end(), [&](const Member& m) { return m.name == member; });
 }
 
 void write_zip(const std::filesystem::path& file, const std::vector<ZipContent>& members) {
-  module<ZipModule>().write(file, members);
+  loaded<ZipModule>().write(file, members);
 }
 
 }  // namespace strata

@@ -56,9 +56,6 @@ class ZipModule : public Module {
   static constexpr std::string_view module_name = "zip";
   virtual std::unique_ptr<ZipReader> open(const std::filesystem::path& file) const = 0;
   virtual void write(const std::filesystem::path& file, const std::vector<ZipContent>& members) const = 0;
-
- protected:
-  ZipModule() : Module(module_name) {}
 };
 
 }  // namespace strata

@@ -151,7 +151,7 @@ class LibZip final : public ZipModule {
   }
 };
 
-const LibZip libzip;
+const RegisteredModule<LibZip> libzip;
 
 }  // namespace
 

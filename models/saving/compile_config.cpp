@@ -127,15 +127,14 @@ std::string without_prefix(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
-/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs. With several
-/// outputs all metrics have the output's name in front there, the `prefix`.
+/// tf.keras wraps a metric that was given as a function's name, under the name that it has in logs. With several outputs
+/// all metrics have the output's name in front there, the `prefix`.
 Metric read_metric(const ConfigValue& config, const std::string& prefix) {
   if (is_object(config) && config.as_config().at("class_name") == ConfigValue("MeanMetricWrapper")) {
     const Config& wrapper = config.as_config().at("config").as_config();
     if (!std::holds_alternative<std::string>(wrapper.at("fn").variant()))
       throw Error(where, "a metric is a function of one's own, which files cannot hold: register a metric of its name");
-    const std::string name = without_prefix(wrapper.at("name").as_string(), prefix),
-                      function = wrapper.at("fn").as_string();
+    const std::string name = without_prefix(wrapper.at("name").as_string(), prefix), function = wrapper.at("fn").as_string();
     return may_be_guessed(name, function) ? Metric(name) : Metric(function).renamed(name);
   }
   Metric metric("mean_squared_error");

@@ -62,9 +62,6 @@ class Hdf5Module : public Module {
   virtual std::unique_ptr<Hdf5File> open_bytes(std::string bytes, const std::string& name) const = 0;
   virtual std::unique_ptr<Hdf5File> create(const std::filesystem::path& file) const = 0;
   virtual std::unique_ptr<Hdf5File> create_bytes(const std::string& name) const = 0;
-
- protected:
-  Hdf5Module() : Module(module_name) {}
 };
 
 }  // namespace strata

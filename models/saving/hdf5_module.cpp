@@ -31,7 +31,7 @@ class Native final : public Hdf5Module {
   }
 };
 
-const Native native;
+const RegisteredModule<Native> native;
 
 }  // namespace
 

@@ -72,7 +72,7 @@ T from_number(double v) {
   else if constexpr (std::same_as<T, bool>)
     return v != 0;
   else if constexpr (std::integral<T>)  // numbers beyond T, and NaN, may come from a file
-    return std::isnan(v)                                             ? 0
+    return std::isnan(v) ? 0
            : v >= static_cast<double>(std::numeric_limits<T>::max()) ? std::numeric_limits<T>::max()
            : v <= static_cast<double>(std::numeric_limits<T>::min()) ? std::numeric_limits<T>::min()
                                                                      : static_cast<T>(v);

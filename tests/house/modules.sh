@@ -32,7 +32,7 @@ expect "all modules there" saved
 mv "$modules/hdf5.so" "$work"
 expect "no module" "?strata/hdf5.so? the module was not found beside the library in $(dirname "$modules")*; install Strata anew*"
 echo "no library" > "$modules/hdf5.so"
-expect "a damaged module" "?$modules/hdf5.so? this part of Strata cannot be loaded: *file too short"
+expect "a damaged module" "?$modules/hdf5.so? this part of Strata cannot be loaded: file too short. Install *"
 cp "$modules/zip.so" "$modules/hdf5.so"
 expect "another module in its place" "?$modules/hdf5.so? this part of Strata is of another version than the library"
 mv "$work/hdf5.so" "$modules"

@@ -1,6 +1,8 @@
 #include "models/applications/published_weights.h"
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "core/base/error.h"
 #include "data/checksum.h"
@@ -19,7 +21,9 @@ void verify(const fs::path& path, const PublishedWeights& published) {
     data::verify_md5(path, published.md5);
     return;
   }
-  const Hdf5File file = Hdf5File::open(path);
+  // Out of memory: HDF5 wants to lock a file that it opens, and so does who downloads one.
+  std::ifstream in(path, std::ios::binary);
+  const Hdf5File file = Hdf5File::open_bytes({std::istreambuf_iterator<char>(in), {}}, path.string() + " (content)");
   if (!file.has_attribute("", "layer_names") && !file.has_attribute("", "layer_names0"))
     throw Error(path.string(), "holds no weights: it has no `layer_names`");
 }

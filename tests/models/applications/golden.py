@@ -66,7 +66,7 @@ OUTPUTS = {
     "InceptionV3": (75, 1.4),
     "MobileNetV2": (32, 1.2),
     "DenseNet121": (32, 1.6),
-    "EfficientNetB0": (32, 1.7),
+    "EfficientNetB0": (32, 1.5),
 }
 
 
@@ -78,6 +78,7 @@ LEFT_OUT = {
     "mask",
     "optional",
     "output_axes",
+    "quantization_config",
     "renorm",
     "renorm_clipping",
     "renorm_momentum",

@@ -33,6 +33,21 @@ TEST(ActivationLayers, IntegersBecomeFloats) {
   expect_values(run(layers::Rescaling(2.0, {.offset = -1.0}), {x}), {-1, 509});
 }
 
+TEST(ActivationLayers, RescalingTakesANumberForEachChannel) {
+  const Tensor x = Tensor::from<float>({2, 1, 2}, {1, 2, 3, 4});
+  const Layer layer = layers::Rescaling({10.0, 0.5}, {.offset = {0.0, 1.0}, .name = "scaled"});
+  expect_values(run(layer, {x}), {10, 2, 30, 3});
+  expect_values(run(layers::Rescaling(2.0, {.offset = {0.0, 1.0}}), {x}), {2, 5, 6, 9});
+  EXPECT_EQ(to_json(layer.config()), R"({"scale": [10.0, 0.5], "offset": [0.0, 1.0]})");
+  Layer again;
+  from_config(to_config(layer), again);
+  expect_values(run(again, {x}), {10, 2, 30, 3});
+  expect_error([&] { layer(layers::Input({4, 3})); },
+               "[Rescaling 'scaled'] expected an input that numbers of shape [2] broadcast to; received [?,4,3]");
+  expect_error([] { layers::Rescaling(1.0, {.offset = {}, .name = "none"}); },
+               "[Rescaling 'none'] expected numbers as scale and offset; received none");
+}
+
 TEST(ActivationLayers, NamesAndConfigs) {
   const Layer relu = layers::ReLU({.max_value = 6.0, .name = "cap"});
   EXPECT_EQ(relu.name(), "cap");

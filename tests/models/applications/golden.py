@@ -174,6 +174,8 @@ def fill(model, gain):
                 values.append(0.1 * u)
             stream += 1
         layer.set_weights(values)
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its weights
 
 
 def outputs():

@@ -93,7 +93,7 @@ TEST_P(Outputs, AreKeras) {
   for (const float value : output.data<float>()) {
     double expected = 0;
     ASSERT_TRUE(golden >> expected);
-    EXPECT_NEAR(value, expected, 1e-4);
+    EXPECT_NEAR(value, expected, 2e-5);
   }
 }
 

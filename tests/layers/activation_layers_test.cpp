@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "core/base/json.h"
 #include "layers/input.h"
+#include "layers/registry.h"
 #include "layers/rescaling.h"
 #include "tests/layers/layer_testing.h"
 
@@ -42,8 +44,11 @@ TEST(ActivationLayers, RescalingTakesANumberForEachChannel) {
   Layer again;
   from_config(to_config(layer), again);
   expect_values(run(again, {x}), {10, 2, 30, 3});
-  expect_error([&] { layer(layers::Input({4, 3})); },
-               "[Rescaling 'scaled'] expected an input that numbers of shape [2] broadcast to; received [?,4,3]");
+  expect_error(
+      [&] {
+        layer(layers::Input({4, 3}));
+      },
+      "[Rescaling 'scaled'] expected an input that numbers of shape [2] broadcast to; received [?,4,3]");
   expect_error([] { layers::Rescaling(1.0, {.offset = {}, .name = "none"}); },
                "[Rescaling 'none'] expected numbers as scale and offset; received none");
 }

@@ -17,12 +17,14 @@ Model small(const std::string& weights = "") {
 Tensor images(std::int64_t count) { return random::uniform({count, 32, 32, 3}, -1.0, 1.0); }
 
 TEST(Applications, ArgumentsAreChecked) {
-  EXPECT_ERROR(Xception({.weights = "nowhere.h5"}),
-               "[applications::Xception] The `weights` argument should be either \"\" (random initialization), \"imagenet\" "
-               "(pre-training on ImageNet), or the path to the weights file to be loaded. Received: weights=nowhere.h5");
-  EXPECT_ERROR(ResNet50({.classes = 10}),
-               "[applications::ResNet50] If using `weights=\"imagenet\"` with `include_top=true`, `classes` should be 1000. "
-               "Received: classes=10");
+  EXPECT_ERROR(
+      Xception({.weights = "nowhere.h5"}),
+      "[applications::Xception] The `weights` argument should be either \"\" (random initialization), \"imagenet\" "
+      "(pre-training on ImageNet), or the path to the weights file to be loaded. Received: weights=nowhere.h5");
+  EXPECT_ERROR(
+      ResNet50({.classes = 10}),
+      "[applications::ResNet50] If using `weights=\"imagenet\"` with `include_top=true`, `classes` should be 1000. "
+      "Received: classes=10");
   EXPECT_ERROR(VGG16({.input_shape = {64, 64, 3}}),
                "When setting `include_top=true` and loading `imagenet` weights, `input_shape` should be (224, 224, 3). "
                "Received: input_shape=(64, 64, 3)");
@@ -34,11 +36,13 @@ TEST(Applications, ArgumentsAreChecked) {
                "The input must have a known number of channels; Received: input_shape=(64, 64, None)");
   EXPECT_ERROR(Xception({.weights = "", .input_shape = {71, 64, 3}}),
                "Input size must be at least 71x71; Received: input_shape=(71, 64, 3)");
-  EXPECT_ERROR(DenseNet121({.weights = "", .input_shape = {-1, -1, 3}}),
-               "If `include_top` is true, you should specify a static `input_shape`. Received: input_shape=(None, None, 3)");
-  EXPECT_ERROR(InceptionV3({.classifier_activation = "relu"}),
-               "Only \"linear\" and \"softmax\" activations are allowed for the `classifier_activation` argument when using "
-               "pretrained weights, with `include_top=true`; Received: classifier_activation=relu");
+  EXPECT_ERROR(
+      DenseNet121({.weights = "", .input_shape = {-1, -1, 3}}),
+      "If `include_top` is true, you should specify a static `input_shape`. Received: input_shape=(None, None, 3)");
+  EXPECT_ERROR(
+      InceptionV3({.classifier_activation = "relu"}),
+      "Only \"linear\" and \"softmax\" activations are allowed for the `classifier_activation` argument when using "
+      "pretrained weights, with `include_top=true`; Received: classifier_activation=relu");
   EXPECT_ERROR(EfficientNetB0({.weights = "", .classes = 0}),
                "[applications::EfficientNetB0] expected at least one class; received classes=0");
 }
@@ -61,12 +65,14 @@ TEST(Applications, WhatWouldHaveNoEffectIsAnError) {
 }
 
 TEST(Applications, MobileNetsHaveWeightsOfSomeWidthsOnly) {
-  EXPECT_ERROR(MobileNet({.alpha = 0.3}),
-               "[applications::MobileNet] If imagenet weights are being loaded, alpha can be one of 0.25, 0.5, 0.75, 1.0 only. "
-               "Received alpha=0.3");
+  EXPECT_ERROR(
+      MobileNet({.alpha = 0.3}),
+      "[applications::MobileNet] If imagenet weights are being loaded, alpha can be one of 0.25, 0.5, 0.75, 1.0 only. "
+      "Received alpha=0.3");
   EXPECT_ERROR(MobileNet({.depth_multiplier = 2}),
                "If imagenet weights are being loaded, depth multiplier must be 1. Received depth_multiplier=2");
-  EXPECT_ERROR(MobileNetV2({.alpha = 1.1}), "alpha can be one of 0.35, 0.5, 0.75, 1.0, 1.3, 1.4 only. Received alpha=1.1");
+  EXPECT_ERROR(MobileNetV2({.alpha = 1.1}),
+               "alpha can be one of 0.35, 0.5, 0.75, 1.0, 1.3, 1.4 only. Received alpha=1.1");
   EXPECT_ERROR(MobileNetV2({.alpha = 0, .weights = ""}), "expected a positive alpha; received alpha=0.0");
 }
 
@@ -78,7 +84,8 @@ TEST(Applications, NamesFollowFromTheArguments) {
 
 TEST(Applications, AreBuiltUponATensor) {
   const Symbol pixels = layers::Input({32, 32, 3}, {.dtype = DType::u8, .name = "pixels"});
-  Model model = MobileNet({.alpha = 0.25, .weights = "", .input_tensor = mobilenet::preprocess_input(pixels), .classes = 4});
+  Model model =
+      MobileNet({.alpha = 0.25, .weights = "", .input_tensor = mobilenet::preprocess_input(pixels), .classes = 4});
   EXPECT_EQ(model.input_names(), std::vector<std::string>{"pixels"});
   Model plain = small();
   plain.set_weights(model.get_weights());
@@ -120,7 +127,8 @@ struct TwoClasses {
 
 /// A base whose features differ from image to image, as those of random weights hardly do.
 Model lively_base() {
-  Model base = MobileNet({.input_shape = {32, 32, 3}, .alpha = 0.25, .include_top = false, .weights = "", .pooling = "avg"});
+  Model base =
+      MobileNet({.input_shape = {32, 32, 3}, .alpha = 0.25, .include_top = false, .weights = "", .pooling = "avg"});
   for (const Layer& layer : base.layers()) {
     const bool depthwise = layer.class_name() == "DepthwiseConv2D";
     if (!depthwise && layer.class_name() != "Conv2D") continue;
@@ -163,11 +171,13 @@ TEST(TransferLearning, AnUnfrozenBaseIsTunedExceptItsFrozenLayers) {
   const Symbol inputs = layers::Input({32, 32, 3});
   Model model({inputs}, {layers::Dense(2, {.activation = "softmax"})(base(inputs))});
   base.set_trainable(true);
-  const Layer first = base.get_layer("conv1_bn"), last = base.get_layer("conv_pw_13_bn"), conv = base.get_layer("conv1");
+  const Layer first = base.get_layer("conv1_bn"), last = base.get_layer("conv_pw_13_bn"),
+              conv = base.get_layer("conv1");
   first.set_trainable(false);
   model.compile({.optimizer = optimizers::Adam({.learning_rate = 1e-5}), .loss = "sparse_categorical_crossentropy"});
   const TwoClasses data;
-  const Tensors kept = values_of(first.weights()), moved = values_of(last.weights()), kernel = values_of(conv.weights());
+  const Tensors kept = values_of(first.weights()), moved = values_of(last.weights()),
+                kernel = values_of(conv.weights());
   model.fit(data.x, data.y, {.epochs = 1, .verbose = 0});
   testing::expect_equal(values_of(first.weights()), kept);
   const auto difference = [](const Tensor& a, const Tensor& b) { return max(abs(a - b)).item<float>(); };

@@ -100,9 +100,10 @@ TEST(DecodePredictions, GivesTheLikeliestFirst) {
 }
 
 TEST(DecodePredictions, WantsAThousandClasses) {
-  EXPECT_ERROR(imagenet_utils::decode_predictions(zeros({1, 10})),
-               "`decode_predictions` expects a batch of predictions (i.e. a 2D array of shape (samples, 1000)). Received array "
-               "with shape: (1, 10)");
+  EXPECT_ERROR(
+      imagenet_utils::decode_predictions(zeros({1, 10})),
+      "`decode_predictions` expects a batch of predictions (i.e. a 2D array of shape (samples, 1000)). Received array "
+      "with shape: (1, 10)");
   EXPECT_ERROR(imagenet_utils::decode_predictions(zeros({1000})), "with shape: (1000,)");
   EXPECT_ERROR(imagenet_utils::decode_predictions(zeros({1, 1000}), 0), "expected top of at least 1; received 0");
 }

@@ -5,6 +5,7 @@
 #include <strata/strata.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -88,15 +89,36 @@ TEST_F(PublishedWeightsTest, AnErrorListsAllThatWasTried) {
   std::filesystem::create_directories(file("keras/models"));
   testing::write_bytes(file("keras/models/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"), "damaged");
   const std::string message = testing::message_of([] { VGG16({.include_top = false}); });
-  EXPECT_NE(message.find("[applications::VGG16] no usable copy of vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 was "
-                         "found. Tried:\n  1. STRATA_WEIGHTS_DIR: not set\n  2. Keras's cache: ["),
-            std::string::npos)
+  EXPECT_NE(
+      message.find("[applications::VGG16] no usable copy of vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 was "
+                   "found. Tried:\n  1. STRATA_WEIGHTS_DIR: not set\n  2. Keras's cache: ["),
+      std::string::npos)
       << message;
   for (const std::string& part : {std::string("6d6bbae143d832006294945121d1f1fc"),
                                   "\n  3. cache " + file("cache/strata/models") + ": has no such file",
                                   std::string("\n  4. download: switched off by STRATA_OFFLINE"),
                                   std::string("give \"\" to begin with random numbers")})
     EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+TEST_F(PublishedWeightsTest, HaveKerasNames) {
+  const auto expect_file = [](const std::string& missing, const std::function<void()>& make) {
+    EXPECT_ERROR(make(), "no usable copy of " + missing + " was found");
+  };
+  const Options no_top{.include_top = false};
+  expect_file("xception_weights_tf_dim_ordering_tf_kernels.h5", [] { Xception(); });
+  expect_file("vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5", [&] { VGG19(no_top); });
+  expect_file("resnet50_weights_tf_dim_ordering_tf_kernels.h5", [] { ResNet50(); });
+  expect_file("resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", [&] { ResNet50V2(no_top); });
+  expect_file("inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5", [&] { InceptionV3(no_top); });
+  expect_file("densenet121_weights_tf_dim_ordering_tf_kernels.h5", [] { DenseNet121(); });
+  expect_file("efficientnetb0.h5", [] { EfficientNetB0(); });
+  expect_file("efficientnetb1_notop.h5", [&] { EfficientNetB1(no_top); });
+  expect_file("mobilenet_7_5_224_tf.h5", [] { MobileNet({.alpha = 0.75}); });
+  expect_file("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5", [] { MobileNetV2(); });
+  expect_file("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5", [] {
+    MobileNetV2({.input_shape = {96, 96, 3}, .alpha = 0.35, .include_top = false});
+  });
 }
 
 TEST_F(PublishedWeightsTest, AFileOfAnotherNetworkIsNotTaken) {

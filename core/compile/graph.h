@@ -35,6 +35,9 @@ Graph lower(const Values& outputs, const Updates& updates);
 // Passes, each in a file of its own.
 /// Merges equal ops on equal inputs and drops what has no influence: identities, effects, factors of one, terms of zero.
 Graph simplify(const Graph&);
+/// ReLU into the batch norm before it, forwards and backwards: for the processor, where each saves a sweep over memory. A GPU
+/// has no such kernel.
+Graph fuse_batch_norm(const Graph&);
 /// Bias and ReLU into the product or convolution before them.
 Graph fuse_epilogues(const Graph&);
 /// Connected elementwise ops of one shape into tile programs.

@@ -140,6 +140,40 @@ TEST(FuseEpilogues, OnlyAVectorOverTheLastAxis) {
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5);
 }
 
+TEST(FuseBatchNorm, ReluJoinsForwardsAndBackwards) {
+  const Value x = placeholder({40, 3}), gamma = placeholder({3}), beta = placeholder({3}), g = placeholder({40, 3});
+  const auto norm = batch_norm(x, gamma, beta);
+  const Value y = relu(norm.output), loss = sum(y * g);
+  const Values slopes = gradients(loss, {x, gamma, beta});
+  const Values outputs{loss, norm.mean, norm.variance, slopes[0], slopes[1], slopes[2]};
+  const Function fused({x, gamma, beta, g}, outputs), plain({x, gamma, beta, g}, outputs, {}, node_by_node);
+  for (const std::string& op : ops_of(fused.plan()))
+    EXPECT_EQ(op.find("relu"), std::string::npos) << fused.plan().dump();
+  const Tensors in{counted({40, 3}, -2, 0.03f), counted({3}, 0.5f, 0.5f), counted({3}, -0.4f, 0.4f),
+                   counted({40, 3}, 1, -0.02f)};
+  const Tensors got = fused(in), expected = plain(in);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto a = numbers(got[i]), b = numbers(expected[i]);
+    for (std::size_t k = 0; k < a.size(); ++k)
+      EXPECT_NEAR(a[k], b[k], 1e-5 * std::max(1.0f, std::abs(b[k]))) << i << ", " << k;
+  }
+}
+
+TEST(FuseBatchNorm, NotWhenSomebodyElseLooksBetween) {
+  const Value x = placeholder({8, 3}), gamma = placeholder({3}), beta = placeholder({3});
+  const auto norm = batch_norm(x, gamma, beta);
+  EXPECT_EQ(ops_of(Function({x, gamma, beta}, {relu(norm.output), norm.output}).plan()), (Names{"batch_norm", "relu"}));
+  EXPECT_EQ(ops_of(Function({x, gamma, beta}, {relu(norm.mean)}).plan()), (Names{"batch_norm", "relu"}));
+  EXPECT_EQ(ops_of(Function({x, gamma, beta}, {relu(norm.output)}).plan()), Names{"batch_norm"});
+  // The gradient of the ReLU alone is wanted, too.
+  const Value y = relu(norm.output), masked = gradients(sum(y), {norm.output})[0];
+  const Function f({x, gamma, beta}, {gradients(sum(y), {x})[0], masked});
+  const Tensors in{counted({8, 3}, -2, 0.2f), counted({3}, 1, 0.5f), counted({3}, 0, 0.4f)};
+  const Tensors got = f(in),
+                expected = Function({x, gamma, beta}, {gradients(sum(y), {x})[0], masked}, {}, node_by_node)(in);
+  EXPECT_EQ(numbers(got[1]), numbers(expected[1]));
+}
+
 TEST(Memory, IsReusedAndResultsStay) {
   const Value x = placeholder({64, 64});
   Value y = x;

@@ -140,6 +140,63 @@ TEST(FuseEpilogues, OnlyAVectorOverTheLastAxis) {
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5);
 }
 
+/// A convolution of an image of `size` by `size` and a batch norm with given statistics, in f32 or in mixed precision.
+struct NormalizedConv {
+  Value x, w, b, gamma, beta, mean, variance, conv, y;
+  Tensors in;
+  NormalizedConv(std::int64_t size, DType compute, bool biased) {
+    x = placeholder({2, size, size, 3}), w = placeholder({3, 3, 3, 4}), b = placeholder({4});
+    gamma = placeholder({4}), beta = placeholder({4}), mean = placeholder({4}), variance = placeholder({4});
+    conv = conv2d(cast(x, compute), cast(w, compute), {});
+    if (biased) conv = conv + cast(b, compute);
+    y = relu(cast(batch_norm_inference(cast(conv, DType::f32), gamma, beta, mean, variance, 1e-3), compute));
+    in = {counted({2, size, size, 3}, -1, 0.01f),
+          counted({3, 3, 3, 4}, -0.5f, 0.01f),
+          counted({4}, 0.2f, -0.3f),
+          counted({4}, 0.5f, 0.4f),
+          counted({4}, -0.4f, 0.4f),
+          counted({4}, 0.3f, 0.1f),
+          counted({4}, 0.7f, 0.2f)};
+  }
+  Values inputs() const { return {x, w, b, gamma, beta, mean, variance}; }
+};
+
+TEST(FoldScales, ABatchNormBecomesKernelAndBias) {
+  for (const DType compute : {DType::f32, DType::bf16})
+    for (const bool biased : {false, true}) {
+      const NormalizedConv net(12, compute, biased);
+      const Function folded(net.inputs(), {net.y}), plain(net.inputs(), {net.y}, {}, node_by_node);
+      EXPECT_EQ(ops_of(folded.plan()).back(), "conv2d") << folded.plan().dump();
+      const auto got = numbers(cast(folded(net.in)[0], DType::f32)),
+                 expected = numbers(cast(plain(net.in)[0], DType::f32));
+      const float tolerance = compute == DType::f32 ? 1e-5f : 0x1p-6f;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        ASSERT_NEAR(got[i], expected[i], tolerance * std::max(1.0f, expected[i]));
+    }
+}
+
+TEST(FoldScales, NotWhenTheKernelIsTheLargerOne) {
+  const NormalizedConv net(4, DType::f32, false);
+  EXPECT_EQ(ops_of(Function(net.inputs(), {net.y}).plan()).back().rfind("fused(", 0), 0u);
+}
+
+TEST(FoldScales, NotWhenSomebodyElseLooksBetween) {
+  const NormalizedConv net(12, DType::f32, false);
+  const Function both(net.inputs(), {net.y, net.conv}), plain(net.inputs(), {net.y, net.conv}, {}, node_by_node);
+  const Tensors got = both(net.in), expected = plain(net.in);
+  EXPECT_EQ(numbers(got[1]), numbers(expected[1]));
+  // A scale of the image's rows is none of its channels.
+  const Value rows = placeholder({10, 1}), shift = placeholder({4});
+  const Function f({net.x, net.w, rows, shift}, {net.conv * rows + shift});
+  EXPECT_EQ(ops_of(f.plan()), (Names{"conv2d", "fused(multiply, add)"}));
+}
+
+TEST(Simplify, WideningAndBackIsNothing) {
+  const Value x = placeholder({4}, DType::bf16), wide = placeholder({4});
+  EXPECT_EQ(steps_of({x}, {exp(cast(cast(x, DType::f32), DType::bf16))}), 1u);
+  EXPECT_EQ(steps_of({wide}, {exp(cast(cast(wide, DType::bf16), DType::f32))}), 3u) << "this one rounds";
+}
+
 TEST(FuseBatchNorm, ReluJoinsForwardsAndBackwards) {
   const Value x = placeholder({40, 3}), gamma = placeholder({3}), beta = placeholder({3}), g = placeholder({40, 3});
   const auto norm = batch_norm(x, gamma, beta);

@@ -115,13 +115,15 @@ void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buff
   const std::size_t c = r.channels;
   statistics_of(cpu, r, x, io.scratch<T>() + 2 * c, mean, variance);
   const Affine<T> affine = affine_of(c, gamma, beta, mean, variance, static_cast<T>(op.epsilon), io.scratch<T>());
+  const T ceiling = static_cast<T>(op.ceiling);
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
     for (std::size_t at = first * c; at < last * c; at += c) {
       if (op.relu) {
         STRATA_INDEPENDENT_ITERATIONS
         for (std::size_t i = 0; i < c; ++i) {
           const T v = affine(x[at + i], i);
-          y[at + i] = v < 0 ? T(0) : v;  // NaN stays
+          const T above = v < 0 ? T(0) : v;  // NaN stays
+          y[at + i] = above > ceiling ? ceiling : above;
         }
       } else {
         STRATA_INDEPENDENT_ITERATIONS
@@ -136,9 +138,13 @@ template <bool relu, class T>
 struct Incoming {
   const T *g, *x;
   Affine<T> affine;
+  T ceiling;
   T operator()(std::size_t at, std::size_t i) const {
-    const T slope = g[at + i];  // read in any case, or the loop would not be vectorized
-    if constexpr (relu) return affine(x[at + i], i) > 0 ? slope : T(0);
+    const T slope = g[at + i];  // read in any case, and compared without branches, or the loop would not be vectorized
+    if constexpr (relu) {
+      const T v = affine(x[at + i], i);
+      return (v > 0) & (v <= ceiling) ? slope : T(0);
+    }
     return slope;
   }
 };
@@ -177,7 +183,7 @@ void batch_backward(Cpu& cpu, const Rows& r, const BatchNormGradient& op, const 
   const std::size_t c = r.channels;
   const T epsilon = static_cast<T>(op.epsilon), n = static_cast<T>(r.rows);
   T *room = io.scratch<T>(), *sums = room + 2 * c, *slope = room + 4 * c, *constant = slope + c, *linear = constant + c;
-  Incoming<relu, T> g{io.in<T>(0).data(), x, {}};
+  Incoming<relu, T> g{io.in<T>(0).data(), x, {}, static_cast<T>(op.ceiling)};
   if constexpr (relu) g.affine = affine_of(c, gamma, io.in<T>(5).data(), mean, variance, epsilon, room);
   sum_rows(cpu, r, 2, linear + c, sums,
            [&](std::size_t first, std::size_t last, T* to) { add_gradients(g, x, mean, first, last, c, to); });

@@ -120,6 +120,7 @@ struct Normalize {
   T* y;
   Columns c;
   bool relu;
+  Arithmetic<T> ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -129,25 +130,29 @@ struct Normalize {
     cuda::transfer(
         c.first_row(task) * c.channels + channel, c.rows * c.channels, c.parts * c.channels,
         [from = x](std::int64_t i) { return tiles::load(from[i]); },
-        [=, relu = relu, to = y](std::int64_t i, A value) {
-          const A result = (value - mean) * scale + shift;
-          to[i] = tiles::store<T>(relu && result < A(0) ? A(0) : result);
+        [=, relu = relu, ceiling = ceiling, to = y](std::int64_t i, A value) {
+          const A result = (value - mean) * scale + shift, above = relu && result < A(0) ? A(0) : result;
+          to[i] = tiles::store<T>(relu && above > ceiling ? ceiling : above);
         });
   }
 };
 
-/// The gradient as it comes to a batch norm with a ReLU behind it: 0 where the result was not above 0.
+/// The gradient as it comes to a batch norm with a ReLU behind it: 0 where the result was not in (0, ceiling].
 template <class A>
 struct ThroughRelu {
-  A mean, scale, shift;
+  A mean, scale, shift, ceiling;
   bool relu;
-  STRATA_DEVICE A operator()(A g, A x) const { return !relu || (x - mean) * scale + shift > A(0) ? g : A(0); }
+  STRATA_DEVICE A operator()(A g, A x) const {
+    const A y = (x - mean) * scale + shift;
+    return !relu || (y > A(0) && y <= ceiling) ? g : A(0);
+  }
 };
 template <class T>
 STRATA_DEVICE inline ThroughRelu<Arithmetic<T>> through_relu(const Normal<Arithmetic<T>>& normal, const T* gamma,
-                                                             const T* beta, std::int64_t channel) {
+                                                             const T* beta, Arithmetic<T> ceiling,
+                                                             std::int64_t channel) {
   if (beta == nullptr) return {};
-  return {normal.mean, normal.inverse * tiles::load(gamma[channel]), tiles::load(beta[channel]), true};
+  return {normal.mean, normal.inverse * tiles::load(gamma[channel]), tiles::load(beta[channel]), ceiling, true};
 }
 
 /// Gradients of gamma and beta over a part of a column; x is normalized by its channel's statistics or by its row's.
@@ -158,7 +163,7 @@ struct SumsOfPart {
   const Normal<Arithmetic<T>>* rows;  ///< the statistics of rows
   Sums<Arithmetic<T>>* out;           ///< [parts, channels]
   Columns c;
-  Arithmetic<T> epsilon;
+  Arithmetic<T> epsilon, ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -166,7 +171,7 @@ struct SumsOfPart {
     Normal<A> of_channel{};
     if constexpr (!by_row)
       of_channel = {tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
-    const ThroughRelu<A> through = through_relu(of_channel, gamma, beta, channel);
+    const ThroughRelu<A> through = through_relu(of_channel, gamma, beta, ceiling, channel);
     out[task] = cuda::fold(Sums<A>{}, AddSums{}, c.first_row(task), c.rows, c.parts, [=, this](std::int64_t row) {
       const std::int64_t at = row * c.channels + channel;
       const Normal<A> normal = by_row ? rows[row] : of_channel;
@@ -210,7 +215,7 @@ struct BatchGradient {
   const Sums<Arithmetic<T>>* means;
   T* dx;
   Columns c;
-  Arithmetic<T> epsilon;
+  Arithmetic<T> epsilon, ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -218,7 +223,7 @@ struct BatchGradient {
     const Normal<A> normal{tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
     const Sums<A> m = means[channel];
     const A scale = tiles::load(gamma[channel]) * normal.inverse;
-    const ThroughRelu<A> through = through_relu(normal, gamma, beta, channel);
+    const ThroughRelu<A> through = through_relu(normal, gamma, beta, ceiling, channel);
     cuda::transfer(
         c.first_row(task) * c.channels + channel, c.rows * c.channels, c.parts * c.channels,
         [from_g = g, from_x = x](std::int64_t i) {
@@ -309,7 +314,8 @@ void batch_forward(Cuda& gpu, const Buffers& io, const BatchNormTrain& op) {
   auto* normal = reinterpret_cast<Normal<A>*>(moments + reading.tasks());
   cuda::for_each(gpu, reading.tasks(), MomentsOfPart<T>{x, moments, reading});
   for_channels(gpu, reading, JoinParts<T>{moments, mean, variance, normal, reading, static_cast<A>(op.epsilon)});
-  cuda::for_each(gpu, writing.tasks(), Normalize<T>{x, gamma, beta, normal, y, writing, op.relu});
+  cuda::for_each(gpu, writing.tasks(),
+                 Normalize<T>{x, gamma, beta, normal, y, writing, op.relu, static_cast<A>(op.ceiling)});
 }
 
 template <class T>
@@ -321,12 +327,12 @@ void batch_backward(Cuda& gpu, const Buffers& io, const BatchNormGradient& op) {
   const T* beta = op.relu ? io.in<T>(5).data() : nullptr;
   T *dx = io.out<T>(0).data(), *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
   auto *sums = io.scratch<Sums<A>>(), *means = sums + reading.tasks();
-  const A epsilon = static_cast<A>(op.epsilon);
+  const A epsilon = static_cast<A>(op.epsilon), ceiling = static_cast<A>(op.ceiling);
   cuda::for_each(gpu, reading.tasks(),
-                 SumsOfPart<T, false>{g, x, mean, variance, gamma, beta, nullptr, sums, reading, epsilon});
+                 SumsOfPart<T, false>{g, x, mean, variance, gamma, beta, nullptr, sums, reading, epsilon, ceiling});
   for_channels(gpu, reading, AddParts<T>{sums, dgamma, dbeta, means, reading});
   cuda::for_each(gpu, writing.tasks(),
-                 BatchGradient<T>{g, x, gamma, mean, variance, beta, means, dx, writing, epsilon});
+                 BatchGradient<T>{g, x, gamma, mean, variance, beta, means, dx, writing, epsilon, ceiling});
 }
 
 template <class T>
@@ -348,7 +354,8 @@ void layer_backward(Cuda& gpu, const Buffers& io, double e) {
   const A epsilon = static_cast<A>(e);
   cuda::for_rows(gpu, c.rows, cuda::row_width(c.channels),
                  LayerGradient<T>{g, x, gamma, dx, rows, c.channels, epsilon});
-  cuda::for_each(gpu, c.tasks(), SumsOfPart<T, true>{g, x, nullptr, nullptr, nullptr, nullptr, rows, sums, c, epsilon});
+  cuda::for_each(gpu, c.tasks(),
+                 SumsOfPart<T, true>{g, x, nullptr, nullptr, nullptr, nullptr, rows, sums, c, epsilon, A(0)});
   for_channels(gpu, c, AddParts<T>{sums, dgamma, dbeta, nullptr, c});
 }
 

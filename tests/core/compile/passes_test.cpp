@@ -216,6 +216,31 @@ TEST(FuseBatchNorm, ReluJoinsForwardsAndBackwards) {
   }
 }
 
+TEST(FuseBatchNorm, ACeilingJoinsToo) {
+  const Value x = placeholder({40, 3}), gamma = placeholder({3}), beta = placeholder({3}), g = placeholder({40, 3});
+  const Value inner = relu(batch_norm(x, gamma, beta).output), y = clip(inner, 0.0, 1.25);
+  const Values in_graph{x, gamma, beta, g}, slopes = gradients(sum(y * g), {x, gamma, beta});
+  const Tensors in{counted({40, 3}, -2, 0.03f), counted({3}, 0.5f, 0.5f), counted({3}, -0.4f, 0.4f),
+                   counted({40, 3}, 1, -0.02f)};
+  const auto compare = [&](const Values& outputs) {
+    const Function fused(in_graph, outputs);
+    const Tensors got = fused(in), expected = Function(in_graph, outputs, {}, node_by_node)(in);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const auto a = numbers(got[i]), b = numbers(expected[i]);
+      for (std::size_t k = 0; k < a.size(); ++k)
+        EXPECT_NEAR(a[k], b[k], 1e-5 * std::max(1.0f, std::abs(b[k]))) << i << ", " << k;
+    }
+    return ops_of(fused.plan());
+  };
+  EXPECT_EQ(compare({y}), Names{"batch_norm"});
+  EXPECT_EQ(compare({y, slopes[0], slopes[1], slopes[2]}),
+            (Names{"batch_norm", "fused(broadcast_to, multiply)", "batch_norm_gradient"}));
+  EXPECT_EQ(compare({y, inner}), (Names{"batch_norm", "clip"})) << "somebody looks between the ReLU and the clip";
+  EXPECT_EQ(compare({y, inner, slopes[0]}).front(), "batch_norm");
+  // The gradient of the clip alone is wanted, too.
+  compare({y, slopes[0], gradients(sum(y * g), {inner})[0]});
+}
+
 TEST(FuseBatchNorm, NotWhenSomebodyElseLooksBetween) {
   const Value x = placeholder({8, 3}), gamma = placeholder({3}), beta = placeholder({3});
   const auto norm = batch_norm(x, gamma, beta);

@@ -10,16 +10,20 @@ namespace strata {
 
 namespace {
 using namespace norm;
+using tiles::Arithmetic, tiles::load, tiles::store;
 
-/// Adds what the rows differ from `shift`, and the squares of that: four rows for each visit to the sums.
-template <class T>
-void add_deviations(const T* x, std::size_t rows, std::size_t c, const T* shift, T* sums, T* squares) {
+// E is the element type of the images; T, that of statistics and sums, is float beside bf16.
+
+/// Adds what the rows differ from the first one, and the squares of that: four rows for each visit to the sums.
+template <class E, class T>
+void add_deviations(const E* x, std::size_t rows, std::size_t c, T* sums, T* squares) {
   std::size_t row = 0;
   for (; row + 4 <= rows; row += 4) {
-    const T *x0 = x + row * c, *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
+    const E *x0 = x + row * c, *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
     STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
-      const T a = x0[i] - shift[i], b = x1[i] - shift[i], d = x2[i] - shift[i], e = x3[i] - shift[i];
+      const T shift = load(x[i]);
+      const T a = load(x0[i]) - shift, b = load(x1[i]) - shift, d = load(x2[i]) - shift, e = load(x3[i]) - shift;
       sums[i] += (a + b) + (d + e);
       squares[i] += (a * a + b * b) + (d * d + e * e);
     }
@@ -27,7 +31,7 @@ void add_deviations(const T* x, std::size_t rows, std::size_t c, const T* shift,
   for (; row < rows; ++row) {
     STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
-      const T a = x[row * c + i] - shift[i];
+      const T a = load(x[row * c + i]) - load(x[i]);
       sums[i] += a;
       squares[i] += a * a;
     }
@@ -48,20 +52,20 @@ void join_moments(std::size_t c, T count, T* mean, T* squares, T added, const T*
 
 /// Mean and sum of squared deviations of rows, in one sweep: the first two of the four vectors at `moments`. Within a
 /// block deviations are counted from its first row, so that a mean far from zero costs no digits.
-template <class T>
-void moments_of_rows(const T* x, std::size_t rows, std::size_t c, T* moments) {
+template <class E, class T>
+void moments_of_rows(const E* x, std::size_t rows, std::size_t c, T* moments) {
   T *mean = moments, *squares = mean + c, *block_mean = squares + c, *block_squares = block_mean + c;
   std::fill_n(moments, 2 * c, T(0));
   for (std::size_t start = 0; start < rows; start += rows_of_a_block) {
     const std::size_t count = std::min(rows_of_a_block, rows - start);
-    const T* shift = x + start * c;
+    const E* block = x + start * c;
     std::fill_n(block_mean, 2 * c, T(0));
-    add_deviations(shift, count, c, shift, block_mean, block_squares);
+    add_deviations(block, count, c, block_mean, block_squares);
     const T n = static_cast<T>(count);
     STRATA_INDEPENDENT_ITERATIONS
     for (std::size_t i = 0; i < c; ++i) {
       const T apart = block_mean[i] / n, rest = block_squares[i] - apart * block_mean[i];
-      block_mean[i] = shift[i] + apart;
+      block_mean[i] = load(block[i]) + apart;
       block_squares[i] = rest < 0 ? T(0) : rest;
     }
     join_moments(c, static_cast<T>(start), mean, squares, n, block_mean, block_squares);
@@ -69,8 +73,8 @@ void moments_of_rows(const T* x, std::size_t rows, std::size_t c, T* moments) {
 }
 
 /// Mean and variance over all rows: of each thread's range, then joined in order.
-template <class T>
-void statistics_of(Cpu& cpu, const Rows& r, const T* x, T* moments, T* mean, T* variance) {
+template <class E, class T>
+void statistics_of(Cpu& cpu, const Rows& r, const E* x, T* moments, T* mean, T* variance) {
   const std::size_t c = r.channels;
   if (r.rows == 0) {
     std::fill_n(mean, c, std::numeric_limits<T>::quiet_NaN());
@@ -108,10 +112,12 @@ Affine<T> affine_of(std::size_t c, const T* gamma, const T* beta, const T* mean,
   return {scale, shift};
 }
 
-template <class T>
+template <class E, class T = Arithmetic<E>>
 void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buffers& io) {
-  const T *x = io.in<T>(0).data(), *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
-  T *y = io.out<T>(0).data(), *mean = io.out<T>(1).data(), *variance = io.out<T>(2).data();
+  const E* x = io.in<E>(0).data();
+  const T *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
+  E* y = io.out<E>(0).data();
+  T *mean = io.out<T>(1).data(), *variance = io.out<T>(2).data();
   const std::size_t c = r.channels;
   statistics_of(cpu, r, x, io.scratch<T>() + 2 * c, mean, variance);
   const Affine<T> affine = affine_of(c, gamma, beta, mean, variance, static_cast<T>(op.epsilon), io.scratch<T>());
@@ -121,28 +127,29 @@ void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buff
       if (op.relu) {
         STRATA_INDEPENDENT_ITERATIONS
         for (std::size_t i = 0; i < c; ++i) {
-          const T v = affine(x[at + i], i);
+          const T v = affine(load(x[at + i]), i);
           const T above = v < 0 ? T(0) : v;  // NaN stays
-          y[at + i] = above > ceiling ? ceiling : above;
+          y[at + i] = store<E>(above > ceiling ? ceiling : above);
         }
       } else {
         STRATA_INDEPENDENT_ITERATIONS
-        for (std::size_t i = 0; i < c; ++i) y[at + i] = affine(x[at + i], i);
+        for (std::size_t i = 0; i < c; ++i) y[at + i] = store<E>(affine(load(x[at + i]), i));
       }
     }
   });
 }
 
 /// The gradient as it comes to the normalization: through the ReLU behind it, if there is one.
-template <bool relu, class T>
+template <bool relu, class E, class T>
 struct Incoming {
-  const T *g, *x;
+  const E *g, *x;
   Affine<T> affine;
   T ceiling;
   T operator()(std::size_t at, std::size_t i) const {
-    const T slope = g[at + i];  // read in any case, and compared without branches, or the loop would not be vectorized
+    const T slope =
+        load(g[at + i]);  // read in any case, and compared without branches, or the loop would not be vectorized
     if constexpr (relu) {
-      const T v = affine(x[at + i], i);
+      const T v = load(store<E>(affine(load(x[at + i]), i)));  // as it left
       return (v > 0) & (v <= ceiling) ? slope : T(0);
     }
     return slope;
@@ -150,8 +157,8 @@ struct Incoming {
 };
 
 /// Adds the gradients of rows to the first vector of `to`, and their products with x - mean to the second.
-template <class T, class G>
-void add_gradients(const G& g, const T* x, const T* mean, std::size_t first, std::size_t last, std::size_t c, T* to) {
+template <class E, class T, class G>
+void add_gradients(const G& g, const E* x, const T* mean, std::size_t first, std::size_t last, std::size_t c, T* to) {
   T *sums = to, *products = to + c;
   std::size_t row = first;
   for (; row + 2 <= last; row += 2) {
@@ -160,7 +167,7 @@ void add_gradients(const G& g, const T* x, const T* mean, std::size_t first, std
     for (std::size_t i = 0; i < c; ++i) {
       const T ga = g(a, i), gb = g(b, i);
       sums[i] += ga + gb;
-      products[i] += ga * (x[a + i] - mean[i]) + gb * (x[b + i] - mean[i]);
+      products[i] += ga * (load(x[a + i]) - mean[i]) + gb * (load(x[b + i]) - mean[i]);
     }
   }
   for (; row < last; ++row) {
@@ -168,22 +175,23 @@ void add_gradients(const G& g, const T* x, const T* mean, std::size_t first, std
     for (std::size_t i = 0; i < c; ++i) {
       const T ga = g(row * c, i);
       sums[i] += ga;
-      products[i] += ga * (x[row * c + i] - mean[i]);
+      products[i] += ga * (load(x[row * c + i]) - mean[i]);
     }
   }
 }
 
 /// With n rows, xhat = (x - mean) / sigma: dbeta = sum g, dgamma = sum g xhat,
 /// dx = gamma / sigma (g - dbeta / n - xhat dgamma / n).
-template <bool relu, class T>
+template <bool relu, class E, class T = Arithmetic<E>>
 void batch_backward(Cpu& cpu, const Rows& r, const BatchNormGradient& op, const Buffers& io) {
-  const T *x = io.in<T>(1).data(), *gamma = io.in<T>(2).data(), *mean = io.in<T>(3).data(),
-          *variance = io.in<T>(4).data();
-  T *dx = io.out<T>(0).data(), *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
+  const E* x = io.in<E>(1).data();
+  const T *gamma = io.in<T>(2).data(), *mean = io.in<T>(3).data(), *variance = io.in<T>(4).data();
+  E* dx = io.out<E>(0).data();
+  T *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
   const std::size_t c = r.channels;
   const T epsilon = static_cast<T>(op.epsilon), n = static_cast<T>(r.rows);
   T *room = io.scratch<T>(), *sums = room + 2 * c, *slope = room + 4 * c, *constant = slope + c, *linear = constant + c;
-  Incoming<relu, T> g{io.in<T>(0).data(), x, {}, static_cast<T>(op.ceiling)};
+  Incoming<relu, E, T> g{io.in<E>(0).data(), x, {}, static_cast<T>(op.ceiling)};
   if constexpr (relu) g.affine = affine_of(c, gamma, io.in<T>(5).data(), mean, variance, epsilon, room);
   sum_rows(cpu, r, 2, linear + c, sums,
            [&](std::size_t first, std::size_t last, T* to) { add_gradients(g, x, mean, first, last, c, to); });
@@ -199,14 +207,21 @@ void batch_backward(Cpu& cpu, const Rows& r, const BatchNormGradient& op, const 
     for (std::size_t at = first * c; at < last * c; at += c) {
       STRATA_INDEPENDENT_ITERATIONS
       for (std::size_t i = 0; i < c; ++i)
-        dx[at + i] = slope[i] * g(at, i) + (constant[i] + linear[i] * (x[at + i] - mean[i]));
+        dx[at + i] = store<E>(slope[i] * g(at, i) + (constant[i] + linear[i] * (load(x[at + i]) - mean[i])));
     }
   });
 }
 }  // namespace
 
+namespace {
+/// Whether the vectors have the type of the sums, so that the loops take the images as they are.
+bool takes_images(const Type& image, const Type& vector) {
+  return !has_16_bit_floats({{vector}, {}}) && (image.dtype == vector.dtype || image.dtype == DType::bf16);
+}
+}  // namespace
+
 Types BatchNormTrain::infer(std::span<const Type> in) const {
-  check(name, in, 0, 3);
+  check(name, in, 0, 3, true);
   return {in[0], in[1], in[1]};
 }
 
@@ -218,16 +233,17 @@ Values BatchNormTrain::vjp(const Node& node, std::span<const Value> g) const {
 }
 
 Kernel BatchNormTrain::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  Kernel kernel = row_kernel(
-      target, s, s.inputs[0].shape, 2, 4,
-      [op = *this]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_forward<T>(cpu, r, op, io); });
+  if (!takes_images(s.inputs[0], s.inputs[1]))
+    return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  Kernel kernel = row_kernel<float, double, BFloat16>(
+      target, s.inputs[0], 2, 4,
+      [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_forward<E>(cpu, r, op, io); });
   kernel.in_place = {{0, 0}};
   return kernel;
 }
 
 Types BatchNormGradient::infer(std::span<const Type> in) const {
-  check(name, in, 1, relu ? 6 : 5);
+  check(name, in, 1, relu ? 6 : 5, true);
   return {in[1], in[2], in[2]};
 }
 
@@ -236,13 +252,14 @@ Values BatchNormGradient::vjp(const Node&, std::span<const Value>) const {
 }
 
 Kernel BatchNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  Kernel kernel =
-      row_kernel(target, s, s.inputs[1].shape, 7, 4, [op = *this]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) {
+  if (!takes_images(s.inputs[1], s.inputs[2]))
+    return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  Kernel kernel = row_kernel<float, double, BFloat16>(
+      target, s.inputs[1], 7, 4, [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) {
         if (op.relu)
-          batch_backward<true, T>(cpu, r, op, io);
+          batch_backward<true, E>(cpu, r, op, io);
         else
-          batch_backward<false, T>(cpu, r, op, io);
+          batch_backward<false, E>(cpu, r, op, io);
       });
   kernel.in_place = {{0, 0}, {1, 0}};
   return kernel;

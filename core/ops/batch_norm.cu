@@ -377,12 +377,14 @@ Kernel norm_kernel(const Signature& s, std::int64_t scratch, std::vector<InPlace
 }  // namespace
 
 std::optional<Kernel> BatchNormTrain::prepare(const CudaTarget&, const Signature& s) const {
+  if (s.inputs[1].dtype != s.inputs[0].dtype) return std::nullopt;  // comes from a pass for the processor
   const Columns c(s.inputs[0].shape, reading_threads);
   return norm_kernel(s, 3 * c.tasks() + 2 * c.channels, {{0, 0}},
                      [op = *this]<class T>(Cuda& gpu, const Buffers& io) { batch_forward<T>(gpu, io, op); });
 }
 
 std::optional<Kernel> BatchNormGradient::prepare(const CudaTarget&, const Signature& s) const {
+  if (s.inputs[2].dtype != s.inputs[1].dtype) return std::nullopt;  // comes from a pass for the processor
   const Columns c(s.inputs[1].shape, reading_threads);
   return norm_kernel(s, 2 * c.tasks() + 2 * c.channels, {{0, 0}, {1, 0}},
                      [op = *this]<class T>(Cuda& gpu, const Buffers& io) { batch_backward<T>(gpu, io, op); });

@@ -85,10 +85,10 @@ Values LayerNorm::vjp(const Node& node, Value g) const {
 
 Kernel LayerNorm::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[0].shape, 0, 0,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) {
-                      layer_forward(cpu, r, static_cast<T>(e), io);
-                    });
+  return row_kernel<float, double>(target, s.inputs[0], 0, 0,
+                                   [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) {
+                                     layer_forward(cpu, r, static_cast<T>(e), io);
+                                   });
 }
 
 Types LayerNormGradient::infer(std::span<const Type> in) const {
@@ -102,10 +102,10 @@ Values LayerNormGradient::vjp(const Node&, std::span<const Value>) const {
 
 Kernel LayerNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[1].shape, 2, 4,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) {
-                      layer_backward(cpu, r, static_cast<T>(e), io);
-                    });
+  return row_kernel<float, double>(target, s.inputs[1], 2, 4,
+                                   [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) {
+                                     layer_backward(cpu, r, static_cast<T>(e), io);
+                                   });
 }
 
 }  // namespace strata

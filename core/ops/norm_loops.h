@@ -16,12 +16,15 @@ inline std::size_t row_grain(const Rows& r) {
   return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, r.channels));
 }
 
-inline void check(std::string_view name, std::span<const Type> in, std::size_t image, std::size_t count) {
+/// `mixed`: vectors may be f32 beside an x in bf16.
+inline void check(std::string_view name, std::span<const Type> in, std::size_t image, std::size_t count,
+                  bool mixed = false) {
   if (in.size() != count) fail_expected(name, std::to_string(count) + " inputs", std::to_string(in.size()));
   const Type& x = in[image];
   if (!is_floating(x.dtype) || x.shape.rank() < 2)
     fail_expected(name, "a floating array of rank 2 or more", to_string(x));
-  const Type vector{x.dtype, {x.shape.back()}};
+  const bool f32_vectors = mixed && x.dtype == DType::bf16 && in[image + 1].dtype == DType::f32;
+  const Type vector{f32_vectors ? DType::f32 : x.dtype, {x.shape.back()}};
   for (std::size_t i = image + 1; i < count; ++i)
     if (in[i] != vector) fail_expected(name, to_string(vector) + " beside " + to_string(x), to_string(in[i]));
   if (image > 0 && in[0] != x) fail_expected(name, "a gradient of type " + to_string(x), to_string(in[0]));
@@ -51,19 +54,19 @@ void sum_rows(Cpu& cpu, const Rows& r, std::size_t count, T* partials, T* total,
     for (std::size_t i = 0; i < width; ++i) total[i] += partials[2 * width * static_cast<std::size_t>(p) + i];
 }
 
-/// `vectors` of C elements of scratch, and as many for each thread.
-template <class F>
-Kernel row_kernel(const CpuTarget& target, const Signature& s, const Shape& x, std::size_t vectors,
-                  std::size_t per_thread, F&& loop) {
-  const Rows r(x);
+/// `vectors` of C numbers of scratch, and as many for each thread. `loop` is called with the element type of x, one of
+/// E.
+template <class... E, class F>
+Kernel row_kernel(const CpuTarget& target, const Type& x, std::size_t vectors, std::size_t per_thread, F&& loop) {
+  const Rows r(x.shape);
   Kernel kernel;
-  kernel.scratch_bytes = r.channels * size_of(s.inputs[0].dtype) *
+  kernel.scratch_bytes = r.channels * (x.dtype == DType::f64 ? sizeof(double) : sizeof(float)) *
                          (vectors + per_thread * static_cast<std::size_t>(std::max(1, target.threads)));
-  kernel.run = [r, loop](Cpu& cpu, const Buffers& io) {
-    if (io.in_type(0).dtype == DType::f64)
-      loop.template operator()<double>(cpu, r, io);
-    else
-      loop.template operator()<float>(cpu, r, io);
+  kernel.run = [r, loop, dtype = x.dtype](Cpu& cpu, const Buffers& io) {
+    const auto run_as = [&]<class T>() {
+      if (dtype == dtype_of<T>()) loop.template operator()<T>(cpu, r, io);
+    };
+    (run_as.template operator()<E>(), ...);
   };
   return kernel;
 }

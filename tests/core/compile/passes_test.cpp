@@ -197,6 +197,32 @@ TEST(Simplify, WideningAndBackIsNothing) {
   EXPECT_EQ(steps_of({wide}, {exp(cast(cast(wide, DType::bf16), DType::f32))}), 3u) << "this one rounds";
 }
 
+TEST(NarrowBatchNorm, CastsJoinForwardsAndBackwards) {
+  const Value x = placeholder({40, 3}, DType::bf16), gamma = placeholder({3}), beta = placeholder({3}),
+              g = placeholder({40, 3}, DType::bf16);
+  const auto norm = batch_norm(cast(x, DType::f32), gamma, beta);
+  const Value y = clip(relu(cast(norm.output, DType::bf16)), 0.0, 1.25);
+  const Values in_graph{x, gamma, beta, g}, slopes = gradients({y}, {g}, {x, gamma, beta});
+  const Tensors in{cast(counted({40, 3}, -2, 0.03f), DType::bf16), counted({3}, 0.5f, 0.5f), counted({3}, -0.4f, 0.4f),
+                   cast(counted({40, 3}, 1, -0.02f), DType::bf16)};
+  const auto compare = [&](const Values& outputs) {
+    const Function fused(in_graph, outputs);
+    const Tensors got = fused(in), expected = Function(in_graph, outputs, {}, node_by_node)(in);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const auto a = numbers(cast(got[i], DType::f32)), b = numbers(cast(expected[i], DType::f32));
+      const float unit = got[i].dtype() == DType::bf16 ? 0x1p-7f : 1e-5f;
+      for (std::size_t k = 0; k < a.size(); ++k)
+        EXPECT_NEAR(a[k], b[k], unit * std::max(1.0f, std::abs(b[k]))) << i << ", " << k;
+    }
+    return ops_of(fused.plan());
+  };
+  EXPECT_EQ(compare({y, norm.mean, norm.variance, slopes[0], slopes[1], slopes[2]}),
+            (Names{"batch_norm", "batch_norm_gradient"}));
+  // Somebody looks at the f32 form of the result.
+  const Names ops = compare({y, sum(norm.output)});
+  EXPECT_NE(std::find(ops.begin(), ops.end(), "cast"), ops.end());
+}
+
 TEST(FuseBatchNorm, ReluJoinsForwardsAndBackwards) {
   const Value x = placeholder({40, 3}), gamma = placeholder({3}), beta = placeholder({3}), g = placeholder({40, 3});
   const auto norm = batch_norm(x, gamma, beta);

@@ -35,6 +35,14 @@ Graph lower(const Values& outputs, const Updates& updates);
 // Passes, each in a file of its own.
 /// Merges equal ops on equal inputs and drops what has no influence: identities, effects, factors of one, terms of zero.
 Graph simplify(const Graph&);
+/// A scale and a shift of a convolution's channels, such as a batch norm with given statistics, into its kernel and bias, where
+/// the kernel is smaller than the image.
+Graph fold_scales(const Graph&);
+/// Casts from bf16 before and to bf16 behind a batch norm and its gradient into their sweeps, for the processor.
+Graph narrow_batch_norm(const Graph&);
+/// ReLU into the batch norm before it, forwards and backwards: for the processor, where each saves a sweep over memory. A GPU
+/// has no such kernel.
+Graph fuse_batch_norm(const Graph&);
 /// Bias and ReLU into the product or convolution before them.
 Graph fuse_epilogues(const Graph&);
 /// Connected elementwise ops of one shape into tile programs.

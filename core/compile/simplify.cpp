@@ -18,6 +18,13 @@ Value shortcut(const Node& node, const Values& in) {
   const auto keeps = [&](const Value& v) { return v.type() == node.types()[0]; };
   if (op.as<WithEffects>() || op.as<WithMask>() || op.as<Identity>() || op.as<StopGradient>()) return in[0];
   if (const auto* cast_op = op.as<Cast>(); cast_op && in[0].dtype() == cast_op->to) return in[0];
+  if (const auto* narrowing = op.as<Cast>()) {
+    // To f32 and back again: no number changes.
+    const auto* widening = in[0].node()->op().as<Cast>();
+    if (widening && widening->to == DType::f32 && keeps(in[0].node()->input(0)) &&
+        (narrowing->to == DType::bf16 || narrowing->to == DType::f16))
+      return in[0].node()->input(0);
+  }
   if (op.as<Reshape>() && keeps(in[0])) return in[0];
   if (op.as<Multiply>()) {
     if (is_number(in[0], 1) && keeps(in[1])) return in[1];

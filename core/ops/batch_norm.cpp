@@ -1,218 +1,249 @@
 #include "core/ops/batch_norm.h"
 
-#include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "core/ops/norm_rows.h"
-#include "core/ops/softmax_rows.h"
+#include "core/ops/norm_loops.h"
 #include "core/ops/widen.h"
 
 namespace strata {
 
 namespace {
-using norm::Rows;
+using namespace norm;
+using tiles::Arithmetic, tiles::load, tiles::store;
 
-/// Below this many elements a thread is not worth waking.
-std::size_t row_grain(const Rows& r) { return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, r.channels)); }
+// E is the element type of the images; T, that of statistics and sums, is float beside bf16.
 
-void check(std::string_view name, std::span<const Type> in, std::size_t image, std::size_t count) {
-  if (in.size() != count) fail_expected(name, std::to_string(count) + " inputs", std::to_string(in.size()));
-  const Type& x = in[image];
-  if (!is_floating(x.dtype) || x.shape.rank() < 2) fail_expected(name, "a floating array of rank 2 or more", to_string(x));
-  const Type vector{x.dtype, {x.shape.back()}};
-  for (std::size_t i = image + 1; i < count; ++i)
-    if (in[i] != vector) fail_expected(name, to_string(vector) + " beside " + to_string(x), to_string(in[i]));
-  if (image > 0 && in[0] != x) fail_expected(name, "a gradient of type " + to_string(x), to_string(in[0]));
-}
-
-/// Long sums lose digits, so each thread sums blocks of this many rows before they join.
-constexpr std::size_t rows_of_a_block = 256;
-
-/// Sums of `count` vectors over the rows: add(row, sums of a block), then over the blocks of a thread, then over the
-/// threads, in order, into `total`. Each thread has 2 * count vectors of partial sums.
-template <class T, class F>
-void sum_rows(Cpu& cpu, const Rows& r, std::size_t count, T* partials, T* total, F&& add) {
-  const std::size_t width = count * r.channels;
-  const int parts = cpu.parts_of(r.rows, row_grain(r));
-  std::fill_n(partials, 2 * width * static_cast<std::size_t>(parts), T(0));
-  cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int part) {
-    T* sums = partials + 2 * width * static_cast<std::size_t>(part);
-    T* block = sums + width;
-    for (std::size_t start = first; start < last; start += rows_of_a_block) {
-      std::fill_n(block, width, T(0));
-      for (std::size_t row = start; row < std::min(last, start + rows_of_a_block); ++row) add(row, block);
-      for (std::size_t i = 0; i < width; ++i) sums[i] += block[i];
-    }
-  });
-  std::copy_n(partials, width, total);
-  for (int p = 1; p < parts; ++p)
-    for (std::size_t i = 0; i < width; ++i) total[i] += partials[2 * width * static_cast<std::size_t>(p) + i];
-}
-
-/// The mean over the rows of one vector: term(row, channel).
-template <class T, class F>
-void mean_over_rows(Cpu& cpu, const Rows& r, T* partials, T* mean, F&& term) {
-  sum_rows(cpu, r, 1, partials, mean, [&, c = r.channels](std::size_t row, T* to) {
+/// Adds what the rows differ from the first one, and the squares of that: four rows for each visit to the sums.
+template <class E, class T>
+void add_deviations(const E* x, std::size_t rows, std::size_t c, T* sums, T* squares) {
+  std::size_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    const E *x0 = x + row * c, *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
     STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < c; ++i) to[i] += term(row, i);
-  });
-  for (std::size_t i = 0; i < r.channels; ++i) mean[i] /= static_cast<T>(r.rows);
+    for (std::size_t i = 0; i < c; ++i) {
+      const T shift = load(x[i]);
+      const T a = load(x0[i]) - shift, b = load(x1[i]) - shift, d = load(x2[i]) - shift, e = load(x3[i]) - shift;
+      sums[i] += (a + b) + (d + e);
+      squares[i] += (a * a + b * b) + (d * d + e * e);
+    }
+  }
+  for (; row < rows; ++row) {
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) {
+      const T a = load(x[row * c + i]) - load(x[i]);
+      sums[i] += a;
+      squares[i] += a * a;
+    }
+  }
 }
 
+/// Joins the moments of `added` more rows to those of `count` rows (Chan, Golub and LeVeque, 1979).
 template <class T>
-void batch_forward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
-  const T *x = io.in<T>(0).data(), *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
-  T *y = io.out<T>(0).data(), *mean = io.out<T>(1).data(), *variance = io.out<T>(2).data();
+void join_moments(std::size_t c, T count, T* mean, T* squares, T added, const T* more_mean, const T* more_squares) {
+  const T share = added / (count + added), weight = count * share;
+  STRATA_INDEPENDENT_ITERATIONS
+  for (std::size_t i = 0; i < c; ++i) {
+    const T apart = more_mean[i] - mean[i];
+    mean[i] += apart * share;
+    squares[i] += more_squares[i] + apart * apart * weight;
+  }
+}
+
+/// Mean and sum of squared deviations of rows, in one sweep: the first two of the four vectors at `moments`. Within a
+/// block deviations are counted from its first row, so that a mean far from zero costs no digits.
+template <class E, class T>
+void moments_of_rows(const E* x, std::size_t rows, std::size_t c, T* moments) {
+  T *mean = moments, *squares = mean + c, *block_mean = squares + c, *block_squares = block_mean + c;
+  std::fill_n(moments, 2 * c, T(0));
+  for (std::size_t start = 0; start < rows; start += rows_of_a_block) {
+    const std::size_t count = std::min(rows_of_a_block, rows - start);
+    const E* block = x + start * c;
+    std::fill_n(block_mean, 2 * c, T(0));
+    add_deviations(block, count, c, block_mean, block_squares);
+    const T n = static_cast<T>(count);
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) {
+      const T apart = block_mean[i] / n, rest = block_squares[i] - apart * block_mean[i];
+      block_mean[i] = load(block[i]) + apart;
+      block_squares[i] = rest < 0 ? T(0) : rest;
+    }
+    join_moments(c, static_cast<T>(start), mean, squares, n, block_mean, block_squares);
+  }
+}
+
+/// Mean and variance over all rows: of each thread's range, then joined in order.
+template <class E, class T>
+void statistics_of(Cpu& cpu, const Rows& r, const E* x, T* moments, T* mean, T* variance) {
   const std::size_t c = r.channels;
-  T* scale = io.scratch<T>();
-  T *shift = scale + c, *partials = scale + 2 * c;
-  mean_over_rows(cpu, r, partials, mean, [&](std::size_t row, std::size_t i) { return x[row * c + i]; });
-  mean_over_rows(cpu, r, partials, variance, [&](std::size_t row, std::size_t i) {
-    const T d = x[row * c + i] - mean[i];
-    return d * d;
+  if (r.rows == 0) {
+    std::fill_n(mean, c, std::numeric_limits<T>::quiet_NaN());
+    std::fill_n(variance, c, std::numeric_limits<T>::quiet_NaN());
+    return;
+  }
+  cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int part) {
+    moments_of_rows(x + first * c, last - first, c, moments + 4 * c * static_cast<std::size_t>(part));
   });
+  std::copy_n(moments, c, mean);
+  std::copy_n(moments + c, c, variance);
+  const auto parts = static_cast<std::size_t>(cpu.parts_of(r.rows, row_grain(r)));
+  for (std::size_t p = 1; p < parts; ++p) {
+    const std::size_t before = r.rows * p / parts, added = r.rows * (p + 1) / parts - before;
+    const T* more = moments + 4 * c * p;
+    join_moments(c, static_cast<T>(before), mean, variance, static_cast<T>(added), more, more + c);
+  }
+  for (std::size_t i = 0; i < c; ++i) variance[i] /= static_cast<T>(r.rows);
+}
+
+/// y = x * scale + shift. The gradient asks for the sign of y again: both evaluate this very expression.
+template <class T>
+struct Affine {
+  const T *scale, *shift;
+  T operator()(T x, std::size_t i) const { return x * scale[i] + shift[i]; }
+};
+template <class T>
+Affine<T> affine_of(std::size_t c, const T* gamma, const T* beta, const T* mean, const T* variance, T epsilon,
+                    T* room) {
+  T *scale = room, *shift = room + c;
   for (std::size_t i = 0; i < c; ++i) {
     scale[i] = gamma[i] / std::sqrt(variance[i] + epsilon);
     shift[i] = beta[i] - mean[i] * scale[i];
   }
-  cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t row = first; row < last; ++row) {
-      STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i) y[row * c + i] = x[row * c + i] * scale[i] + shift[i];
-    }
-  });
+  return {scale, shift};
 }
 
-/// With n rows, xhat = (x - mean) / sigma: dbeta = sum g, dgamma = sum g xhat,
-/// dx = gamma / sigma (g - dbeta / n - xhat dgamma / n).
-template <class T>
-void batch_backward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
-  const T *g = io.in<T>(0).data(), *x = io.in<T>(1).data(), *gamma = io.in<T>(2).data();
-  const T *mean = io.in<T>(3).data(), *variance = io.in<T>(4).data();
-  T *dx = io.out<T>(0).data(), *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
+template <class E, class T = Arithmetic<E>>
+void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buffers& io) {
+  const E* x = io.in<E>(0).data();
+  const T *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
+  E* y = io.out<E>(0).data();
+  T *mean = io.out<T>(1).data(), *variance = io.out<T>(2).data();
   const std::size_t c = r.channels;
-  T* inverse = io.scratch<T>();
-  T *sums = inverse + c, *partials = inverse + 3 * c;
-  for (std::size_t i = 0; i < c; ++i) inverse[i] = T(1) / std::sqrt(variance[i] + epsilon);
-  sum_rows(cpu, r, 2, partials, sums, [&](std::size_t row, T* to) {
-    STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < c; ++i) {
-      to[i] += g[row * c + i];
-      to[c + i] += g[row * c + i] * (x[row * c + i] - mean[i]) * inverse[i];
-    }
-  });
-  std::copy_n(sums, c, dbeta);
-  std::copy_n(sums + c, c, dgamma);
-  const T n = static_cast<T>(r.rows);
-  for (std::size_t i = 0; i < 2 * c; ++i) sums[i] /= n;
+  statistics_of(cpu, r, x, io.scratch<T>() + 2 * c, mean, variance);
+  const Affine<T> affine = affine_of(c, gamma, beta, mean, variance, static_cast<T>(op.epsilon), io.scratch<T>());
+  const T ceiling = static_cast<T>(op.ceiling);
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t row = first; row < last; ++row) {
-      STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i) {
-        const T normal = (x[row * c + i] - mean[i]) * inverse[i];
-        dx[row * c + i] = gamma[i] * inverse[i] * (g[row * c + i] - sums[i] - normal * sums[c + i]);
+    for (std::size_t at = first * c; at < last * c; at += c) {
+      if (op.relu) {
+        STRATA_INDEPENDENT_ITERATIONS
+        for (std::size_t i = 0; i < c; ++i) {
+          const T v = affine(load(x[at + i]), i);
+          const T above = v < 0 ? T(0) : v;  // NaN stays
+          y[at + i] = store<E>(above > ceiling ? ceiling : above);
+        }
+      } else {
+        STRATA_INDEPENDENT_ITERATIONS
+        for (std::size_t i = 0; i < c; ++i) y[at + i] = store<E>(affine(load(x[at + i]), i));
       }
     }
   });
 }
 
-/// sum of f(i) for i in [0, c); short rows are not worth the way through a buffer.
-template <class T, class F>
-T row_sum(std::size_t c, F&& f) {
-  if (c >= 16) return rows::sum_of<T>(c, f);
-  T sum = 0;
-  for (std::size_t i = 0; i < c; ++i) sum += f(i);
-  return sum;
-}
-
-template <class T>
-struct RowStatistics {
-  T mean = 0, inverse = 0;
-  RowStatistics(const T* x, std::size_t c, T epsilon) {
-    mean = reduction::reduce_row<reduction::Plus, T>(x, c) / static_cast<T>(c);
-    const T squares = row_sum<T>(c, [=, m = mean](std::size_t i) { return (x[i] - m) * (x[i] - m); });
-    inverse = T(1) / std::sqrt(squares / static_cast<T>(c) + epsilon);
+/// The gradient as it comes to the normalization: through the ReLU behind it, if there is one.
+template <bool relu, class E, class T>
+struct Incoming {
+  const E *g, *x;
+  Affine<T> affine;
+  T ceiling;
+  T operator()(std::size_t at, std::size_t i) const {
+    const T slope =
+        load(g[at + i]);  // read in any case, and compared without branches, or the loop would not be vectorized
+    if constexpr (relu) {
+      const T v = load(store<E>(affine(load(x[at + i]), i)));  // as it left
+      return (v > 0) & (v <= ceiling) ? slope : T(0);
+    }
+    return slope;
   }
 };
 
-template <class T>
-void layer_forward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
-  const T *x = io.in<T>(0).data(), *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
-  T* y = io.out<T>(0).data();
+/// Adds the gradients of rows to the first vector of `to`, and their products with x - mean to the second.
+template <class E, class T, class G>
+void add_gradients(const G& g, const E* x, const T* mean, std::size_t first, std::size_t last, std::size_t c, T* to) {
+  T *sums = to, *products = to + c;
+  std::size_t row = first;
+  for (; row + 2 <= last; row += 2) {
+    const std::size_t a = row * c, b = a + c;
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) {
+      const T ga = g(a, i), gb = g(b, i);
+      sums[i] += ga + gb;
+      products[i] += ga * (load(x[a + i]) - mean[i]) + gb * (load(x[b + i]) - mean[i]);
+    }
+  }
+  for (; row < last; ++row) {
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) {
+      const T ga = g(row * c, i);
+      sums[i] += ga;
+      products[i] += ga * (load(x[row * c + i]) - mean[i]);
+    }
+  }
+}
+
+/// With n rows, xhat = (x - mean) / sigma: dbeta = sum g, dgamma = sum g xhat,
+/// dx = gamma / sigma (g - dbeta / n - xhat dgamma / n).
+template <bool relu, class E, class T = Arithmetic<E>>
+void batch_backward(Cpu& cpu, const Rows& r, const BatchNormGradient& op, const Buffers& io) {
+  const E* x = io.in<E>(1).data();
+  const T *gamma = io.in<T>(2).data(), *mean = io.in<T>(3).data(), *variance = io.in<T>(4).data();
+  E* dx = io.out<E>(0).data();
+  T *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
   const std::size_t c = r.channels;
+  const T epsilon = static_cast<T>(op.epsilon), n = static_cast<T>(r.rows);
+  T *room = io.scratch<T>(), *sums = room + 2 * c, *slope = room + 4 * c, *constant = slope + c, *linear = constant + c;
+  Incoming<relu, E, T> g{io.in<E>(0).data(), x, {}, static_cast<T>(op.ceiling)};
+  if constexpr (relu) g.affine = affine_of(c, gamma, io.in<T>(5).data(), mean, variance, epsilon, room);
+  sum_rows(cpu, r, 2, linear + c, sums,
+           [&](std::size_t first, std::size_t last, T* to) { add_gradients(g, x, mean, first, last, c, to); });
+  for (std::size_t i = 0; i < c; ++i) {
+    const T inverse = T(1) / std::sqrt(variance[i] + epsilon);
+    dbeta[i] = sums[i];
+    dgamma[i] = sums[c + i] * inverse;
+    slope[i] = gamma[i] * inverse;
+    constant[i] = -slope[i] * dbeta[i] / n;
+    linear[i] = -slope[i] * inverse * dgamma[i] / n;
+  }
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t row = first; row < last; ++row) {
-      const RowStatistics<T> s(x + row * c, c, epsilon);
+    for (std::size_t at = first * c; at < last * c; at += c) {
       STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i) y[row * c + i] = (x[row * c + i] - s.mean) * s.inverse * gamma[i] + beta[i];
+      for (std::size_t i = 0; i < c; ++i)
+        dx[at + i] = store<E>(slope[i] * g(at, i) + (constant[i] + linear[i] * (load(x[at + i]) - mean[i])));
     }
   });
 }
+}  // namespace
 
-template <class T>
-void layer_backward(Cpu& cpu, const Rows& r, T epsilon, const Buffers& io) {
-  const T *g = io.in<T>(0).data(), *x = io.in<T>(1).data(), *gamma = io.in<T>(2).data();
-  T *dx = io.out<T>(0).data(), *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
-  const std::size_t c = r.channels;
-  T *sums = io.scratch<T>(), *partials = sums + 2 * c;
-  sum_rows(cpu, r, 2, partials, sums, [&](std::size_t row, T* to) {
-    const T *xr = x + row * c, *gr = g + row * c;
-    const RowStatistics<T> s(xr, c, epsilon);
-    STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < c; ++i) {
-      to[i] += gr[i];
-      to[c + i] += gr[i] * ((xr[i] - s.mean) * s.inverse);
-    }
-    const T n = static_cast<T>(c);
-    const T mean = row_sum<T>(c, [=](std::size_t i) { return gr[i] * gamma[i]; }) / n;
-    const T slope =
-        row_sum<T>(c, [=](std::size_t i) { return gr[i] * gamma[i] * ((xr[i] - s.mean) * s.inverse); }) / n;
-    STRATA_INDEPENDENT_ITERATIONS
-    for (std::size_t i = 0; i < c; ++i) {
-      const T normal = (xr[i] - s.mean) * s.inverse;
-      dx[row * c + i] = s.inverse * (gr[i] * gamma[i] - mean - normal * slope);
-    }
-  });
-  std::copy_n(sums, c, dbeta);
-  std::copy_n(sums + c, c, dgamma);
-}
-
-/// `vectors` of C elements of scratch, and as many for each thread.
-template <class F>
-Kernel row_kernel(const CpuTarget& target, const Signature& s, const Shape& x, std::size_t vectors, std::size_t per_thread, F&& loop) {
-  const Rows r(x);
-  Kernel kernel;
-  kernel.scratch_bytes =
-      r.channels * size_of(s.inputs[0].dtype) * (vectors + per_thread * static_cast<std::size_t>(std::max(1, target.threads)));
-  kernel.run = [r, loop](Cpu& cpu, const Buffers& io) {
-    if (io.in_type(0).dtype == DType::f64)
-      loop.template operator()<double>(cpu, r, io);
-    else
-      loop.template operator()<float>(cpu, r, io);
-  };
-  return kernel;
+namespace {
+/// Whether the vectors have the type of the sums, so that the loops take the images as they are.
+bool takes_images(const Type& image, const Type& vector) {
+  return !has_16_bit_floats({{vector}, {}}) && (image.dtype == vector.dtype || image.dtype == DType::bf16);
 }
 }  // namespace
 
 Types BatchNormTrain::infer(std::span<const Type> in) const {
-  check(name, in, 0, 3);
+  check(name, in, 0, 3, true);
   return {in[0], in[1], in[1]};
 }
 
 Values BatchNormTrain::vjp(const Node& node, std::span<const Value> g) const {
   if (g[1] || g[2]) throw Error(name, "the statistics of a batch cannot be differentiated; its output can");
   if (!g[0]) return no_gradient();
+  if (relu) throw Error(name, "gradients are taken before epilogues are fused");
   return apply_all(BatchNormGradient{epsilon}, g[0], node.input(0), node.input(1), node.output(1), node.output(2));
 }
 
 Kernel BatchNormTrain::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[0].shape, 2, 2,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_forward(cpu, r, static_cast<T>(e), io); });
+  if (!takes_images(s.inputs[0], s.inputs[1]))
+    return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  Kernel kernel = row_kernel<float, double, BFloat16>(
+      target, s.inputs[0], 2, 4,
+      [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_forward<E>(cpu, r, op, io); });
+  kernel.in_place = {{0, 0}};
+  return kernel;
 }
 
 Types BatchNormGradient::infer(std::span<const Type> in) const {
-  check(name, in, 1, 5);
+  check(name, in, 1, relu ? 6 : 5, true);
   return {in[1], in[2], in[2]};
 }
 
@@ -221,39 +252,17 @@ Values BatchNormGradient::vjp(const Node&, std::span<const Value>) const {
 }
 
 Kernel BatchNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[1].shape, 3, 4,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_backward(cpu, r, static_cast<T>(e), io); });
-}
-
-Type LayerNorm::infer(std::span<const Type> in) const {
-  check(name, in, 0, 3);
-  return in[0];
-}
-
-Values LayerNorm::vjp(const Node& node, Value g) const {
-  return apply_all(LayerNormGradient{epsilon}, g, node.input(0), node.input(1));
-}
-
-Kernel LayerNorm::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[0].shape, 0, 0,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { layer_forward(cpu, r, static_cast<T>(e), io); });
-}
-
-Types LayerNormGradient::infer(std::span<const Type> in) const {
-  check(name, in, 1, 3);
-  return {in[1], in[2], in[2]};
-}
-
-Values LayerNormGradient::vjp(const Node&, std::span<const Value>) const {
-  throw Error(name, "has no gradient: layer_norm can be differentiated once");
-}
-
-Kernel LayerNormGradient::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  return row_kernel(target, s, s.inputs[1].shape, 2, 4,
-                    [e = epsilon]<class T>(Cpu& cpu, const Rows& r, const Buffers& io) { layer_backward(cpu, r, static_cast<T>(e), io); });
+  if (!takes_images(s.inputs[1], s.inputs[2]))
+    return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  Kernel kernel = row_kernel<float, double, BFloat16>(
+      target, s.inputs[1], 7, 4, [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) {
+        if (op.relu)
+          batch_backward<true, E>(cpu, r, op, io);
+        else
+          batch_backward<false, E>(cpu, r, op, io);
+      });
+  kernel.in_place = {{0, 0}, {1, 0}};
+  return kernel;
 }
 
 }  // namespace strata

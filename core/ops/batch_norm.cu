@@ -119,6 +119,8 @@ struct Normalize {
   const Normal<Arithmetic<T>>* normal;
   T* y;
   Columns c;
+  bool relu;
+  Arithmetic<T> ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -128,18 +130,40 @@ struct Normalize {
     cuda::transfer(
         c.first_row(task) * c.channels + channel, c.rows * c.channels, c.parts * c.channels,
         [from = x](std::int64_t i) { return tiles::load(from[i]); },
-        [=, to = y](std::int64_t i, A value) { to[i] = tiles::store<T>((value - mean) * scale + shift); });
+        [=, relu = relu, ceiling = ceiling, to = y](std::int64_t i, A value) {
+          const A result = (value - mean) * scale + shift, above = relu && result < A(0) ? A(0) : result;
+          to[i] = tiles::store<T>(relu && above > ceiling ? ceiling : above);
+        });
   }
 };
+
+/// The gradient as it comes to a batch norm with a ReLU behind it: 0 where the result was not in (0, ceiling].
+template <class A>
+struct ThroughRelu {
+  A mean, scale, shift, ceiling;
+  bool relu;
+  STRATA_DEVICE A operator()(A g, A x) const {
+    const A y = (x - mean) * scale + shift;
+    return !relu || (y > A(0) && y <= ceiling) ? g : A(0);
+  }
+};
+template <class T>
+STRATA_DEVICE inline ThroughRelu<Arithmetic<T>> through_relu(const Normal<Arithmetic<T>>& normal, const T* gamma,
+                                                             const T* beta, Arithmetic<T> ceiling,
+                                                             std::int64_t channel) {
+  if (beta == nullptr) return {};
+  return {normal.mean, normal.inverse * tiles::load(gamma[channel]), tiles::load(beta[channel]), ceiling, true};
+}
 
 /// Gradients of gamma and beta over a part of a column; x is normalized by its channel's statistics or by its row's.
 template <class T, bool by_row>
 struct SumsOfPart {
   const T *g, *x, *mean, *variance;   ///< the statistics of channels
-  const Normal<Arithmetic<T>>* rows;  ///< those of rows
+  const T *gamma, *beta;              ///< beta: null without a ReLU
+  const Normal<Arithmetic<T>>* rows;  ///< the statistics of rows
   Sums<Arithmetic<T>>* out;           ///< [parts, channels]
   Columns c;
-  Arithmetic<T> epsilon;
+  Arithmetic<T> epsilon, ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -147,10 +171,11 @@ struct SumsOfPart {
     Normal<A> of_channel{};
     if constexpr (!by_row)
       of_channel = {tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
+    const ThroughRelu<A> through = through_relu(of_channel, gamma, beta, ceiling, channel);
     out[task] = cuda::fold(Sums<A>{}, AddSums{}, c.first_row(task), c.rows, c.parts, [=, this](std::int64_t row) {
       const std::int64_t at = row * c.channels + channel;
       const Normal<A> normal = by_row ? rows[row] : of_channel;
-      const A slope = tiles::load(g[at]);
+      const A slope = through(tiles::load(g[at]), tiles::load(x[at]));
       return Sums<A>{slope, slope * normal(tiles::load(x[at]))};
     });
   }
@@ -186,11 +211,11 @@ struct GradientAndInput {
 /// dx = gamma inverse (g - mean(g) - normal mean(g normal)).
 template <class T>
 struct BatchGradient {
-  const T *g, *x, *gamma, *mean, *variance;
+  const T *g, *x, *gamma, *mean, *variance, *beta;  ///< beta: null without a ReLU
   const Sums<Arithmetic<T>>* means;
   T* dx;
   Columns c;
-  Arithmetic<T> epsilon;
+  Arithmetic<T> epsilon, ceiling;
 
   STRATA_DEVICE void operator()(std::int64_t task) const {
     using A = Arithmetic<T>;
@@ -198,13 +223,14 @@ struct BatchGradient {
     const Normal<A> normal{tiles::load(mean[channel]), math::rsqrt(tiles::load(variance[channel]) + epsilon)};
     const Sums<A> m = means[channel];
     const A scale = tiles::load(gamma[channel]) * normal.inverse;
+    const ThroughRelu<A> through = through_relu(normal, gamma, beta, ceiling, channel);
     cuda::transfer(
         c.first_row(task) * c.channels + channel, c.rows * c.channels, c.parts * c.channels,
         [from_g = g, from_x = x](std::int64_t i) {
           return GradientAndInput<A>{tiles::load(from_g[i]), tiles::load(from_x[i])};
         },
         [=, to = dx](std::int64_t i, const GradientAndInput<A>& at) {
-          to[i] = tiles::store<T>(scale * (at.g - m.g - normal(at.x) * m.g_normal));
+          to[i] = tiles::store<T>(scale * (through(at.g, at.x) - m.g - normal(at.x) * m.g_normal));
         });
   }
 };
@@ -279,7 +305,7 @@ void for_channels(Cuda& gpu, const Columns& c, const Body& body) {
 }
 
 template <class T>
-void batch_forward(Cuda& gpu, const Buffers& io, double e) {
+void batch_forward(Cuda& gpu, const Buffers& io, const BatchNormTrain& op) {
   using A = Arithmetic<T>;
   const Columns reading(io.in_type(0).shape, reading_threads), writing(io.in_type(0).shape, writing_threads);
   const T *x = io.in<T>(0).data(), *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
@@ -287,22 +313,26 @@ void batch_forward(Cuda& gpu, const Buffers& io, double e) {
   auto* moments = io.scratch<Moments<A>>();
   auto* normal = reinterpret_cast<Normal<A>*>(moments + reading.tasks());
   cuda::for_each(gpu, reading.tasks(), MomentsOfPart<T>{x, moments, reading});
-  for_channels(gpu, reading, JoinParts<T>{moments, mean, variance, normal, reading, static_cast<A>(e)});
-  cuda::for_each(gpu, writing.tasks(), Normalize<T>{x, gamma, beta, normal, y, writing});
+  for_channels(gpu, reading, JoinParts<T>{moments, mean, variance, normal, reading, static_cast<A>(op.epsilon)});
+  cuda::for_each(gpu, writing.tasks(),
+                 Normalize<T>{x, gamma, beta, normal, y, writing, op.relu, static_cast<A>(op.ceiling)});
 }
 
 template <class T>
-void batch_backward(Cuda& gpu, const Buffers& io, double e) {
+void batch_backward(Cuda& gpu, const Buffers& io, const BatchNormGradient& op) {
   using A = Arithmetic<T>;
   const Columns reading(io.in_type(1).shape, reading_threads), writing(io.in_type(1).shape, writing_threads);
   const T *g = io.in<T>(0).data(), *x = io.in<T>(1).data(), *gamma = io.in<T>(2).data();
   const T *mean = io.in<T>(3).data(), *variance = io.in<T>(4).data();
+  const T* beta = op.relu ? io.in<T>(5).data() : nullptr;
   T *dx = io.out<T>(0).data(), *dgamma = io.out<T>(1).data(), *dbeta = io.out<T>(2).data();
   auto *sums = io.scratch<Sums<A>>(), *means = sums + reading.tasks();
-  const A epsilon = static_cast<A>(e);
-  cuda::for_each(gpu, reading.tasks(), SumsOfPart<T, false>{g, x, mean, variance, nullptr, sums, reading, epsilon});
+  const A epsilon = static_cast<A>(op.epsilon), ceiling = static_cast<A>(op.ceiling);
+  cuda::for_each(gpu, reading.tasks(),
+                 SumsOfPart<T, false>{g, x, mean, variance, gamma, beta, nullptr, sums, reading, epsilon, ceiling});
   for_channels(gpu, reading, AddParts<T>{sums, dgamma, dbeta, means, reading});
-  cuda::for_each(gpu, writing.tasks(), BatchGradient<T>{g, x, gamma, mean, variance, means, dx, writing, epsilon});
+  cuda::for_each(gpu, writing.tasks(),
+                 BatchGradient<T>{g, x, gamma, mean, variance, beta, means, dx, writing, epsilon, ceiling});
 }
 
 template <class T>
@@ -324,7 +354,8 @@ void layer_backward(Cuda& gpu, const Buffers& io, double e) {
   const A epsilon = static_cast<A>(e);
   cuda::for_rows(gpu, c.rows, cuda::row_width(c.channels),
                  LayerGradient<T>{g, x, gamma, dx, rows, c.channels, epsilon});
-  cuda::for_each(gpu, c.tasks(), SumsOfPart<T, true>{g, x, nullptr, nullptr, rows, sums, c, epsilon});
+  cuda::for_each(gpu, c.tasks(),
+                 SumsOfPart<T, true>{g, x, nullptr, nullptr, nullptr, nullptr, rows, sums, c, epsilon, A(0)});
   for_channels(gpu, c, AddParts<T>{sums, dgamma, dbeta, nullptr, c});
 }
 
@@ -346,15 +377,17 @@ Kernel norm_kernel(const Signature& s, std::int64_t scratch, std::vector<InPlace
 }  // namespace
 
 std::optional<Kernel> BatchNormTrain::prepare(const CudaTarget&, const Signature& s) const {
+  if (s.inputs[1].dtype != s.inputs[0].dtype) return std::nullopt;  // comes from a pass for the processor
   const Columns c(s.inputs[0].shape, reading_threads);
   return norm_kernel(s, 3 * c.tasks() + 2 * c.channels, {{0, 0}},
-                     [e = epsilon]<class T>(Cuda& gpu, const Buffers& io) { batch_forward<T>(gpu, io, e); });
+                     [op = *this]<class T>(Cuda& gpu, const Buffers& io) { batch_forward<T>(gpu, io, op); });
 }
 
 std::optional<Kernel> BatchNormGradient::prepare(const CudaTarget&, const Signature& s) const {
+  if (s.inputs[2].dtype != s.inputs[1].dtype) return std::nullopt;  // comes from a pass for the processor
   const Columns c(s.inputs[1].shape, reading_threads);
   return norm_kernel(s, 2 * c.tasks() + 2 * c.channels, {{0, 0}, {1, 0}},
-                     [e = epsilon]<class T>(Cuda& gpu, const Buffers& io) { batch_backward<T>(gpu, io, e); });
+                     [op = *this]<class T>(Cuda& gpu, const Buffers& io) { batch_backward<T>(gpu, io, op); });
 }
 
 std::optional<Kernel> LayerNorm::prepare(const CudaTarget&, const Signature& s) const {

@@ -1,30 +1,40 @@
 #pragma once
 
+#include <limits>
+
 #include "core/graph/apply.h"
 #include "core/ops/binary.h"
 #include "core/ops/unary.h"
 
 namespace strata {
 
-/// (x [..., C], gamma [C], beta [C]) -> y = (x - mean) gamma / sqrt(variance + epsilon) + beta, mean [C], variance [C], with the
-/// statistics over all axes but the last; the variance is biased (divided by the number of elements), as in Keras 3
-/// (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32. Sums are those of a first pass for the mean and a second one
-/// for the variance, per thread, added in fixed order. A GPU reads x once for both and joins the moments of parts
-/// (Chan, Golub and LeVeque, 1979).
+/// (x [..., C], gamma [C], beta [C]) -> y = (x - mean) gamma / sqrt(variance + epsilon) + beta, mean [C], variance [C],
+/// with the statistics over all axes but the last; the variance is biased (divided by the number of elements), as in
+/// Keras 3 (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32, and beside an x in bf16 the vectors may be f32 (not
+/// on a GPU). x is read once for both
+/// statistics: the moments of parts are joined in fixed order (Chan, Golub and LeVeque, 1979). With `relu`, which a
+/// pass sets for the processor's plans (core/compile/fuse_batch_norm), negative results become 0 and those above
+/// `ceiling` become it.
 struct STRATA_API BatchNormTrain {
   double epsilon = 1e-3;
+  bool relu = false;
+  double ceiling = std::numeric_limits<double>::infinity();
   static constexpr std::string_view name = "batch_norm";
   bool operator==(const BatchNormTrain&) const = default;
   Types infer(std::span<const Type> in) const;
-  /// Of y only. Error when a gradient comes in for the statistics.
+  /// Of y only. Error when a gradient comes in for the statistics, and with `relu`.
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
   std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;
 };
 
-/// (g, x, gamma, mean, variance) -> gradients of x, gamma and beta. It has no gradient of its own.
+/// (g, x, gamma, mean, variance) -> gradients of x, gamma and beta. It has no gradient of its own. With `relu` one more
+/// input, beta: g is the gradient of what a ReLU behind the normalization gave, and passes where the normalized x lies
+/// in (0, ceiling].
 struct STRATA_API BatchNormGradient {
   double epsilon = 1e-3;
+  bool relu = false;
+  double ceiling = std::numeric_limits<double>::infinity();
   static constexpr std::string_view name = "batch_norm_gradient";
   bool operator==(const BatchNormGradient&) const = default;
   Types infer(std::span<const Type> in) const;

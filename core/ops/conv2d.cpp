@@ -1,6 +1,7 @@
 #include "core/ops/conv2d.h"
 
 #include "core/kernels/conv2d.h"
+#include "core/ops/conv2d_bf16.h"
 #include "core/ops/conv2d_onednn.h"
 #include "core/ops/conv_common.h"
 #include "core/ops/reshape.h"
@@ -108,8 +109,9 @@ Values Conv2D::vjp(const Node& node, Value g) const {
 
 Kernel Conv2D::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv2DGeometry g = geometry_of(window, s.inputs[0].shape, s.inputs[1].shape);
+  if (auto faster = bf16_forward(g, s, epilogue, std::max(1, target.threads))) return *std::move(faster);
+  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? forward_f64(g, epilogue) : forward_f32(g, epilogue, std::max(1, target.threads));
 }
 
@@ -127,8 +129,9 @@ Values Conv2DDataGradient::vjp(const Node& node, Value g) const {
 
 Kernel Conv2DDataGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv2DGeometry g = geometry_of(window, input, s.inputs[1].shape);
+  if (auto faster = bf16_data_gradient(g, s, std::max(1, target.threads))) return *std::move(faster);
+  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? data_gradient_f64(g) : data_gradient_f32(g, std::max(1, target.threads));
 }
 
@@ -143,8 +146,9 @@ Values Conv2DWeightGradient::vjp(const Node& node, Value g) const {
 
 Kernel Conv2DWeightGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv2DGeometry g = geometry_of(window, s.inputs[0].shape, kernel);
+  if (auto faster = bf16_weight_gradient(g, s, std::max(1, target.threads))) return *std::move(faster);
+  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? weight_gradient_f64(g) : weight_gradient_f32(g, std::max(1, target.threads));
 }
 

@@ -43,6 +43,15 @@ struct Samples<BatchNormTrain> {
       s.double_tolerance = 1e-11;
       s.slope_tolerance = 1e-5;
       s.differentiable = 1;  // the statistics are not
+      list.push_back(s);
+      s.label += " with relu";
+      s.op = BatchNormTrain{norm_epsilon, true, 1.5};
+      s.reference = [plain = s.reference](const Arrays& in) {
+        Arrays out = plain(in);
+        for (double& y : out[0].data) y = std::clamp(y, 0.0, 1.5);
+        return out;
+      };
+      s.slope = Slope::refused;
       list.push_back(std::move(s));
     }
     return list;
@@ -89,6 +98,19 @@ struct Samples<BatchNormGradient> {
       s.tolerance = 1e-5;
       s.double_tolerance = 1e-11;
       s.floor = shape.elements() > 10000 ? 10 : 1;  // sums of 2,000 products
+      list.push_back(s);
+      s.label += " with relu";
+      s.op = BatchNormGradient{norm_epsilon, true, 1.0};
+      s.inputs.push_back(uniform(channels, -1, 1, 6));
+      s.reference = [plain = s.reference](Arrays in) {
+        const std::size_t c = in[2].data.size();
+        for (std::size_t i = 0; i < in[0].data.size(); ++i) {
+          const double scale = in[2].data[i % c] / std::sqrt(in[4].data[i % c] + norm_epsilon);
+          const double y = (in[1].data[i] - in[3].data[i % c]) * scale + in[5].data[i % c];
+          if (y <= 0 || y > 1) in[0].data[i] = 0;
+        }
+        return plain(in);
+      };
       list.push_back(std::move(s));
     }
     return list;

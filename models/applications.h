@@ -9,16 +9,15 @@
 /// Known networks for images, after keras.applications 3.15: the same layers, names, order, numbers of parameters and
 /// initial distributions, so that weights go to and fro. docs/applications.md has the table.
 ///
-/// `weights`:
-///   "imagenet"   what Keras offers for download, from the first of these places that has it: the folder
-///   STRATA_WEIGHTS_DIR
-///                names; Keras's cache ($KERAS_HOME/models, default ~/.keras/models); ours
-///                ($XDG_CACHE_HOME/strata/models, default ~/.cache/strata/models); the network, into our cache, unless
-///                STRATA_OFFLINE is set to something other than 0. STRATA_WEIGHTS_URL names a mirror, which holds the
-///                files themselves. Files are checked against Keras's MD5 sums where there are any. When no place has a
-///                good one, one Error lists every place and why it failed.
-///   a path       any weights file that Model::load_weights reads.
-///   ""           random numbers, by the layers' initializers (Keras's None).
+/// `weights` is
+/// - "imagenet": what Keras offers for download, from the first of these places that has it: the folder that
+///   STRATA_WEIGHTS_DIR names; Keras's cache ($KERAS_HOME/models, default ~/.keras/models); ours
+///   ($XDG_CACHE_HOME/strata/models, default ~/.cache/strata/models); the network, into our cache, unless
+///   STRATA_OFFLINE is set to something other than 0. STRATA_WEIGHTS_URL names a mirror, which holds the files
+///   themselves. Files are checked against Keras's MD5 sums where there are any. When no place has a good one, one
+///   Error lists every place and why it failed;
+/// - a path: any weights file that Model::load_weights reads;
+/// - "": random numbers, by the layers' initializers (Keras's None).
 ///
 /// Inputs are as each family's preprocess_input makes them. Every argument is checked before anything is made; errors
 /// name the function and say what Keras says.

@@ -45,8 +45,7 @@ void Network::check_weights() const {
   if (!o_.weights.empty() && !pretrained() && !std::filesystem::exists(o_.weights, ignored))
     fail(
         "The `weights` argument should be either \"\" (random initialization), \"imagenet\" (pre-training on "
-        "ImageNet), or "
-        "the path to the weights file to be loaded. Received: weights=" +
+        "ImageNet), or the path to the weights file to be loaded. Received: weights=" +
         o_.weights);
   if (pretrained() && o_.include_top && o_.classes != 1000)
     fail("If using `weights=\"imagenet\"` with `include_top=true`, `classes` should be 1000. Received: classes=" +

@@ -20,12 +20,11 @@ inline std::int64_t round_filters(double filters) {
 /// Zeros around images so that a convolution of stride 2 without padding halves them, rounding up: one less in front
 /// where the size is even. An open size counts as even, as in Keras.
 inline Margins2 halving_padding(const Symbol& x, std::int64_t kernel) {
-  const Shape& shape = x.shape();
-  const bool open = shape[1] == open_dim;
   const auto margin = [&](std::int64_t size) {
-    return Margin{kernel / 2 - (open || size % 2 == 0 ? 1 : 0), kernel / 2};
+    const bool even = size == open_dim || size % 2 == 0;
+    return Margin{kernel / 2 - (even ? 1 : 0), kernel / 2};
   };
-  return {margin(shape[1]), margin(shape[2])};
+  return {margin(x.shape()[1]), margin(x.shape()[2])};
 }
 
 }  // namespace strata::applications

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/base/atomic_file.h"
+#include "core/ops/aspect_ratio.h"
 #include "core/ops/ops.h"
 #include "core/ops/resize_images.h"
 #include "data/image_codecs.h"
@@ -32,26 +33,6 @@ Tensor batch_of(std::string_view where, const Tensor& images) {
   return images;
 }
 
-/// `size` pixels in the middle of each axis.
-Tensor middle_of(const Tensor& images, const Size& size) {
-  const std::int64_t top = (images.shape()[1] - size[0]) / 2, left = (images.shape()[2] - size[1]) / 2;
-  return slice(images, {0, top, left}, {slice_end, top + size[0], left + size[1]});
-}
-
-/// The largest part in the middle with the aspect ratio of `size`, in whole pixels.
-Tensor cut_to_ratio(const Tensor& images, const Size& size) {
-  const std::int64_t height = images.shape()[1], width = images.shape()[2];
-  return middle_of(images, {std::clamp<std::int64_t>(width * size[0] / size[1], 1, height),
-                            std::clamp<std::int64_t>(height * size[1] / size[0], 1, width)});
-}
-
-Tensor padded_to_ratio(const Tensor& images, const Size& size, double value) {
-  const std::int64_t height = images.shape()[1], width = images.shape()[2];
-  const std::int64_t rows = std::max<std::int64_t>(width * size[0] / size[1] - height, 0) / 2;
-  const std::int64_t columns = std::max<std::int64_t>(height * size[1] / size[0] - width, 0) / 2;
-  return pad(images, {0, rows, columns, 0}, {0, rows, columns, 0}, value);
-}
-
 }  // namespace
 
 Tensor resize(const Tensor& images, const Size& size, const ResizeOptions& o) {
@@ -61,8 +42,8 @@ Tensor resize(const Tensor& images, const Size& size, const ResizeOptions& o) {
   if (o.crop_to_aspect_ratio && o.pad_to_aspect_ratio)
     throw Error(where, "Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.");
   Tensor batch = batch_of(where, images);
-  if (o.crop_to_aspect_ratio) batch = cut_to_ratio(batch, size);
-  if (o.pad_to_aspect_ratio) batch = padded_to_ratio(batch, size, o.fill_value);
+  if (o.crop_to_aspect_ratio) batch = cut_to_ratio(batch, size[0], size[1]);
+  if (o.pad_to_aspect_ratio) batch = padded_to_ratio(batch, size[0], size[1], o.fill_value);
   batch = resize_images(batch, size[0], size[1], interpolation, o.antialias);
   return images.shape().rank() == 3 ? squeeze(batch, {0}) : batch;
 }

@@ -103,18 +103,18 @@ inline void for_resize_weights(const ResizeCase& c, const std::function<void(con
   });
 }
 
-inline Array zeros(const Shape& shape) {
+inline Array zero_array(const Shape& shape) {
   return {shape, std::vector<double>(static_cast<std::size_t>(shape.elements()))};
 }
 
 inline Array resized(const ResizeCase& c, const Array& x) {
-  Array y = zeros({c.x[0], c.height, c.width, c.x[3]});
+  Array y = zero_array({c.x[0], c.height, c.width, c.x[3]});
   for_resize_weights(c, [&](const Index& to, const Index& from, double weight) { y.at(to) += weight * x.at(from); });
   return y;
 }
 
 inline Array resize_gradient(const ResizeCase& c, const Array& g) {
-  Array dx = zeros(c.x);
+  Array dx = zero_array(c.x);
   for_resize_weights(c, [&](const Index& to, const Index& from, double weight) { dx.at(from) += weight * g.at(to); });
   return dx;
 }

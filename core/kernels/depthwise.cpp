@@ -65,21 +65,23 @@ struct Tap {
   Index from, w;
 };
 
+// E is the element type of the images; kernels and sums are float.
+template <typename E>
 struct RowTask {
   const Pass& pass;
   const std::uint64_t* masks;
-  Tap* taps;          // room for all taps of the kernel
-  const float* from;  // an image
+  Tap* taps;      // room for all taps of the kernel
+  const E* from;  // an image
   const float* w;
   const float* bias;  // null or [channels]
   bool with_relu;
   Index row;
-  float* to;          // the row of the result
+  E* to;  // the row of the result
 };
 
 // The taps of one pixel; returns how many.
-template <Direction kDirection>
-Index list_taps(const RowTask& task, Index column) {
+template <Direction kDirection, typename E>
+Index list_taps(const RowTask<E>& task, Index column) {
   const Pass& pass = task.pass;
   Index count = 0;
   for (Index p = 0; p < pass.rows.taps; ++p) {
@@ -97,15 +99,14 @@ Index list_taps(const RowTask& task, Index column) {
 
 // One vector of channels of P pixels that read the same taps, `to_step` floats apart; their
 // sources are `from_step` floats apart.
-template <int P, typename Io>
-__attribute__((always_inline)) inline void run_vector(const RowTask& task, Index taps, Index c,
-                                                      const Io& io, float* to, Index to_step,
-                                                      Index from_step) {
+template <int P, typename E, typename Io>
+__attribute__((always_inline)) inline void run_vector(const RowTask<E>& task, Index taps, Index c, const Io& io, E* to,
+                                                      Index to_step, Index from_step) {
   Vec acc[P];
   const Vec start = task.bias == nullptr ? Vec{} : io.read(task.bias + c);
   unroll<P>([&](auto i) __attribute__((always_inline)) { acc[i] = start; });
   for (Index t = 0; t < taps; ++t) {
-    const float* x = task.from + task.taps[t].from + c;
+    const E* x = task.from + task.taps[t].from + c;
     const Vec w = io.read(task.w + task.taps[t].w + c);
     unroll<P>([&](auto i) __attribute__((always_inline)) { acc[i] += w * io.read(x + i * from_step); });
   }
@@ -115,8 +116,8 @@ __attribute__((always_inline)) inline void run_vector(const RowTask& task, Index
 }
 
 // P pixels from `column` on, `step` columns apart, their sources `from_step` columns apart.
-template <Direction kDirection, int P>
-void run_pixels(const RowTask& task, Index column, Index step, Index from_step) {
+template <Direction kDirection, int P, typename E>
+void run_pixels(const RowTask<E>& task, Index column, Index step, Index from_step) {
   const Index channels = task.pass.channels;
   const Index taps = list_taps<kDirection>(task, column);
   for_each_vector(channels, [&](Index c, auto io) __attribute__((always_inline)) {
@@ -125,8 +126,8 @@ void run_pixels(const RowTask& task, Index column, Index step, Index from_step) 
   });
 }
 
-template <Direction kDirection>
-void run_row(const RowTask& task) {
+template <Direction kDirection, typename E>
+void run_row(const RowTask<E>& task) {
   const bool forward = kDirection == Direction::forward;
   const Index stride = task.pass.columns.stride;
   // Backwards, columns a stride apart read the same taps of neighbouring sources.
@@ -190,9 +191,8 @@ struct RowScratch {
 };
 
 // V vectors of channels: to += sum over `count` pixels of x * dy.
-template <int V>
-void add_products(const float* x, Index x_step, const float* dy, Index dy_step, Index count,
-                  float* to) {
+template <int V, typename E>
+void add_products(const E* x, Index x_step, const E* dy, Index dy_step, Index count, float* to) {
   Vec acc[V];
   unroll<V>([&](auto v) __attribute__((always_inline)) { acc[v] = load(to + v * kLanes); });
   for (Index j = 0; j < count; ++j) {
@@ -204,8 +204,8 @@ void add_products(const float* x, Index x_step, const float* dy, Index dy_step, 
 }
 
 // As above for all channels.
-void add_products(const float* x, Index x_step, const float* dy, Index dy_step, Index count,
-                  Index channels, float* to) {
+template <typename E>
+void add_products(const E* x, Index x_step, const E* dy, Index dy_step, Index count, Index channels, float* to) {
   Index c = 0;
   for (; c + 4 * kLanes <= channels; c += 4 * kLanes) {
     add_products<4>(x + c, x_step, dy + c, dy_step, count, to + c);
@@ -226,8 +226,8 @@ void add_products(const float* x, Index x_step, const float* dy, Index dy_step, 
 }
 
 // dw += the products of one row of dy.
-void add_row_gradient(const Conv2DGeometry& g, const float* image, Index row, const float* dy,
-                      float* dw) {
+template <typename E>
+void add_row_gradient(const Conv2DGeometry& g, const E* image, Index row, const E* dy, float* dw) {
   const Pass pass = forward_pass(g);
   const Index channels = g.out_channels;
   for (Index p = 0; p < g.kernel_height; ++p) {
@@ -270,9 +270,8 @@ void depthwise_forward(const Conv2DGeometry& g, Index first_unit, Index last_uni
   for (Index row = first_unit * rows; row < last_unit * rows; ++row) {
     const float* image = x + row / g.out_height * g.in_image();
     if (!plain && row % g.out_height == 0) spread(g, image, room.spread);
-    run_row<Direction::forward>({pass, room.masks, room.taps, plain ? image : room.spread, w, bias,
-                                 relu, row % g.out_height,
-                                 y + row * g.out_width * g.out_channels});
+    run_row<Direction::forward>(RowTask<float>{pass, room.masks, room.taps, plain ? image : room.spread, w, bias, relu,
+                                               row % g.out_height, y + row * g.out_width * g.out_channels});
   }
 }
 
@@ -296,7 +295,7 @@ void depthwise_data_gradient(const Conv2DGeometry& g, Index first_unit, Index la
     const Index n = row / g.in_height, i = row % g.in_height;
     float* to = plain ? dx + row * row_floats : room.spread + i * row_floats;
     run_row<Direction::data_gradient>(
-        {pass, room.masks, room.taps, dy + n * g.out_image(), w, nullptr, false, i, to});
+        RowTask<float>{pass, room.masks, room.taps, dy + n * g.out_image(), w, nullptr, false, i, to});
     if (!plain && i == g.in_height - 1) gather(g, room.spread, dx + n * g.in_image());
   }
 }
@@ -314,6 +313,40 @@ void depthwise_weight_gradient(const Conv2DGeometry& g, Index first_unit, Index 
     const float* image = x + row / g.out_height * g.in_image();
     if (!plain && row % g.out_height == 0) spread(g, image, spread_image);
     add_row_gradient(g, plain ? image : spread_image, row % g.out_height,
+                     dy + row * g.out_width * g.out_channels, dw);
+  }
+}
+
+bool depthwise_applies_to_bf16(const Conv2DGeometry& g) { return depthwise_applies(g) && multiplier(g) == 1; }
+
+void depthwise_forward(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* x, const float* w,
+                       const float* bias, bool relu, BFloat16* y, void* scratch) {
+  const Pass pass = forward_pass(g);
+  const RowScratch room(g, g.out_width, scratch);
+  fill_masks<Direction::forward>(pass, room.masks);
+  for (Index row = first_unit; row < last_unit; ++row) {
+    run_row<Direction::forward>(RowTask<BFloat16>{pass, room.masks, room.taps, x + row / g.out_height * g.in_image(), w,
+                                                  bias, relu, row % g.out_height,
+                                                  y + row * g.out_width * g.out_channels});
+  }
+}
+
+void depthwise_data_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* dy,
+                             const float* w, BFloat16* dx, void* scratch) {
+  const Pass pass = gradient_pass(g);
+  const RowScratch room(g, g.in_width, scratch);
+  fill_masks<Direction::data_gradient>(pass, room.masks);
+  for (Index row = first_unit; row < last_unit; ++row) {
+    run_row<Direction::data_gradient>(RowTask<BFloat16>{pass, room.masks, room.taps,
+                                                        dy + row / g.in_height * g.out_image(), w, nullptr, false,
+                                                        row % g.in_height, dx + row * g.in_width * g.out_channels});
+  }
+}
+
+void depthwise_weight_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* x,
+                               const BFloat16* dy, float* dw) {
+  for (Index row = first_unit; row < last_unit; ++row) {
+    add_row_gradient(g, x + row / g.out_height * g.in_image(), row % g.out_height,
                      dy + row * g.out_width * g.out_channels, dw);
   }
 }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 
+#include "core/base/half.h"
 #include "core/kernels/conv_geometry.h"
 
 namespace strata::kernels {
@@ -31,5 +32,15 @@ void depthwise_data_gradient(const Conv2DGeometry& g, Index first_unit, Index la
 std::size_t depthwise_weight_gradient_scratch_bytes(const Conv2DGeometry& g);
 void depthwise_weight_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit,
                                const float* x, const float* dy, float* dw, void* scratch);
+
+// The same with images in bf16, each result rounded once; kernel, bias and dw stay in f32. Units and scratch are those
+// above; the weight gradient needs none. Multipliers of 1 only.
+bool depthwise_applies_to_bf16(const Conv2DGeometry& g);
+void depthwise_forward(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* x, const float* w,
+                       const float* bias, bool relu, BFloat16* y, void* scratch);
+void depthwise_data_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* dy,
+                             const float* w, BFloat16* dx, void* scratch);
+void depthwise_weight_gradient(const Conv2DGeometry& g, Index first_unit, Index last_unit, const BFloat16* x,
+                               const BFloat16* dy, float* dw);
 
 }  // namespace strata::kernels

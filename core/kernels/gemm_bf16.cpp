@@ -33,11 +33,8 @@ inline __m256i rounded(Vec x) {
   return y;
 }
 
-// Of 16 lanes of 16 and of 32 bits. (GCC 12 warns of the intrinsics that it defines by way of an undefined vector.)
-typedef std::uint16_t Words __attribute__((vector_size(32)));
-typedef std::uint32_t DoubleWords __attribute__((vector_size(64)));
-DoubleWords in_lower_half(__m256i x) { return __builtin_convertvector((Words)x, DoubleWords); }
-Vec widened(__m256i x) { return (Vec)(in_lower_half(x) << 16); }
+// (GCC 12 warns of the intrinsics that it defines by way of an undefined vector.)
+Bits in_lower_half(__m256i x) { return __builtin_convertvector((Words)x, Bits); }
 
 // Lane j: x[j] in the lower half, y[j] in the upper; null rows and lanes past `lanes` are zero.
 __m512i interleaved(const BFloat16* x, const BFloat16* y, Index lanes) {
@@ -126,7 +123,7 @@ template <int R>
 __attribute__((always_inline)) inline void finish_rounded(const Tile& t, const Vec (&acc)[R][2]) {
   unroll<2>([&](auto v) __attribute__((always_inline)) {
     const __mmask16 mask = first(t.columns - v * kLanes);
-    const Vec bias = t.bias == nullptr ? Vec{} : widened(_mm256_maskz_loadu_epi16(mask, t.bias + v * kLanes));
+    const Vec bias = t.bias == nullptr ? Vec{} : widened((Words)_mm256_maskz_loadu_epi16(mask, t.bias + v * kLanes));
     unroll<R>([&](auto r) __attribute__((always_inline)) {
       const Vec x = t.bias == nullptr ? acc[r][v] : acc[r][v] + bias;
       _mm256_mask_storeu_epi16(t.c + r * t.c_stride + v * kLanes, mask, rounded(t.relu ? relu(x) : x));

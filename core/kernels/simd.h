@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/base/half.h"
+
 #if defined(__AVX__)
 #include <immintrin.h>
 #endif
@@ -74,6 +76,40 @@ inline void store_first(float* p, Vec v, int count) {
 #endif
 }
 
+// The same for bfloat16 in memory: reading is exact, writing rounds to nearest even and keeps NaN.
+typedef unsigned short Words __attribute__((vector_size(kLanes * sizeof(unsigned short))));
+typedef unsigned Bits __attribute__((vector_size(kLanes * sizeof(unsigned))));
+
+inline Vec widened(Words x) { return (Vec)(__builtin_convertvector(x, Bits) << 16); }
+
+inline Words narrowed(Vec x) {
+  const Bits u = (Bits)x;
+  const Bits rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+  return __builtin_convertvector(x == x ? rounded : (u >> 16) | 0x40u, Words);
+}
+
+inline Vec load_first(const BFloat16* p, int count) {
+  Words x{};
+  std::memcpy(&x, p, static_cast<std::size_t>(count) * sizeof *p);
+  return widened(x);
+}
+
+inline Vec load(const BFloat16* p) {
+  Words x;
+  std::memcpy(&x, p, sizeof x);
+  return widened(x);
+}
+
+inline void store(BFloat16* p, Vec v) {
+  const Words x = narrowed(v);
+  std::memcpy(static_cast<void*>(p), &x, sizeof x);
+}
+
+inline void store_first(BFloat16* p, Vec v, int count) {
+  const Words x = narrowed(v);
+  std::memcpy(static_cast<void*>(p), &x, static_cast<std::size_t>(count) * sizeof *p);
+}
+
 // Calls f(integral_constant<0>) ... f(integral_constant<N-1>): a loop that is certain to be
 // unrolled, which keeps an array of accumulators in registers on both compilers.
 template <int N, typename F>
@@ -84,14 +120,26 @@ __attribute__((always_inline)) inline void unroll(F&& f) {
 }
 
 struct WholeVector {
-  static Vec read(const float* p) { return load(p); }
-  static void write(float* p, Vec v) { store(p, v); }
+  template <typename E>
+  static Vec read(const E* p) {
+    return load(p);
+  }
+  template <typename E>
+  static void write(E* p, Vec v) {
+    store(p, v);
+  }
 };
 
 struct FirstLanes {
   int lanes;
-  Vec read(const float* p) const { return load_first(p, lanes); }
-  void write(float* p, Vec v) const { store_first(p, v, lanes); }
+  template <typename E>
+  Vec read(const E* p) const {
+    return load_first(p, lanes);
+  }
+  template <typename E>
+  void write(E* p, Vec v) const {
+    store_first(p, v, lanes);
+  }
 };
 
 // Calls f(c, io) for the vectors of `channels` adjacent floats, c being the first channel of each;

@@ -150,7 +150,7 @@ struct Incoming {
         load(g[at + i]);  // read in any case, and compared without branches, or the loop would not be vectorized
     if constexpr (relu) {
       const T v = load(store<E>(affine(load(x[at + i]), i)));  // as it left
-      return (v > 0) & (v <= ceiling) ? slope : T(0);
+      return ((v > 0) & (v <= ceiling)) ? slope : T(0);
     }
     return slope;
   }

@@ -238,6 +238,7 @@ class MixedPrecisionFiles : public testing::TemporaryFolder {};
 
 /// As in Keras, the file holds the optimizer that compile was given, and the state of the one around it.
 TEST_F(MixedPrecisionFiles, AModelGoesOnWhereItStood) {
+  utils::set_random_seed(1);  // with some data the first loss scale overflows, and a step does not count
   reset_names();
   std::string path = file("mixed.keras");
   const Tensor x = random::normal({16, 3}), y = random::normal({16, 1});

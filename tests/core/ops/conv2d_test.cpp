@@ -85,6 +85,9 @@ TEST(Conv2D, Bf16) {
     check_bf16({2, 17, 16, 6}, {5, 4, 6, 16}, {{1, 1}, Padding::valid, {1, 1}, 1});
     check_bf16({2, 28, 28, 16}, {3, 3, 16, 24}, {{2, 2}, Padding::same, {1, 1}, 1});
     check_bf16({2, 9, 9, 7}, {1, 1, 7, 10}, {});
+    check_bf16({2, 11, 14, 21}, {3, 3, 1, 21}, {{1, 1}, Padding::same, {1, 1}, 21});
+    check_bf16({2, 12, 13, 32}, {3, 3, 1, 32}, {{2, 2}, Padding::same, {1, 1}, 32});
+    check_bf16({1, 12, 13, 5}, {3, 3, 1, 15}, {{1, 1}, Padding::valid, {1, 1}, 5});
     check_bf16({2, 9, 9, 8}, {1, 1, 4, 10}, {{1, 1}, Padding::same, {1, 1}, 2});
   }
   config::set_num_threads(before);

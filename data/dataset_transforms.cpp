@@ -22,15 +22,15 @@ std::uint64_t drawn_seed() {
 class Shuffle final : public Dataset::Node {
  public:
   Shuffle(NodePtr source, std::size_t buffer_size, const ShuffleOptions& options)
-      : source_(std::move(source)), buffer_size_(buffer_size), seeded_(options.seed.has_value()),
+      : Node("shuffle", std::move(source)), buffer_size_(buffer_size), seeded_(options.seed.has_value()),
         seed_(options.seed ? *options.seed : drawn_seed()), reshuffle_(options.reshuffle_each_iteration) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
   std::string why_unrepeatable() const override {
     return seeded_ ? source_->why_unrepeatable() : "Dataset.shuffle: the order has no seed; give it one";
   }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    const std::uint64_t seed = combine(seed_, reshuffle_ ? static_cast<std::uint64_t>(epoch) : 0);
-    return std::make_unique<Pass>(source_->iterate(epoch), buffer_size_, seed);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    const std::uint64_t seed = combine(seed_, reshuffle_ ? static_cast<std::uint64_t>(pass.epoch) : 0);
+    return std::make_unique<Pass>(source_->open(pass), buffer_size_, seed);
   }
 
  private:
@@ -56,7 +56,6 @@ class Shuffle final : public Dataset::Node {
     std::vector<Sample> buffer;
     bool drained = false;
   };
-  NodePtr source_;
   std::size_t buffer_size_;
   bool seeded_;
   std::uint64_t seed_;
@@ -98,15 +97,14 @@ void stack_all(const std::vector<Sample>& samples, Tensor Sample::*one, Tensors 
 
 class Batch final : public Dataset::Node {
  public:
-  Batch(NodePtr source, std::size_t n, bool drop) : source_(std::move(source)), n_(n), drop_(drop) {}
+  Batch(NodePtr source, std::size_t n, bool drop) : Node("batch", std::move(source)), n_(n), drop_(drop) {}
   std::int64_t cardinality() const override {
     const std::int64_t count = source_->cardinality(), n = static_cast<std::int64_t>(n_);
     if (count < 0) return count;
     return count / n + (!drop_ && count % n != 0 ? 1 : 0);
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch), n_, drop_);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass), n_, drop_);
   }
 
  private:
@@ -131,7 +129,6 @@ class Batch final : public Dataset::Node {
     std::size_t n;
     bool drop, ended = false;
   };
-  NodePtr source_;
   std::size_t n_;
   bool drop_;
 };
@@ -140,14 +137,13 @@ class Batch final : public Dataset::Node {
 
 class Unbatch final : public Dataset::Node {
  public:
-  explicit Unbatch(NodePtr source) : source_(std::move(source)) {}
+  explicit Unbatch(NodePtr source) : Node("unbatch", std::move(source)) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch));
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass));
   }
 
  private:
@@ -164,20 +160,18 @@ class Unbatch final : public Dataset::Node {
     }
     std::unique_ptr<DatasetIterator> source, rows;
   };
-  NodePtr source_;
 };
 
 // ---- cache
 
 class Cache final : public Dataset::Node {
  public:
-  explicit Cache(NodePtr source) : source_(std::move(source)), store_(std::make_shared<Store>()) {}
+  explicit Cache(NodePtr source) : Node("cache", std::move(source)), store_(std::make_shared<Store>()) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     std::shared_ptr<const std::vector<Sample>> samples = store_->get();
     if (samples) return std::make_unique<Replay>(std::move(samples));
-    return std::make_unique<Record>(source_->iterate(epoch), store_);
+    return std::make_unique<Record>(source_->open(pass), store_);
   }
 
  private:
@@ -225,7 +219,6 @@ class Cache final : public Dataset::Node {
     std::vector<Sample> seen;
     bool ended = false;
   };
-  NodePtr source_;
   std::shared_ptr<Store> store_;
 };
 

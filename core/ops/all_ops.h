@@ -1,7 +1,9 @@
 #pragma once
 
 #include "core/graph/apply.h"
+#include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
+#include "core/ops/random_beta.h"
 
 namespace strata {
 
@@ -30,7 +32,9 @@ using AllOps = OpList<
     // probabilities and losses
     Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGradient,
+    // images
+    FlipImages, AffineTransform, AffineTransformGradient,
     // random numbers
-    RandomUniform, RandomNormal, TruncatedNormal, RandomInt, Dropout>;
+    RandomUniform, RandomNormal, TruncatedNormal, RandomInt, RandomBeta, Dropout>;
 
 }  // namespace strata

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/compile/function.h"
 #include "core/graph/apply.h"
@@ -33,6 +34,8 @@ struct Sample {
   double slope_tolerance = 1e-6;  ///< gradient against difference, relative to the larger of the difference and 1
   double step = 1e-5;             ///< of the difference
   Slope slope = Slope::checked;
+  /// Inputs, by number, that change the outputs and have no gradient all the same.
+  std::vector<std::size_t> constants = {};
   /// Outputs from this number on have no gradient (statistics beside a result).
   std::size_t differentiable = std::numeric_limits<std::size_t>::max();
   std::optional<Op> op_in_double = {};  ///< for ops that name an element type: what the f64 run uses

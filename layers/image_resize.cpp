@@ -131,4 +131,15 @@ Value resize_images(const Value& images, std::int64_t height, std::int64_t width
   return resize_axis(resize_axis(x, 1, height, kind, antialias), 2, width, kind, antialias);
 }
 
+Value middle_of(const Value& images, std::int64_t height, std::int64_t width) {
+  const std::int64_t top = (images.shape()[1] - height) / 2, left = (images.shape()[2] - width) / 2;
+  return slice(images, {0, top, left}, {slice_end, top + height, left + width});
+}
+
+Value cut_to_ratio(const Value& images, std::int64_t height, std::int64_t width) {
+  const std::int64_t given_height = images.shape()[1], given_width = images.shape()[2];
+  return middle_of(images, std::clamp<std::int64_t>(given_width * height / width, 1, given_height),
+                   std::clamp<std::int64_t>(given_height * width / height, 1, given_width));
+}
+
 }  // namespace strata::layers

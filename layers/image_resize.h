@@ -21,4 +21,9 @@ Interpolation interpolation_named(std::string_view where, const std::string& nam
 Value resize_images(const Value& images, std::int64_t height, std::int64_t width, Interpolation,
                     bool antialias = false);
 
+/// This many pixels in the middle of each axis.
+Value middle_of(const Value& images, std::int64_t height, std::int64_t width);
+/// The largest part in the middle with the aspect ratio of height to width, in whole pixels.
+Value cut_to_ratio(const Value& images, std::int64_t height, std::int64_t width);
+
 }  // namespace strata::layers

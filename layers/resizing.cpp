@@ -35,19 +35,6 @@ constexpr auto center_crop_arguments = [](auto& field, auto& height, auto& width
   newer(field, "data_format", o.data_format, "channels_last");
 };
 
-/// `size` pixels in the middle of each axis.
-Value middle_of(const Value& images, std::int64_t height, std::int64_t width) {
-  const std::int64_t top = (images.shape()[1] - height) / 2, left = (images.shape()[2] - width) / 2;
-  return slice(images, {0, top, left}, {slice_end, top + height, left + width});
-}
-
-/// The largest part in the middle with the aspect ratio of height to width, in whole pixels.
-Value cut_to_ratio(const Value& images, std::int64_t height, std::int64_t width) {
-  const std::int64_t given_height = images.shape()[1], given_width = images.shape()[2];
-  return middle_of(images, std::clamp<std::int64_t>(given_width * height / width, 1, given_height),
-                   std::clamp<std::int64_t>(given_height * width / height, 1, given_width));
-}
-
 Value padded_to_ratio(const Value& images, std::int64_t height, std::int64_t width, double value) {
   const std::int64_t given_height = images.shape()[1], given_width = images.shape()[2];
   const std::int64_t rows = std::max(given_width * height / width - given_height, std::int64_t{0}) / 2;

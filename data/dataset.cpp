@@ -87,7 +87,9 @@ class Generated final : public Dataset::Node {
       : Node("from_generator"), generate_(std::move(generate)), cardinality_(cardinality), takes_index_(takes_index) {}
   std::int64_t cardinality() const override { return cardinality_; }
   std::string why_unrepeatable() const override {
-    return takes_index_ ? "" : "Dataset.from_generator: the generator keeps its own state; let it take the index of the element";
+    return takes_index_
+               ? ""
+               : "Dataset.from_generator: the generator keeps its own state; let it take the index of the element";
   }
   std::unique_ptr<DatasetIterator> iterate(const PassInfo&) const override;
 
@@ -136,7 +138,8 @@ std::unique_ptr<DatasetIterator> Generated::iterate(const PassInfo&) const {
 class Filter final : public Dataset::Node {
  public:
   using Keep = std::function<bool(const Sample&)>;
-  Filter(NodePtr source, Keep keep) : Node("filter", std::move(source)), keep_(std::make_shared<Keep>(std::move(keep))) {}
+  Filter(NodePtr source, Keep keep)
+      : Node("filter", std::move(source)), keep_(std::make_shared<Keep>(std::move(keep))) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
@@ -176,7 +179,8 @@ class Window final : public Dataset::Node {
 
  private:
   struct Pass final : DatasetIterator {
-    Pass(std::unique_ptr<DatasetIterator> s, std::int64_t f, std::int64_t l) : source(std::move(s)), first(f), last(l) {}
+    Pass(std::unique_ptr<DatasetIterator> s, std::int64_t f, std::int64_t l)
+        : source(std::move(s)), first(f), last(l) {}
     std::optional<Sample> next() override {
       for (; position < first; ++position)
         if (!source->next()) return std::nullopt;
@@ -223,7 +227,8 @@ class Repeat final : public Dataset::Node {
     std::int64_t source_epoch(std::int64_t r) const {
       if (times >= 0) return pass.epoch * times + r;
       if (pass.epoch == 0) return r;
-      return static_cast<std::int64_t>(combine(static_cast<std::uint64_t>(pass.epoch), static_cast<std::uint64_t>(r)) >> 1);
+      return static_cast<std::int64_t>(combine(static_cast<std::uint64_t>(pass.epoch), static_cast<std::uint64_t>(r)) >>
+                                       1);
     }
     NodePtr source;
     std::int64_t times, round = 0;

@@ -22,8 +22,11 @@ std::uint64_t drawn_seed() {
 class Shuffle final : public Dataset::Node {
  public:
   Shuffle(NodePtr source, std::size_t buffer_size, const ShuffleOptions& options)
-      : Node("shuffle", std::move(source)), buffer_size_(buffer_size), seeded_(options.seed.has_value()),
-        seed_(options.seed ? *options.seed : drawn_seed()), reshuffle_(options.reshuffle_each_iteration) {}
+      : Node("shuffle", std::move(source)),
+        buffer_size_(buffer_size),
+        seeded_(options.seed.has_value()),
+        seed_(options.seed ? *options.seed : drawn_seed()),
+        reshuffle_(options.reshuffle_each_iteration) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
   std::string why_unrepeatable() const override {
     return seeded_ ? source_->why_unrepeatable() : "Dataset.shuffle: the order has no seed; give it one";
@@ -76,8 +79,7 @@ Tensor stack(const std::vector<Sample>& samples, const auto& member) {
       fail_expected("Dataset.batch", "elements of one type, " + to_string(first.type()),
                     "element " + std::to_string(i) + " of the batch with " +
                         (t.defined() ? to_string(t.type()) : std::string("an empty tensor")));
-    if (t.device().kind != DeviceKind::cpu)
-      fail_expected("Dataset.batch", "tensors on the CPU", to_string(t.device()));
+    if (t.device().kind != DeviceKind::cpu) fail_expected("Dataset.batch", "tensors on the CPU", to_string(t.device()));
     if (first.bytes() > 0) std::memcpy(to, t.raw(), first.bytes());
   }
   return out;
@@ -201,7 +203,8 @@ class Cache final : public Dataset::Node {
     std::size_t position = 0;
   };
   struct Record final : DatasetIterator {
-    Record(std::unique_ptr<DatasetIterator> s, std::shared_ptr<Store> st) : source(std::move(s)), store(std::move(st)) {}
+    Record(std::unique_ptr<DatasetIterator> s, std::shared_ptr<Store> st)
+        : source(std::move(s)), store(std::move(st)) {}
     std::optional<Sample> next() override {
       if (ended) return std::nullopt;
       ended = true;  // also when the source throws: what was recorded is then dropped
@@ -225,8 +228,7 @@ class Cache final : public Dataset::Node {
 }  // namespace
 
 NodePtr make_shuffle(NodePtr source, std::int64_t buffer_size, const ShuffleOptions& options) {
-  if (buffer_size < 1)
-    fail_expected("Dataset.shuffle", "a buffer_size of 1 or more", std::to_string(buffer_size));
+  if (buffer_size < 1) fail_expected("Dataset.shuffle", "a buffer_size of 1 or more", std::to_string(buffer_size));
   return std::make_shared<Shuffle>(std::move(source), static_cast<std::size_t>(buffer_size), options);
 }
 

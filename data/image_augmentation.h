@@ -6,14 +6,14 @@
 #include "core/base/export.h"
 #include "core/device/tensor.h"
 
-/// Chance for images [height, width, channels] and batches of them [n, height, width, channels], where each image has a chance
-/// of its own, for use within Dataset::map:
+/// Chance for images [height, width, channels] and batches of them [n, height, width, channels], where each image has a
+/// chance of its own, for use within Dataset::map:
 ///
 ///     auto augmented = train.map([](data::Sample s) { return s.x = image::random_flip_left_right(s.x), s; });
 ///
-/// There, what is drawn depends on the seed of the map, the epoch and the position of the element: the same in every run and with
-/// any number of workers. Elsewhere it comes from the process seed (utils::set_random_seed). What the functions do to an image
-/// is in core/ops/image.h.
+/// There, what is drawn depends on the seed of the map, the epoch and the position of the element: the same in every
+/// run and with any number of workers. Elsewhere it comes from the process seed (utils::set_random_seed). What the
+/// functions do to an image is in core/ops/image.h.
 namespace strata::image {
 
 /// Mirrored with a chance of 1/2.

@@ -28,8 +28,8 @@ class PassRecorder {
   std::map<const Dataset::Node*, std::unique_ptr<StageClock>> clocks_;
 };
 
-/// Measures from here to its end. What it measured is taken off the own work of the step around it on this thread; what was
-/// measured within it is taken off its own.
+/// Measures from here to its end. What it measured is taken off the own work of the step around it on this thread; what
+/// was measured within it is taken off its own.
 class StageTimer {
  public:
   explicit StageTimer(std::atomic<std::int64_t>& nanoseconds);

@@ -37,7 +37,9 @@ class TimedPass final : public DatasetIterator {
   StageClock& clock_;
 };
 
-double in_seconds(const std::atomic<std::int64_t>& nanoseconds) { return static_cast<double>(nanoseconds.load()) * 1e-9; }
+double in_seconds(const std::atomic<std::int64_t>& nanoseconds) {
+  return static_cast<double>(nanoseconds.load()) * 1e-9;
+}
 }  // namespace
 
 StageTimer::StageTimer(std::atomic<std::int64_t>& nanoseconds)
@@ -103,7 +105,8 @@ Profile profile(const Dataset& dataset, const ProfileOptions& o) {
   }
   std::ranges::reverse(result.stages);
   const auto load = [](const StageProfile& s) { return s.busy_seconds / s.workers; };
-  result.bottleneck = static_cast<std::size_t>(std::ranges::max_element(result.stages, {}, load) - result.stages.begin());
+  result.bottleneck =
+      static_cast<std::size_t>(std::ranges::max_element(result.stages, {}, load) - result.stages.begin());
   return result;
 }
 

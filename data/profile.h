@@ -34,8 +34,8 @@ struct ProfileOptions {
   std::int64_t max_elements = -1;  ///< -1: the whole pass
 };
 
-/// Reads a pass as fast as it comes, as if the model took no time, and says where its time goes. Caches that it fills stay
-/// filled: profile such a dataset twice. Error for a dataset without end unless max_elements is given.
+/// Reads a pass as fast as it comes, as if the model took no time, and says where its time goes. Caches that it fills
+/// stay filled: profile such a dataset twice. Error for a dataset without end unless max_elements is given.
 STRATA_API Profile profile(const Dataset& dataset, const ProfileOptions& = {});
 
 }  // namespace strata::data

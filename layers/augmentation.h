@@ -3,17 +3,17 @@
 #include <optional>
 #include <string>
 
-#include "layers/layer.h"
 #include "layers/interval.h"
+#include "layers/layer.h"
 
-/// Layers that change images [batch, height, width, channels] in training, each image by numbers of its own, and hand them on
-/// unchanged otherwise, in the floating type that the layer computes in. They have no weights.
+/// Layers that change images [batch, height, width, channels] in training, each image by numbers of its own, and hand
+/// them on unchanged otherwise, in the floating type that the layer computes in. They have no weights.
 ///
-/// Random numbers come as those of Dropout (layers/dropout.h) do: what happens to image i of a batch depends on the layer's
-/// seed, the step and i, not on the other images.
+/// Random numbers come as those of Dropout (layers/dropout.h) do: what happens to image i of a batch depends on the
+/// layer's seed, the step and i, not on the other images.
 ///
-/// Factors are one number or the range they are drawn from: `0.2`, `{0.1, 0.3}`. What one number stands for differs between the layers, as it
-/// does in Keras 3.15.
+/// Factors are one number or the range they are drawn from: `0.2`, `{0.1, 0.3}`. What one number stands for differs
+/// between the layers, as it does in Keras 3.15.
 namespace strata::layers {
 
 struct RandomFlipOptions {
@@ -26,7 +26,7 @@ struct RandomFlipOptions {
 STRATA_API Layer RandomFlip(const std::string& mode = "horizontal_and_vertical", const RandomFlipOptions& = {});
 
 struct RandomRotationOptions {
-  std::string fill_mode = "reflect";  ///< beyond the border; or "constant", "wrap", "nearest"
+  std::string fill_mode = "reflect";       ///< beyond the border; or "constant", "wrap", "nearest"
   std::string interpolation = "bilinear";  ///< or "nearest"
   std::int64_t seed = -1;
   double fill_value = 0.0;  ///< of "constant"
@@ -65,7 +65,8 @@ struct RandomShearOptions {
   bool trainable = true;
 };
 /// Shifts rows by up to x_factor of their number, and columns by y_factor, both to the same side. f stands for {-f, f}.
-STRATA_API Layer RandomShear(const Interval& x_factor = 0.0, const Interval& y_factor = 0.0, const RandomShearOptions& = {});
+STRATA_API Layer RandomShear(const Interval& x_factor = 0.0, const Interval& y_factor = 0.0,
+                             const RandomShearOptions& = {});
 
 struct RandomCropOptions {
   std::int64_t seed = -1;
@@ -73,9 +74,9 @@ struct RandomCropOptions {
   std::string name = {};
   bool trainable = true;
 };
-/// In training a part of this size, at the same place in all images of a batch; images that are not larger in both directions are
-/// cut in the middle and resized bilinearly. Otherwise the largest part in the middle with that aspect ratio, resized: what Keras's
-/// documentation says, while Keras 3.15 itself then leaves images in the size they have.
+/// In training a part of this size, at the same place in all images of a batch; images that are not larger in both
+/// directions are cut in the middle and resized bilinearly. Otherwise the largest part in the middle with that aspect
+/// ratio, resized: what Keras's documentation says, while Keras 3.15 itself then leaves images in the size they have.
 STRATA_API Layer RandomCrop(std::int64_t height, std::int64_t width, const RandomCropOptions& = {});
 
 /// Options of the layers that change colours. Results are clipped to the value range.
@@ -85,8 +86,8 @@ struct RandomContrastOptions {
   std::string name = {};
   bool trainable = true;
 };
-/// (x - mean) (1 + f) + mean, with the mean of each channel of each image; f is from [-lower, upper) of {lower, upper}, from
-/// [0, factor) for one number.
+/// (x - mean) (1 + f) + mean, with the mean of each channel of each image; f is from [-lower, upper) of {lower, upper},
+/// from [0, factor) for one number.
 STRATA_API Layer RandomContrast(const Interval& factor, const RandomContrastOptions& = {});
 
 using RandomBrightnessOptions = RandomContrastOptions;
@@ -104,8 +105,8 @@ struct RandomHueOptions {
 STRATA_API Layer RandomHue(const Interval& factor, const RandomHueOptions& = {});
 
 using RandomSaturationOptions = RandomHueOptions;
-/// Multiplies the saturation by f / (1 - f): 0.5 changes nothing, 0 makes grey, 1 as colourful as can be. f stands for {-f, f}.
-/// Three channels.
+/// Multiplies the saturation by f / (1 - f): 0.5 changes nothing, 0 makes grey, 1 as colourful as can be. f stands for
+/// {-f, f}. Three channels.
 STRATA_API Layer RandomSaturation(const Interval& factor, const RandomSaturationOptions& = {});
 
 using RandomColorDegenerationOptions = RandomHueOptions;
@@ -121,8 +122,8 @@ struct RandomGrayscaleOptions {
 /// Makes images grey, in as many channels, with this chance. One or three channels.
 STRATA_API Layer RandomGrayscale(double factor = 0.5, const RandomGrayscaleOptions& = {});
 
-/// The next two take {images} or {images, labels}, labels being one-hot or otherwise shares, [batch, classes]; the result has as
-/// many. Each image is mixed with another of the batch, and its label by the same shares.
+/// The next two take {images} or {images, labels}, labels being one-hot or otherwise shares, [batch, classes]; the
+/// result has as many. Each image is mixed with another of the batch, and its label by the same shares.
 struct CutMixOptions {
   Interval factor = 1.0;  ///< a larger one makes patches of more different sizes; f stands for {0, f}
   std::int64_t seed = -1;

@@ -78,8 +78,8 @@ class RandomHueLayer final : public ColorLayer<RandomHueOptions> {
  protected:
   Value augmented(const Value& images) const override {
     const Value side = 1 - 2 * cast(draw(images, {0, 1}) > 0.5, DType::f32);
-    const Value turned = image::adjust_hue<Value>((images - o_.value_range.lower) * (1 / width()),
-                                                  draw(images, factor_) * side * 0.5);
+    const Value turned =
+        image::adjust_hue<Value>((images - o_.value_range.lower) * (1 / width()), draw(images, factor_) * side * 0.5);
     return clip(turned, 0, 1) * width() + o_.value_range.lower;
   }
 };
@@ -99,7 +99,8 @@ class RandomSaturationLayer final : public ColorLayer<RandomSaturationOptions> {
     const Value f = draw(images, factor_);
     const Value multiplier = reshape(f / (1 - f + 1e-7), {images.shape()[0], 1, 1, 1});
     const Values hsv = split(image::rgb_to_hsv(images), std::int64_t{3}, -1);
-    return image::hsv_to_rgb(concatenate(Values{hsv[0], clipped(hsv[1] * cast(multiplier, images.dtype())), hsv[2]}, -1));
+    return image::hsv_to_rgb(
+        concatenate(Values{hsv[0], clipped(hsv[1] * cast(multiplier, images.dtype())), hsv[2]}, -1));
   }
 };
 

@@ -100,7 +100,8 @@ class RandomRotationLayer final : public TransformLayer<RandomRotationOptions> {
 
  protected:
   Value transforms(const Value& images) const override {
-    return image::rotations<Value>(column(images, factor_) * (2 * std::numbers::pi), images.shape()[1], images.shape()[2]);
+    return image::rotations<Value>(column(images, factor_) * (2 * std::numbers::pi), images.shape()[1],
+                                   images.shape()[2]);
   }
 
  private:
@@ -132,7 +133,8 @@ class RandomZoomLayer final : public TransformLayer<RandomZoomOptions> {
 
 class RandomTranslationLayer final : public TransformLayer<RandomTranslationOptions> {
  public:
-  RandomTranslationLayer(const Interval& height_factor, const Interval& width_factor, const RandomTranslationOptions& options)
+  RandomTranslationLayer(const Interval& height_factor, const Interval& width_factor,
+                         const RandomTranslationOptions& options)
       : TransformLayer(options), height_factor_(height_factor), width_factor_(width_factor) {}
   Config config() const override { return write_arguments(translation_arguments, height_factor_, width_factor_, o_); }
 
@@ -187,7 +189,8 @@ class RandomCropLayer final : public Augmentation {
     const auto places = static_cast<double>(images.shape()[axis] - size + 1);
     // u places may round up to the number of places.
     const Value first = minimum(floor(draw(Shape{1}) * places), places - 1);
-    return gather(images, cast(first, DType::i32) + constant(arange(0, static_cast<double>(size), 1, DType::i32)), axis);
+    return gather(images, cast(first, DType::i32) + constant(arange(0, static_cast<double>(size), 1, DType::i32)),
+                  axis);
   }
   std::int64_t height_, width_;
   RandomCropOptions o_;
@@ -218,19 +221,22 @@ Layer RandomRotation(const Interval& factor, const RandomRotationOptions& o) {
 Layer RandomZoom(const Interval& height_factor, const RandomZoomOptions& o) {
   const std::string where = place("RandomZoom", o.name);
   for (const Interval& factor : {height_factor, o.width_factor.value_or(height_factor)})
-    require_numbers(where, factor, [](double f) { return f > -1 && f <= 1; },
-                    "The `height_factor` and `width_factor` arguments should be a number (or a list of two numbers) in the "
-                    "range (-1.0, 1.0].");
+    require_numbers(
+        where, factor, [](double f) { return f > -1 && f <= 1; },
+        "The `height_factor` and `width_factor` arguments should be a number (or a list of two numbers) in the "
+        "range (-1.0, 1.0].");
   require_transform(where, {o.interpolation, o.fill_mode, o.fill_value});
   require_channels_last(where, o.data_format);
   return make_named<RandomZoomLayer>("RandomZoom", o.name, o.trainable, height_factor, o);
 }
 
-Layer RandomTranslation(const Interval& height_factor, const Interval& width_factor, const RandomTranslationOptions& o) {
+Layer RandomTranslation(const Interval& height_factor, const Interval& width_factor,
+                        const RandomTranslationOptions& o) {
   const std::string where = place("RandomTranslation", o.name);
   for (const Interval& factor : {height_factor, width_factor})
-    require_numbers(where, factor, [](double f) { return f >= -1 && f <= 1; },
-                    "The `factor` argument should be a number (or a list of two numbers) in the range [-1.0, 1.0].");
+    require_numbers(
+        where, factor, [](double f) { return f >= -1 && f <= 1; },
+        "The `factor` argument should be a number (or a list of two numbers) in the range [-1.0, 1.0].");
   require_transform(where, {o.interpolation, o.fill_mode, o.fill_value});
   require_channels_last(where, o.data_format);
   return make_named<RandomTranslationLayer>("RandomTranslation", o.name, o.trainable, height_factor, width_factor, o);
@@ -239,8 +245,9 @@ Layer RandomTranslation(const Interval& height_factor, const Interval& width_fac
 Layer RandomShear(const Interval& x_factor, const Interval& y_factor, const RandomShearOptions& o) {
   const std::string where = place("RandomShear", o.name);
   for (const Interval& factor : {x_factor, y_factor})
-    require_numbers(where, factor, [](double f) { return f >= -1 && f <= 1; },
-                    "The `factor` argument should be a number (or a list of two numbers) in the range [0, 1.0].");
+    require_numbers(
+        where, factor, [](double f) { return f >= -1 && f <= 1; },
+        "The `factor` argument should be a number (or a list of two numbers) in the range [0, 1.0].");
   require_transform(where, {o.interpolation, o.fill_mode, o.fill_value});
   require_channels_last(where, o.data_format);
   return make_named<RandomShearLayer>("RandomShear", o.name, o.trainable, both_ways(x_factor), both_ways(y_factor), o);

@@ -29,13 +29,14 @@ Value Augmentation::draw(const Value& images, const Interval& range) const {
 
 Value within(const Interval& range, const Value& u) { return u * (range.upper - range.lower) + range.lower; }
 
-Interval signed_factor(std::string_view where, std::string_view argument, const Interval& given, double lowest, double highest) {
-  const bool fits = given.single ? given.lower >= lowest && given.lower <= highest
-                                 : given.lower <= highest && given.upper >= lowest;
+Interval signed_factor(std::string_view where, std::string_view argument, const Interval& given, double lowest,
+                       double highest) {
+  const bool fits =
+      given.single ? given.lower >= lowest && given.lower <= highest : given.lower <= highest && given.upper >= lowest;
   if (!fits) {
     const std::string name(argument);
-    const std::string received = given.single ? to_python(given.lower)
-                                              : "(" + to_python(given.lower) + ", " + to_python(given.upper) + ")";
+    const std::string received =
+        given.single ? to_python(given.lower) : "(" + to_python(given.lower) + ", " + to_python(given.upper) + ")";
     throw Error(where, "The `" + name + "` argument should be a number (or a list of two numbers) in the range [" +
                            to_python(lowest) + ", " + to_python(highest) + "]. Received: " + name + "=" + received);
   }

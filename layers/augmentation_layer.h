@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "core/ops/image.h"
-#include "layers/layer.h"
 #include "layers/interval.h"
+#include "layers/layer.h"
 
 /// What the layers that augment images share. Internal.
 namespace strata::layers {
@@ -36,8 +36,10 @@ class Augmentation : public Definition {
 /// u from [0, 1) as a number of the range.
 Value within(const Interval& range, const Value& u);
 
-/// A factor as most layers of Keras take one: f as {-f, f}, cut off at `lowest`. Error for numbers outside of [lowest, highest].
-Interval signed_factor(std::string_view where, std::string_view argument, const Interval& given, double lowest, double highest);
+/// A factor as most layers of Keras take one: f as {-f, f}, cut off at `lowest`. Error for numbers outside of [lowest,
+/// highest].
+Interval signed_factor(std::string_view where, std::string_view argument, const Interval& given, double lowest,
+                       double highest);
 /// The two ends in order. Error for one number.
 Interval value_range(std::string_view where, const Interval& given);
 /// Error in Keras's words for names that image::affine_transform does not know.

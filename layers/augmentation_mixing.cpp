@@ -93,7 +93,8 @@ class CutMixLayer final : public Mixing<CutMixOptions> {
   }
 
  private:
-  /// Which positions along an axis lie in a random interval of this share of `size`, and its length in pixels, not rounded.
+  /// Which positions along an axis lie in a random interval of this share of `size`, and its length in pixels, not
+  /// rounded.
   std::pair<Value, Value> patch_along(const Value& share, std::int64_t size, int axis) const {
     const Value length = share * static_cast<double>(size);
     const Value start = draw(share.shape()) * (static_cast<double>(size) - length);

@@ -6,8 +6,8 @@
 
 namespace strata::random {
 
-/// While it lives, next_process_seed() on this thread gives the seeds of a sequence that depends on `seed` only: what is
-/// drawn within does not depend on what else the process draws, nor on which thread it is. Scopes nest.
+/// While it lives, next_process_seed() on this thread gives the seeds of a sequence that depends on `seed` only: what
+/// is drawn within does not depend on what else the process draws, nor on which thread it is. Scopes nest.
 class STRATA_API SeedScope {
  public:
   explicit SeedScope(std::uint64_t seed);

@@ -8,10 +8,10 @@ namespace strata::philox {
 /// Blocks of words for one gamma variable; a beta variable takes two.
 inline constexpr Index beta_attempts = 64;
 
-/// The logarithm of a gamma variable of this shape and scale 1, from the blocks that begin at `first`: G. Marsaglia and W. W.
-/// Tsang, "A simple method for generating gamma variables", 2000. More than 95 of 100 attempts succeed, so that none of 64
-/// does less than once in 10^80; the mean then stands in. A shape below 1 is one above it times a uniform number to the power
-/// of 1 / shape; as a logarithm, since the product underflows for small shapes.
+/// The logarithm of a gamma variable of this shape and scale 1, from the blocks that begin at `first`: G. Marsaglia and
+/// W. W. Tsang, "A simple method for generating gamma variables", 2000. More than 95 of 100 attempts succeed, so that
+/// none of 64 does less than once in 10^80; the mean then stands in. A shape below 1 is one above it times a uniform
+/// number to the power of 1 / shape; as a logarithm, since the product underflows for small shapes.
 STRATA_HD inline float log_gamma_variable(float shape, Index first, Stream s) {
   const float whole = shape < 1.0f ? shape + 1.0f : shape, d = whole - 1.0f / 3.0f, c = 1.0f / math::sqrt(9.0f * d);
   float log_value = math::log(d), last_uniform = 0.5f;

@@ -1,5 +1,5 @@
-// Which pixels of an image a place between pixels is made of. Free-standing (core/base/host_device.h): the processor and a
-// GPU compute the same. The rules are TensorFlow's ImageProjectiveTransformV3, which Keras's layers call.
+// Which pixels of an image a place between pixels is made of. Free-standing (core/base/host_device.h): the processor
+// and a GPU compute the same. The rules are TensorFlow's ImageProjectiveTransformV3, which Keras's layers call.
 #pragma once
 
 #include "core/kernels/math_basic.h"
@@ -12,8 +12,9 @@ enum class FillMode { constant, reflect, wrap, nearest };
 
 namespace kernels {
 
-/// A coordinate brought into [0, size - 1] by the fill mode; any other than `constant`. Beyond the first repetition TensorFlow's `wrap`
-/// counts repetitions by size - 1 and ends at the border: so here, since trained models have seen it.
+/// A coordinate brought into [0, size - 1] by the fill mode; any other than `constant`. Beyond the first repetition
+/// TensorFlow's `wrap` counts repetitions by size - 1 and ends at the border: so here, since trained models have seen
+/// it.
 template <math::Real T>
 STRATA_HD inline T folded(FillMode mode, T at, T size) {
   const T last = size - T(1);
@@ -44,8 +45,8 @@ struct Taps {
   T weight[4];
 };
 
-/// How results find their pixels: for (x, y) of the result (a0 x + a1 y + a2, b0 x + b1 y + b2) / (c0 x + c1 y + 1), with the
-/// transform (a0, a1, a2, b0, b1, b2, c0, c1).
+/// How results find their pixels: for (x, y) of the result (a0 x + a1 y + a2, b0 x + b1 y + b2) / (c0 x + c1 y + 1),
+/// with the transform (a0, a1, a2, b0, b1, b2, c0, c1).
 template <math::Real T>
 struct ImageSampler {
   long height, width;
@@ -58,7 +59,8 @@ struct ImageSampler {
     // A point at infinity, or no number at all.
     if (divisor == T(0) || !(u - u == T(0)) || !(v - v == T(0))) return {1, {-1, -1, -1, -1}, {T(1), T(0), T(0), T(0)}};
     const T column = inside_reach(u, width), row = inside_reach(v, height);
-    if (!bilinear) return {1, {pixel_at(rounded_away(row), rounded_away(column)), -1, -1, -1}, {T(1), T(0), T(0), T(0)}};
+    if (!bilinear)
+      return {1, {pixel_at(rounded_away(row), rounded_away(column)), -1, -1, -1}, {T(1), T(0), T(0), T(0)}};
     const T top = math::floor(row), left = math::floor(column), down = row - top, right = column - left;
     return {4,
             {pixel_at(top, left), pixel_at(top, left + T(1)), pixel_at(top + T(1), left),

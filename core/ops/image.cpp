@@ -43,7 +43,8 @@ template <Images A>
 A amounts_for(const char* function, const A& images, const A& amounts) {
   const bool batch = images.shape().rank() == 4;
   if (amounts.shape() != Shape{batch ? images.shape()[0] : 1})
-    fail_expected(function, batch ? "one amount for each of " + std::to_string(images.shape()[0]) + " images" : "one amount",
+    fail_expected(function,
+                  batch ? "one amount for each of " + std::to_string(images.shape()[0]) + " images" : "one amount",
                   to_string(amounts.type()));
   return cast(reshape(amounts, batch ? Shape{images.shape()[0], 1, 1, 1} : Shape{1, 1, 1}), images.dtype());
 }
@@ -51,7 +52,8 @@ A amounts_for(const char* function, const A& images, const A& amounts) {
 template <Images A, class F>
 A flipped(const char* function, const A& images, F&& chosen, bool left_right) {
   const A batch = batch_of(function, images);
-  return as_given(flip_images(batch, chosen(batch.shape()[0]), {.left_right = left_right, .up_down = !left_right}), images);
+  return as_given(flip_images(batch, chosen(batch.shape()[0]), {.left_right = left_right, .up_down = !left_right}),
+                  images);
 }
 template <Images A>
 A all_flipped(const char* function, const A& images, bool left_right) {
@@ -70,11 +72,13 @@ A flip_up_down(const A& images) {
 }
 template <Images A>
 A flip_left_right(const A& images, const A& chosen) {
-  return flipped("image.flip_left_right", images, [&](std::int64_t) { return chosen; }, true);
+  return flipped(
+      "image.flip_left_right", images, [&](std::int64_t) { return chosen; }, true);
 }
 template <Images A>
 A flip_up_down(const A& images, const A& chosen) {
-  return flipped("image.flip_up_down", images, [&](std::int64_t) { return chosen; }, false);
+  return flipped(
+      "image.flip_up_down", images, [&](std::int64_t) { return chosen; }, false);
 }
 
 // ---- Transforms
@@ -151,8 +155,8 @@ A crop(const A& images, std::int64_t top, std::int64_t left, std::int64_t height
   const std::int64_t rows = batch.shape()[1], columns = batch.shape()[2];
   if (top < 0 || left < 0 || height < 1 || width < 1 || top > rows - height || left > columns - width)
     fail_expected("image.crop", "a part of the images " + to_string(images.type()),
-                  std::to_string(height) + " x " + std::to_string(width) + " from row " + std::to_string(top) + " and column " +
-                      std::to_string(left));
+                  std::to_string(height) + " x " + std::to_string(width) + " from row " + std::to_string(top) +
+                      " and column " + std::to_string(left));
   return as_given(slice(batch, {0, top, left}, {slice_end, top + height, left + width}), images);
 }
 
@@ -223,9 +227,8 @@ A adjust_contrast(const A& images, double factor) {
 template <Images A>
 A adjust_contrast(const A& images, const A& factors) {
   batch_of("image.adjust_contrast", images);
-  return in_unit_range("image.adjust_contrast", images, [&](const A& x) {
-    return contrast_by(x, amounts_for("image.adjust_contrast", x, factors));
-  });
+  return in_unit_range("image.adjust_contrast", images,
+                       [&](const A& x) { return contrast_by(x, amounts_for("image.adjust_contrast", x, factors)); });
 }
 
 template <Images A>
@@ -259,7 +262,8 @@ A rgb_to_hsv(const A& colours) {
   const A value = maximum(maximum(red, green), blue), range = value - minimum(minimum(red, green), blue);
   // Grey has neither hue nor saturation; dividing by 1 there keeps infinities out of the gradient.
   const A spread = where(range > 0, range, 1), sixth = 1.0 / (6 * spread);
-  const A from_red = (green - blue) * sixth, from_green = (blue - red) * sixth + 2.0 / 6, from_blue = (red - green) * sixth + 4.0 / 6;
+  const A from_red = (green - blue) * sixth, from_green = (blue - red) * sixth + 2.0 / 6,
+          from_blue = (red - green) * sixth + 4.0 / 6;
   const A hue = where(equal(red, value), from_red, where(equal(green, value), from_green, from_blue));
   const A positive = where(hue < 0, hue + 1, hue);
   const A saturation = where(value > 0, range / where(value > 0, value, 1), 0);
@@ -271,8 +275,11 @@ A hsv_to_rgb(const A& colours) {
   require_colours("image.hsv_to_rgb", colours);
   const auto parts = split(colours, std::int64_t{3}, -1);
   const A turn = parts[0] * 6, saturation = parts[1], value = parts[2];
-  const auto channel = [&](const A& amount) -> A { return ((1 - saturation) + saturation * clip(amount, 0, 1)) * value; };
-  return concatenate(std::vector<A>{channel(abs(turn - 3) - 1), channel(2 - abs(turn - 2)), channel(2 - abs(turn - 4))}, -1);
+  const auto channel = [&](const A& amount) -> A {
+    return ((1 - saturation) + saturation * clip(amount, 0, 1)) * value;
+  };
+  return concatenate(std::vector<A>{channel(abs(turn - 3) - 1), channel(2 - abs(turn - 2)), channel(2 - abs(turn - 4))},
+                     -1);
 }
 
 template <Images A>
@@ -285,29 +292,29 @@ A rgb_to_grayscale(const A& images) {
 }
 
 // Every function for both.
-#define STRATA_IMAGE_FUNCTIONS(A)                                                             \
-  template STRATA_API A flip_left_right(const A&);                                            \
-  template STRATA_API A flip_up_down(const A&);                                               \
-  template STRATA_API A flip_left_right(const A&, const A&);                                  \
-  template STRATA_API A flip_up_down(const A&, const A&);                                     \
-  template STRATA_API A affine_transform(const A&, const A&, const TransformOptions&);        \
-  template STRATA_API A rotations(const A&, std::int64_t, std::int64_t);                      \
-  template STRATA_API A zooms(const A&, const A&, std::int64_t, std::int64_t);                \
-  template STRATA_API A translations(const A&, const A&, std::int64_t, std::int64_t);         \
-  template STRATA_API A shears(const A&, const A&);                                           \
-  template STRATA_API A rotate(const A&, double, const TransformOptions&);                    \
-  template STRATA_API A central_crop(const A&, double);                                       \
+#define STRATA_IMAGE_FUNCTIONS(A)                                                               \
+  template STRATA_API A flip_left_right(const A&);                                              \
+  template STRATA_API A flip_up_down(const A&);                                                 \
+  template STRATA_API A flip_left_right(const A&, const A&);                                    \
+  template STRATA_API A flip_up_down(const A&, const A&);                                       \
+  template STRATA_API A affine_transform(const A&, const A&, const TransformOptions&);          \
+  template STRATA_API A rotations(const A&, std::int64_t, std::int64_t);                        \
+  template STRATA_API A zooms(const A&, const A&, std::int64_t, std::int64_t);                  \
+  template STRATA_API A translations(const A&, const A&, std::int64_t, std::int64_t);           \
+  template STRATA_API A shears(const A&, const A&);                                             \
+  template STRATA_API A rotate(const A&, double, const TransformOptions&);                      \
+  template STRATA_API A central_crop(const A&, double);                                         \
   template STRATA_API A crop(const A&, std::int64_t, std::int64_t, std::int64_t, std::int64_t); \
-  template STRATA_API A adjust_brightness(const A&, double);                                  \
-  template STRATA_API A adjust_brightness(const A&, const A&);                                \
-  template STRATA_API A adjust_contrast(const A&, double);                                    \
-  template STRATA_API A adjust_contrast(const A&, const A&);                                  \
-  template STRATA_API A adjust_hue(const A&, double);                                         \
-  template STRATA_API A adjust_hue(const A&, const A&);                                       \
-  template STRATA_API A adjust_saturation(const A&, double);                                  \
-  template STRATA_API A adjust_saturation(const A&, const A&);                                \
-  template STRATA_API A rgb_to_hsv(const A&);                                                 \
-  template STRATA_API A hsv_to_rgb(const A&);                                                 \
+  template STRATA_API A adjust_brightness(const A&, double);                                    \
+  template STRATA_API A adjust_brightness(const A&, const A&);                                  \
+  template STRATA_API A adjust_contrast(const A&, double);                                      \
+  template STRATA_API A adjust_contrast(const A&, const A&);                                    \
+  template STRATA_API A adjust_hue(const A&, double);                                           \
+  template STRATA_API A adjust_hue(const A&, const A&);                                         \
+  template STRATA_API A adjust_saturation(const A&, double);                                    \
+  template STRATA_API A adjust_saturation(const A&, const A&);                                  \
+  template STRATA_API A rgb_to_hsv(const A&);                                                   \
+  template STRATA_API A hsv_to_rgb(const A&);                                                   \
   template STRATA_API A rgb_to_grayscale(const A&);
 STRATA_IMAGE_FUNCTIONS(Tensor)
 STRATA_IMAGE_FUNCTIONS(Value)

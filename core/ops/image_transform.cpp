@@ -13,7 +13,8 @@ std::size_t grain(const Shape& images) {
   return std::max<std::size_t>(1, 4096 / static_cast<std::size_t>(std::max<std::int64_t>(1, images[2] * images[3])));
 }
 
-/// `pixels` pixels of `bytes` each in reverse order. Common sizes are constants, so that copies are single instructions.
+/// `pixels` pixels of `bytes` each in reverse order. Common sizes are constants, so that copies are single
+/// instructions.
 template <std::size_t bytes>
 void reverse_pixels_of(const std::byte* from, std::byte* to, std::size_t pixels) {
   for (std::size_t i = 0; i < pixels; ++i) std::memcpy(to + (pixels - 1 - i) * bytes, from + i * bytes, bytes);
@@ -73,7 +74,8 @@ Type infer_transform(std::string_view name, std::span<const Type> in) {
   const Shape& t = in[1].shape;
   const DType wanted = in[0].dtype == DType::f64 ? DType::f64 : DType::f32;
   if (in[1].dtype != wanted || t.rank() != 2 || t[1] != 8 || (t[0] != 1 && t[0] != in[0].shape[0]))
-    fail_expected(name, "transforms " + to_string(Type{wanted, {in[0].shape[0], 8}}) + " or one for all", to_string(in[1]));
+    fail_expected(name, "transforms " + to_string(Type{wanted, {in[0].shape[0], 8}}) + " or one for all",
+                  to_string(in[1]));
   return in[0];
 }
 
@@ -122,7 +124,8 @@ template <class T>
 void spread_gradient(Cpu& cpu, const Buffers& io, const AffineTransformGradient& op) {
   const Shape& shape = io.in_type(0).shape;
   const auto sampler = sampler_of<T>(shape, op.fill_mode, op.bilinear);
-  const auto channels = static_cast<std::size_t>(shape[3]), size = static_cast<std::size_t>(shape[1] * shape[2]) * channels;
+  const auto channels = static_cast<std::size_t>(shape[3]),
+             size = static_cast<std::size_t>(shape[1] * shape[2]) * channels;
   const std::size_t step = io.in_type(1).shape[0] == 1 ? 0 : 8;
   const T* transforms = io.in<T>(1).data();
   cpu.parallel_for(
@@ -155,7 +158,8 @@ Kernel AffineTransform::prepare(const CpuTarget& target, const Signature& s) con
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   Kernel kernel;
   kernel.run = [op = *this](Cpu& cpu, const Buffers& io) {
-    return io.in_type(0).dtype == DType::f64 ? transform_images<double>(cpu, io, op) : transform_images<float>(cpu, io, op);
+    return io.in_type(0).dtype == DType::f64 ? transform_images<double>(cpu, io, op)
+                                             : transform_images<float>(cpu, io, op);
   };
   return kernel;
 }
@@ -170,7 +174,8 @@ Kernel AffineTransformGradient::prepare(const CpuTarget& target, const Signature
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   Kernel kernel;
   kernel.run = [op = *this](Cpu& cpu, const Buffers& io) {
-    return io.in_type(0).dtype == DType::f64 ? spread_gradient<double>(cpu, io, op) : spread_gradient<float>(cpu, io, op);
+    return io.in_type(0).dtype == DType::f64 ? spread_gradient<double>(cpu, io, op)
+                                             : spread_gradient<float>(cpu, io, op);
   };
   return kernel;
 }

@@ -18,7 +18,8 @@ struct FlipByte {
     const std::int64_t byte = i % pixel, place = i / pixel, x = place % width, row = place / width;
     const std::int64_t y = row % height, image = row / height;
     const bool flip = chosen[image];
-    const std::int64_t source_x = flip && left_right ? width - 1 - x : x, source_y = flip && up_down ? height - 1 - y : y;
+    const std::int64_t source_x = flip && left_right ? width - 1 - x : x,
+                       source_y = flip && up_down ? height - 1 - y : y;
     to[i] = from[((image * height + source_y) * width + source_x) * pixel + byte];
   }
 };
@@ -50,7 +51,8 @@ struct TransformPixel {
   Coordinate<T> fill;
   STRATA_HD void operator()(std::int64_t i) const {
     using A = Coordinate<T>;
-    const std::int64_t x = i % sampler.width, row = i / sampler.width, y = row % sampler.height, n = row / sampler.height;
+    const std::int64_t x = i % sampler.width, row = i / sampler.width, y = row % sampler.height,
+                       n = row / sampler.height;
     const auto taps = sampler(transforms + n * step, static_cast<A>(x), static_cast<A>(y));
     const T* image = images + n * sampler.height * sampler.width * channels;
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -118,11 +120,10 @@ std::optional<Kernel> AffineTransformGradient::prepare(const CudaTarget&, const 
                 .launch = [op = *this, images](Cuda& gpu, const Buffers& io) {
                   cuda::dispatch_floating(io.in_type(0).dtype, [&]<class T>() {
                     using A = Coordinate<T>;
-                    cuda::for_each(gpu, images.elements() == 0 ? 0 : images[0] * images[3],
-                                   SpreadChannel<T>{io.in<T>(0).data(), io.in<A>(1).data(), io.scratch<A>(),
-                                                    io.out<T>(0).data(),
-                                                    sampler_of<T>(images, op.fill_mode, op.bilinear), images[3],
-                                                    step_of(io)});
+                    cuda::for_each(
+                        gpu, images.elements() == 0 ? 0 : images[0] * images[3],
+                        SpreadChannel<T>{io.in<T>(0).data(), io.in<A>(1).data(), io.scratch<A>(), io.out<T>(0).data(),
+                                         sampler_of<T>(images, op.fill_mode, op.bilinear), images[3], step_of(io)});
                   });
                 }};
 }

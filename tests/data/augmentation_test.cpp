@@ -44,7 +44,8 @@ TEST(Augmentation, DoesNotDependOnWorkers) {
   const std::vector<float> serial = numbers(photos(40).map(augment, {.seed = 3}));
   EXPECT_EQ(serial.size(), 40u * 48);
   for (const int workers : {1, 2, 5, data::AUTOTUNE})
-    EXPECT_EQ(numbers(photos(40).map(augment, {.num_parallel_calls = workers, .seed = 3}).prefetch(2)), serial) << workers;
+    EXPECT_EQ(numbers(photos(40).map(augment, {.num_parallel_calls = workers, .seed = 3}).prefetch(2)), serial)
+        << workers;
 }
 
 TEST(Augmentation, DependsOnSeedEpochAndPosition) {
@@ -97,7 +98,8 @@ TEST(Augmentation, OutsideOfAMapTheProcessSeedDecides) {
 
 TEST(Augmentation, ErrorsNameTheFunction) {
   const Tensor x = full({4, 4, 3}, 0.5);
-  EXPECT_ERROR(image::random_flip_left_right(full({4, 4}, 0)), "[image.random_flip_left_right] expected images [H,W,C] or [N,H,W,C]; received f32[4,4]");
+  EXPECT_ERROR(image::random_flip_left_right(full({4, 4}, 0)),
+               "[image.random_flip_left_right] expected images [H,W,C] or [N,H,W,C]; received f32[4,4]");
   EXPECT_ERROR(image::random_crop(x, {5, 2}), "5 x 2");
   EXPECT_ERROR(image::random_hue(x, 0.7), "expected max_delta in [0, 0.5");
   EXPECT_ERROR(image::random_contrast(x, 1, 1), "expected 0 <= lower < upper");

@@ -24,7 +24,8 @@ using testing::run;
 Tensor photos(std::int64_t count) {
   Tensor x(DType::f32, {count, 4, 5, 3});
   for (std::int64_t i = 0; i < x.size(); ++i)
-    x.mutable_data<float>()[static_cast<std::size_t>(i)] = static_cast<float>(static_cast<double>(37 * (i % 60) % 101) / 100 * 255);
+    x.mutable_data<float>()[static_cast<std::size_t>(i)] =
+        static_cast<float>(static_cast<double>(37 * (i % 60) % 101) / 100 * 255);
   return x;
 }
 
@@ -59,7 +60,8 @@ TEST(Augmentation, DoesWhatKerasDoesByTheSameNumbers) {
     EXPECT_LT(difference(run(layer, {x}, Mode::train), 0, wanted), 3e-3) << layer.class_name();
   };
   expect(layers::RandomRotation({0.1, 0.1}), goldens::rotation_reflect);
-  expect(layers::RandomRotation({0.3, 0.3}, {.fill_mode = "wrap", .interpolation = "nearest"}), goldens::rotation_wrap_nearest);
+  expect(layers::RandomRotation({0.3, 0.3}, {.fill_mode = "wrap", .interpolation = "nearest"}),
+         goldens::rotation_wrap_nearest);
   expect(layers::RandomRotation({-0.2, -0.2}, {.fill_mode = "constant", .fill_value = 7}), goldens::rotation_constant);
   expect(layers::RandomRotation({0.05, 0.05}, {.fill_mode = "nearest"}), goldens::rotation_nearest);
   expect(layers::RandomZoom({0.3, 0.3}, {.width_factor = Interval{-0.2, -0.2}}), goldens::zoom);
@@ -100,24 +102,25 @@ TEST(Augmentation, FlipsHalfOfTheImages) {
 }
 
 TEST(Augmentation, LeavesImagesAloneInInference) {
-  const Tensor x = photos(3);
+  const Tensor x = photos(12);
   for (const Layer& layer : all_layers()) {
     EXPECT_TRUE(same(run(layer, {x}), x)) << layer.class_name();
     EXPECT_FALSE(same(run(layer, {x}, Mode::train), x)) << layer.class_name();
     EXPECT_EQ(run(layer, {cast(x, DType::u8)}).dtype(), DType::f32) << layer.class_name();
   }
-  const Tensor labels = Tensor::from<float>({3, 2}, {1, 0, 0, 1, 1, 0});
+  const Tensor labels = full({12, 2}, 0.5);
   for (const Layer& layer : {layers::CutMix(), layers::MixUp()}) EXPECT_TRUE(same(run(layer, {x, labels}), x));
 }
 
 // The numbers of image i depend on i alone: neither on the other images nor on how many there are.
 TEST(Augmentation, AnImageDoesNotDependOnItsNeighbours) {
-  const Tensor few = photos(3), many = photos(7);
+  const Tensor few = photos(3), many = photos(12);
   for (std::size_t k = 0; k < all_layers().size(); ++k) {
     const Tensor a = run(all_layers()[k], {few}, Mode::train), b = run(all_layers()[k], {many}, Mode::train);
     for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(same(row(a, i), row(b, i))) << all_layers()[k].class_name();
-    EXPECT_FALSE(same(row(b, 0), row(b, 1)) && same(row(b, 0), row(b, 2)) && same(row(b, 0), row(b, 3)))
-        << all_layers()[k].class_name();
+    std::int64_t alike = 0;
+    for (std::int64_t i = 0; i < 12; ++i) alike += same(row(b, 0), row(b, i)) ? 1 : 0;
+    EXPECT_LT(alike, 12) << all_layers()[k].class_name();
   }
 }
 
@@ -205,7 +208,8 @@ TEST(CutMix, PutsARectangleOfAnotherImageIn) {
 TEST(Augmentation, ReadsKerassConfigsAndWritesThem) {
   const auto remade = [](const std::string& class_name, const std::string& arguments) {
     Layer layer;
-    from_config(parse_json(R"({"module": "keras.layers", "class_name": ")" + class_name + R"(", "config": {"name": "a", "trainable": true, )" +
+    from_config(parse_json(R"({"module": "keras.layers", "class_name": ")" + class_name +
+                               R"(", "config": {"name": "a", "trainable": true, )" +
                                R"("dtype": "float32", "data_format": "channels_last", )" + arguments +
                                R"(}, "registered_name": null})",
                            "test"),
@@ -213,22 +217,38 @@ TEST(Augmentation, ReadsKerassConfigsAndWritesThem) {
     EXPECT_EQ(layer.class_name(), class_name);
     return layer.config();
   };
-  EXPECT_EQ(remade("RandomFlip", R"("seed": 3, "mode": "vertical")"), layers::RandomFlip("vertical", {.seed = 3}).config());
-  EXPECT_EQ(remade("RandomRotation", R"("factor": [-0.1, 0.1], "fill_mode": "reflect", "fill_value": 0.0, "interpolation": "bilinear", "seed": null)"),
-            layers::RandomRotation(0.1).config());
-  EXPECT_EQ(remade("RandomZoom", R"("height_factor": 0.1, "width_factor": [0.1, 0.2], "fill_mode": "wrap", "interpolation": "bilinear", "seed": null, "fill_value": 0.0)"),
-            layers::RandomZoom(0.1, {.width_factor = Interval{0.1, 0.2}, .fill_mode = "wrap"}).config());
-  EXPECT_EQ(remade("RandomTranslation", R"("height_factor": 0.1, "width_factor": [0.1, 0.2], "fill_mode": "reflect", "interpolation": "nearest", "seed": 1, "fill_value": 2.0)"),
-            layers::RandomTranslation(0.1, {0.1, 0.2}, {.interpolation = "nearest", .seed = 1, .fill_value = 2}).config());
-  EXPECT_EQ(remade("RandomShear", R"("x_factor": [-0.1, 0.1], "y_factor": [-0.2, 0.2], "fill_mode": "reflect", "interpolation": "bilinear", "seed": null, "fill_value": 0.0)"),
-            layers::RandomShear(0.1, 0.2).config());
+  EXPECT_EQ(remade("RandomFlip", R"("seed": 3, "mode": "vertical")"),
+            layers::RandomFlip("vertical", {.seed = 3}).config());
+  EXPECT_EQ(
+      remade(
+          "RandomRotation",
+          R"("factor": [-0.1, 0.1], "fill_mode": "reflect", "fill_value": 0.0, "interpolation": "bilinear", "seed": null)"),
+      layers::RandomRotation(0.1).config());
+  EXPECT_EQ(
+      remade(
+          "RandomZoom",
+          R"("height_factor": 0.1, "width_factor": [0.1, 0.2], "fill_mode": "wrap", "interpolation": "bilinear", "seed": null, "fill_value": 0.0)"),
+      layers::RandomZoom(0.1, {.width_factor = Interval{0.1, 0.2}, .fill_mode = "wrap"}).config());
+  EXPECT_EQ(
+      remade(
+          "RandomTranslation",
+          R"("height_factor": 0.1, "width_factor": [0.1, 0.2], "fill_mode": "reflect", "interpolation": "nearest", "seed": 1, "fill_value": 2.0)"),
+      layers::RandomTranslation(0.1, {0.1, 0.2}, {.interpolation = "nearest", .seed = 1, .fill_value = 2}).config());
+  EXPECT_EQ(
+      remade(
+          "RandomShear",
+          R"("x_factor": [-0.1, 0.1], "y_factor": [-0.2, 0.2], "fill_mode": "reflect", "interpolation": "bilinear", "seed": null, "fill_value": 0.0)"),
+      layers::RandomShear(0.1, 0.2).config());
   EXPECT_EQ(remade("RandomCrop", R"("height": 3, "width": 4, "seed": 880677966)"),
             layers::RandomCrop(3, 4, {.seed = 880677966}).config());
-  EXPECT_EQ(remade("RandomContrast", R"("factor": [0, 0.2], "value_range": [0, 255], "seed": null)"), layers::RandomContrast(0.2).config());
+  EXPECT_EQ(remade("RandomContrast", R"("factor": [0, 0.2], "value_range": [0, 255], "seed": null)"),
+            layers::RandomContrast(0.2).config());
   EXPECT_EQ(remade("RandomBrightness", R"("factor": [-0.2, 0.2], "value_range": [0, 1], "seed": null)"),
             layers::RandomBrightness(0.2, {.value_range = {0, 1}}).config());
-  EXPECT_EQ(remade("RandomHue", R"("factor": [0, 0.2], "value_range": [0, 255], "seed": null)"), layers::RandomHue(0.2).config());
-  EXPECT_EQ(remade("RandomSaturation", R"("factor": [-0.2, 0.2], "value_range": [0, 255], "seed": null)"), layers::RandomSaturation(0.2).config());
+  EXPECT_EQ(remade("RandomHue", R"("factor": [0, 0.2], "value_range": [0, 255], "seed": null)"),
+            layers::RandomHue(0.2).config());
+  EXPECT_EQ(remade("RandomSaturation", R"("factor": [-0.2, 0.2], "value_range": [0, 255], "seed": null)"),
+            layers::RandomSaturation(0.2).config());
   EXPECT_EQ(remade("RandomColorDegeneration", R"("factor": [-0.2, 0.2], "value_range": [0, 255], "seed": null)"),
             layers::RandomColorDegeneration(0.2).config());
   EXPECT_EQ(remade("RandomGrayscale", R"("factor": 0.3)"), layers::RandomGrayscale(0.3).config());
@@ -237,14 +257,16 @@ TEST(Augmentation, ReadsKerassConfigsAndWritesThem) {
 }
 
 TEST(Augmentation, ErrorsAreKerass) {
-  expect_error([] { layers::RandomRotation(1.5); },
-               "The `factor` argument should be a number (or a list of two numbers) in the range [-1, 1]. Received: factor=1.5");
+  expect_error(
+      [] { layers::RandomRotation(1.5); },
+      "The `factor` argument should be a number (or a list of two numbers) in the range [-1, 1]. Received: factor=1.5");
   expect_error([] { layers::RandomContrast(-0.1); }, "in the range [0, 1]. Received: factor=-0.1");
   expect_error([] { layers::RandomHue({1.5, 2}); }, "Received: factor=(1.5, 2)");
   expect_error([] { layers::RandomZoom(-1); }, "in the range (-1.0, 1.0]. Received: input_number=-1");
   expect_error([] { layers::RandomTranslation(0.1, 2); }, "in the range [-1.0, 1.0]. Received: input_number=2");
-  expect_error([] { layers::RandomRotation(0.1, {.fill_mode = "mirror", .name = "turn"}); },
-               "RandomRotation 'turn'] Unknown `fill_mode` mirror. Expected of one ('reflect', 'wrap', 'constant', 'nearest').");
+  expect_error(
+      [] { layers::RandomRotation(0.1, {.fill_mode = "mirror", .name = "turn"}); },
+      "RandomRotation 'turn'] Unknown `fill_mode` mirror. Expected of one ('reflect', 'wrap', 'constant', 'nearest').");
   expect_error([] { layers::RandomZoom(0.1, {.interpolation = "cubic"}); }, "Unknown `interpolation` cubic.");
   expect_error([] { layers::RandomFlip("diagonal"); }, "\"diagonal\"");
   expect_error([] { layers::RandomFlip("vertical", {.data_format = "channels_first"}); }, "a Permute before the layer");

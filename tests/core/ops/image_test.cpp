@@ -28,7 +28,8 @@ Tensor unit_photo() { return photo(1.0 / 255); }
 void expect_golden(const Tensor& got, const std::vector<double>& wanted, double tolerance) {
   ASSERT_EQ(got.size(), static_cast<std::int64_t>(wanted.size()));
   const Tensor numbers = cast(got, DType::f32);
-  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(numbers.data<float>()[i], wanted[i], tolerance) << "at " << i;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_NEAR(numbers.data<float>()[i], wanted[i], tolerance) << "at " << i;
 }
 
 Tensor full_turns(double part) { return full({1, 1}, part * 2 * std::numbers::pi); }
@@ -85,7 +86,9 @@ TEST(Image, EachImageHasItsOwnAmount) {
 
 TEST(Image, FlipsAndParts) {
   const Tensor x = Tensor::from<float>({2, 3, 1}, {1, 2, 3, 4, 5, 6});
-  const auto numbers = [](const Tensor& t) { return std::vector<float>(t.data<float>().begin(), t.data<float>().end()); };
+  const auto numbers = [](const Tensor& t) {
+    return std::vector<float>(t.data<float>().begin(), t.data<float>().end());
+  };
   EXPECT_EQ(numbers(image::flip_left_right(x)), (std::vector<float>{3, 2, 1, 6, 5, 4}));
   EXPECT_EQ(numbers(image::flip_up_down(x)), (std::vector<float>{4, 5, 6, 1, 2, 3}));
   const Tensor both = stack(Tensors{x, x});
@@ -128,7 +131,8 @@ TEST(RandomBeta, HasTheDistribution) {
 }
 
 TEST(RandomBeta, ChecksItsInputs) {
-  EXPECT_ERROR(apply(RandomBeta{{2}}, random_state(1), full({2}, 1), Tensor::scalar(1.0f)), "expected parameters f32[]");
+  EXPECT_ERROR(apply(RandomBeta{{2}}, random_state(1), full({2}, 1), Tensor::scalar(1.0f)),
+               "expected parameters f32[]");
 }
 
 }  // namespace

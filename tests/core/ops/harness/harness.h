@@ -63,8 +63,8 @@ void check_threads(const Sample&);
 /// f16 and bf16 runs, where the op takes them, against the reference on the rounded inputs: within two units in the
 /// last place, since arithmetic is done in f32.
 void check_sixteen_bits(const Sample&);
-/// On gpu:0 against the processor: alone, and planned, where the first, the recorded and the replayed run agree bit for bit;
-/// forward and backward, in f32, f64 and the 16-bit types.
+/// On gpu:0 against the processor: alone, and planned, where the first, the recorded and the replayed run agree bit for
+/// bit; forward and backward, in f32, f64 and the 16-bit types.
 void check_gpu(const Sample&);
 /// All that needs no GPU.
 void check(const Sample&);

@@ -16,29 +16,31 @@ struct Samples<FlipImages> {
         for (std::int64_t i = 0; i < shape[0]; ++i) chosen.push_back(i % 2 == 0);
         Tensor choice(DType::boolean, {shape[0]});
         for (std::size_t i = 0; i < chosen.size(); ++i) choice.mutable_data<bool>()[i] = chosen[i];
-        list.push_back({.label = to_string(shape) + (how.left_right ? " left right" : "") + (how.up_down ? " up down" : ""),
-                        .op = how,
-                        .inputs = {uniform(shape, -1, 1, 5), choice},
-                        .reference =
-                            [=](const Arrays& in) {
-                              return Arrays{built(shape, [&](const Index& to) {
-                                Index from = to;
-                                if (chosen[static_cast<std::size_t>(to[0])]) {
-                                  if (how.up_down) from[1] = shape[1] - 1 - to[1];
-                                  if (how.left_right) from[2] = shape[2] - 1 - to[2];
-                                }
-                                return in[0].at(from);
-                              })};
-                            },
-                        .tolerance = 0,
-                        .double_tolerance = 0,
-                        .same_for_all_threads = true});
+        list.push_back(
+            {.label = to_string(shape) + (how.left_right ? " left right" : "") + (how.up_down ? " up down" : ""),
+             .op = how,
+             .inputs = {uniform(shape, -1, 1, 5), choice},
+             .reference =
+                 [=](const Arrays& in) {
+                   return Arrays{built(shape, [&](const Index& to) {
+                     Index from = to;
+                     if (chosen[static_cast<std::size_t>(to[0])]) {
+                       if (how.up_down) from[1] = shape[1] - 1 - to[1];
+                       if (how.left_right) from[2] = shape[2] - 1 - to[2];
+                     }
+                     return in[0].at(from);
+                   })};
+                 },
+             .tolerance = 0,
+             .double_tolerance = 0,
+             .same_for_all_threads = true});
       }
     return list;
   }
 };
 
-/// Position `at` outside of [0, size) by the fill mode, as TensorFlow counts; by walking instead of by a formula where it can.
+/// Position `at` outside of [0, size) by the fill mode, as TensorFlow counts; by walking instead of by a formula where
+/// it can.
 inline double reference_folded(FillMode mode, double at, double size) {
   if (mode == FillMode::nearest) return std::clamp(at, 0.0, size - 1);
   if (size <= 1) return 0;
@@ -80,12 +82,12 @@ inline void for_each_tap(const AffineTransform& op, const Shape& shape, const Ar
   });
 }
 
-/// Numbers of eight bits, so that f32, f64 and the reference see the same transforms; places are no halves by far, where
-/// the nearest pixel would be a matter of rounding.
+/// Numbers of eight bits, so that f32, f64 and the reference see the same transforms; places are no halves by far,
+/// where the nearest pixel would be a matter of rounding.
 inline Tensor transform_samples(std::int64_t count) {
-  const std::vector<double> all{0.8125, -0.59375, 1.796875, 0.609375, 0.78125,  -1.203125, 0, 0,
-                                1.25,   0.0625,   -2.71875, -0.125,   0.6875,   0.859375,  0, 0,
-                                1.0625, 0.25,     -5.15625, 0.1875,   0.9375,   7.28125,   0.015625, -0.03125};
+  const std::vector<double> all{0.8125, -0.59375, 1.796875, 0.609375, 0.78125, -1.203125, 0,        0,
+                                1.25,   0.0625,   -2.71875, -0.125,   0.6875,  0.859375,  0,        0,
+                                1.0625, 0.25,     -5.15625, 0.1875,   0.9375,  7.28125,   0.015625, -0.03125};
   return Tensor::from({count, 8}, std::vector<double>(all.begin(), all.begin() + 8 * count));
 }
 
@@ -105,7 +107,8 @@ inline std::vector<TransformCase> transform_cases() {
 }
 
 template <class TransformOp>
-Sample transform_sample(const TransformOp& op, const AffineTransform& how, const TransformCase& c, const Reference& reference) {
+Sample transform_sample(const TransformOp& op, const AffineTransform& how, const TransformCase& c,
+                        const Reference& reference) {
   return {.label = to_string(c.images) + (how.bilinear ? " bilinear, fill mode " : " nearest, fill mode ") +
                    std::to_string(static_cast<int>(how.fill_mode)),
           .op = op,
@@ -141,9 +144,10 @@ struct Samples<AffineTransformGradient> {
         list.push_back(
             transform_sample(AffineTransformGradient{op.bilinear, op.fill_mode}, op, c, [op, c](const Arrays& in) {
               Array out = built(c.images, [](const Index&) { return 0.0; });
-              for_each_tap(op, c.images, in[1], [&](const Index& from, std::int64_t row, std::int64_t column, double share) {
-                if (row >= 0) out.at({from[0], row, column, from[3]}) += share * in[0].at(from);
-              });
+              for_each_tap(op, c.images, in[1],
+                           [&](const Index& from, std::int64_t row, std::int64_t column, double share) {
+                             if (row >= 0) out.at({from[0], row, column, from[3]}) += share * in[0].at(from);
+                           });
               return Arrays{out};
             }));
     return list;
@@ -166,9 +170,11 @@ template <>
 struct Samples<RandomBeta> {
   static SampleList make() {
     SampleList list;
-    for (const auto& [a, b] : std::vector<std::pair<float, float>>{{0.2f, 0.2f}, {1, 1}, {3.5f, 0.75f}, {1e-4f, 1e-4f}}) {
+    for (const auto& [a, b] :
+         std::vector<std::pair<float, float>>{{0.2f, 0.2f}, {1, 1}, {3.5f, 0.75f}, {1e-4f, 1e-4f}}) {
       Sample s = random_sample(RandomBeta{{41}, 5}, [=](std::size_t i) {
-        const double x = reference_log_gamma_variable(a, 128 * i, 5), y = reference_log_gamma_variable(b, 128 * i + 64, 5);
+        const double x = reference_log_gamma_variable(a, 128 * i, 5),
+                     y = reference_log_gamma_variable(b, 128 * i + 64, 5);
         return 1 / (1 + std::exp(y - x));
       });
       s.label = std::to_string(a) + ", " + std::to_string(b);

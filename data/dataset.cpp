@@ -29,7 +29,7 @@ void split(const Tensors& all, Tensor& first, Tensors& more) {
 
 class TensorRows final : public Dataset::Node {
  public:
-  TensorRows(const Tensors& x, const Tensors& y, const Tensors& w) : all_(Sample::from(x, y, w)) {
+  TensorRows(const Tensors& x, const Tensors& y, const Tensors& w) : Node("from_tensors"), all_(Sample::from(x, y, w)) {
     require(!x.empty(), "Dataset.from_tensors", "expected at least one input tensor; received none");
     const char* const where = "Dataset.from_tensors";
     rows_ = -1;
@@ -43,8 +43,7 @@ class TensorRows final : public Dataset::Node {
       }
   }
   std::int64_t cardinality() const override { return rows_; }
-  std::string why_unrepeatable() const override { return {}; }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t) const override;
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo&) const override;
 
   Sample row(std::int64_t i) const {
     Sample s;
@@ -78,19 +77,21 @@ class TensorRowsPass final : public DatasetIterator {
   std::int64_t position_ = 0;
 };
 
-std::unique_ptr<DatasetIterator> TensorRows::iterate(std::int64_t) const {
+std::unique_ptr<DatasetIterator> TensorRows::iterate(const PassInfo&) const {
   return std::make_unique<TensorRowsPass>(std::static_pointer_cast<const TensorRows>(shared_from_this()));
 }
 
 class Generated final : public Dataset::Node {
  public:
   Generated(Dataset::Generator generate, std::int64_t cardinality, bool takes_index)
-      : generate_(std::move(generate)), cardinality_(cardinality), takes_index_(takes_index) {}
+      : Node("from_generator"), generate_(std::move(generate)), cardinality_(cardinality), takes_index_(takes_index) {}
   std::int64_t cardinality() const override { return cardinality_; }
   std::string why_unrepeatable() const override {
-    return takes_index_ ? "" : "Dataset.from_generator: the generator keeps its own state; let it take the index of the element";
+    return takes_index_
+               ? ""
+               : "Dataset.from_generator: the generator keeps its own state; let it take the index of the element";
   }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t) const override;
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo&) const override;
 
   std::optional<Sample> generate(std::int64_t index) const {
     std::optional<Sample> sample;
@@ -128,7 +129,7 @@ class GeneratedPass final : public DatasetIterator {
   bool ended_ = false;
 };
 
-std::unique_ptr<DatasetIterator> Generated::iterate(std::int64_t) const {
+std::unique_ptr<DatasetIterator> Generated::iterate(const PassInfo&) const {
   return std::make_unique<GeneratedPass>(std::static_pointer_cast<const Generated>(shared_from_this()));
 }
 
@@ -137,14 +138,14 @@ std::unique_ptr<DatasetIterator> Generated::iterate(std::int64_t) const {
 class Filter final : public Dataset::Node {
  public:
   using Keep = std::function<bool(const Sample&)>;
-  Filter(NodePtr source, Keep keep) : source_(std::move(source)), keep_(std::make_shared<Keep>(std::move(keep))) {}
+  Filter(NodePtr source, Keep keep)
+      : Node("filter", std::move(source)), keep_(std::make_shared<Keep>(std::move(keep))) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch), keep_);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass), keep_);
   }
 
  private:
@@ -158,29 +159,28 @@ class Filter final : public Dataset::Node {
     std::unique_ptr<DatasetIterator> source;
     std::shared_ptr<Keep> keep;
   };
-  NodePtr source_;
   std::shared_ptr<Keep> keep_;
 };
 
 // Elements [first, last) of the source; last < 0 means all that follow.
 class Window final : public Dataset::Node {
  public:
-  Window(NodePtr source, std::int64_t first, std::int64_t last)
-      : source_(std::move(source)), first_(first), last_(last) {}
+  Window(const char* name, NodePtr source, std::int64_t first, std::int64_t last)
+      : Node(name, std::move(source)), first_(first), last_(last) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     if (n == unknown_cardinality) return last_ == 0 ? 0 : n;
     if (n == infinite_cardinality) return last_ < 0 ? n : last_;
     return last_ < 0 ? std::max<std::int64_t>(n - first_, 0) : std::min(n, last_);
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch), first_, last_);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass), first_, last_);
   }
 
  private:
   struct Pass final : DatasetIterator {
-    Pass(std::unique_ptr<DatasetIterator> s, std::int64_t f, std::int64_t l) : source(std::move(s)), first(f), last(l) {}
+    Pass(std::unique_ptr<DatasetIterator> s, std::int64_t f, std::int64_t l)
+        : source(std::move(s)), first(f), last(l) {}
     std::optional<Sample> next() override {
       for (; position < first; ++position)
         if (!source->next()) return std::nullopt;
@@ -194,32 +194,30 @@ class Window final : public Dataset::Node {
     std::unique_ptr<DatasetIterator> source;
     std::int64_t first, last, position = 0;
   };
-  NodePtr source_;
   std::int64_t first_, last_;
 };
 
 // The passes of a repetition are epochs of the source: distinct ones, for distinct epochs of the whole, too.
 class Repeat final : public Dataset::Node {
  public:
-  Repeat(NodePtr source, std::int64_t times) : source_(std::move(source)), times_(times) {}
+  Repeat(NodePtr source, std::int64_t times) : Node("repeat", std::move(source)), times_(times) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     if (n == 0 || times_ == 0) return 0;
     if (times_ < 0) return infinite_cardinality;
     return n < 0 ? n : n * times_;
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_, times_, epoch);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_, times_, pass);
   }
 
  private:
   struct Pass final : DatasetIterator {
-    Pass(NodePtr s, std::int64_t t, std::int64_t e) : source(std::move(s)), times(t), epoch(e) {}
+    Pass(NodePtr s, std::int64_t t, const PassInfo& p) : source(std::move(s)), times(t), pass(p) {}
     std::optional<Sample> next() override {
       while (current || times < 0 || round < times) {
         const bool fresh = !current;
-        if (fresh) current = source->iterate(source_epoch(round++));
+        if (fresh) current = source->open(pass.of_epoch(source_epoch(round++)));
         if (std::optional<Sample> sample = current->next()) return sample;
         current.reset();
         if (fresh) times = round;  // an empty pass: repeating it would never end
@@ -227,15 +225,16 @@ class Repeat final : public Dataset::Node {
       return std::nullopt;
     }
     std::int64_t source_epoch(std::int64_t r) const {
-      if (times >= 0) return epoch * times + r;
-      if (epoch == 0) return r;
-      return static_cast<std::int64_t>(combine(static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(r)) >> 1);
+      if (times >= 0) return pass.epoch * times + r;
+      if (pass.epoch == 0) return r;
+      return static_cast<std::int64_t>(combine(static_cast<std::uint64_t>(pass.epoch), static_cast<std::uint64_t>(r)) >>
+                                       1);
     }
     NodePtr source;
-    std::int64_t times, epoch, round = 0;
+    std::int64_t times, round = 0;
+    PassInfo pass;
     std::unique_ptr<DatasetIterator> current;
   };
-  NodePtr source_;
   std::int64_t times_;
 };
 
@@ -292,18 +291,18 @@ Dataset Dataset::repeat(std::int64_t n) const {
 
 Dataset Dataset::take(std::int64_t n) const {
   if (n < 0) fail_expected("Dataset.take", "a count of 0 or more", std::to_string(n));
-  return Dataset(std::make_shared<Window>(node_, 0, n));
+  return Dataset(std::make_shared<Window>("take", node_, 0, n));
 }
 
 Dataset Dataset::skip(std::int64_t n) const {
   if (n < 0) fail_expected("Dataset.skip", "a count of 0 or more", std::to_string(n));
-  return Dataset(std::make_shared<Window>(node_, n, -1));
+  return Dataset(std::make_shared<Window>("skip", node_, n, -1));
 }
 
 Dataset Dataset::cache() const { return Dataset(make_cache(node_)); }
 Dataset Dataset::prefetch(int n) const { return Dataset(make_prefetch(node_, n)); }
 std::int64_t Dataset::cardinality() const { return node_->cardinality(); }
 std::string Dataset::why_unrepeatable() const { return node_->why_unrepeatable(); }
-std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch) const { return node_->iterate(epoch); }
+std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch) const { return node_->open({epoch}); }
 
 }  // namespace strata::data

@@ -46,7 +46,7 @@ class STRATA_API DatasetIterator {
 struct MapOptions {
   /// Worker threads; 0 maps on the thread that asks. Results come in order whatever the number.
   int num_parallel_calls = 0;
-  /// Source of the seeds that a map function with two arguments gets.
+  /// Source of the seeds that a map function with two arguments gets, and of what any map function draws.
   std::uint64_t seed = 0;
 };
 struct ShuffleOptions {
@@ -64,6 +64,9 @@ struct GeneratorOptions {
   std::int64_t cardinality = unknown_cardinality;
 };
 
+struct Profile;         // data/profile.h
+struct ProfileOptions;  // data/profile.h
+
 /// A recipe for a sequence of samples: an immutable handle, cheap to copy. Nothing runs before iterate().
 /// The same recipe with the same seeds gives the same elements in the same order in every run, whatever the number of
 /// workers; passes over different epochs differ where shuffle or a seeded map asks for it.
@@ -80,15 +83,17 @@ class STRATA_API Dataset {
   /// position in the pass, so that every pass can start anew. Without parameters it keeps its own state, and a
   /// later pass goes on from there. Calls never overlap.
   template <class G>
-    requires std::invocable<G&, std::int64_t> || std::invocable<G&>
+  requires std::invocable<G&, std::int64_t> || std::invocable<G&>
   static Dataset from_generator(G generate, const GeneratorOptions& options = {});
 
   /// f(Sample) or f(Sample, seed) -> Sample. The seed depends on options.seed, the epoch and the position of the
-  /// element, so random augmentation gives the same result on any number of workers. With workers, f is called from
-  /// several threads at once.
+  /// element, so random augmentation gives the same result on any number of workers. What f draws without a seed of its
+  /// own (strata::random, strata::image::random_*) depends on these, too, and differs between the maps of a recipe.
+  /// With workers, f is called from several threads at once, and functions on tensors within it use one thread each.
   template <class F>
-    requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t>
-  Dataset map(F f, const MapOptions& options = {}) const;
+  requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t> Dataset
+  map(F f, const MapOptions& options = {})
+  const;
   Dataset filter(std::function<bool(const Sample&)> keep) const;
   /// Keeps `buffer_size` elements at hand and yields one of them at random; uniform when it holds the whole dataset.
   Dataset shuffle(std::int64_t buffer_size, const ShuffleOptions& options = {}) const;
@@ -116,6 +121,7 @@ class STRATA_API Dataset {
   std::default_sentinel_t end() const { return {}; }
 
  private:
+  friend STRATA_API Profile profile(const Dataset&, const ProfileOptions&);
   explicit Dataset(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
   static Dataset make_generator(Generator, const GeneratorOptions&, bool takes_index);
   Dataset make_map(MapFunction, const MapOptions&) const;
@@ -143,8 +149,8 @@ class STRATA_API Dataset::RangeIterator {
 inline Dataset::RangeIterator Dataset::begin() const { return RangeIterator(iterate()); }
 
 template <class G>
-  requires std::invocable<G&, std::int64_t> || std::invocable<G&>
-Dataset Dataset::from_generator(G generate, const GeneratorOptions& options) {
+requires std::invocable<G&, std::int64_t> || std::invocable<G&> Dataset
+Dataset::from_generator(G generate, const GeneratorOptions& options) {
   if constexpr (std::invocable<G&, std::int64_t>)
     return make_generator(std::move(generate), options, true);
   else
@@ -152,8 +158,9 @@ Dataset Dataset::from_generator(G generate, const GeneratorOptions& options) {
 }
 
 template <class F>
-  requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t>
-Dataset Dataset::map(F f, const MapOptions& options) const {
+requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t> Dataset
+Dataset::map(F f, const MapOptions& options)
+const {
   if constexpr (std::invocable<F&, Sample, std::uint64_t>)
     return make_map(std::move(f), options);
   else

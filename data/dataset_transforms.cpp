@@ -22,15 +22,18 @@ std::uint64_t drawn_seed() {
 class Shuffle final : public Dataset::Node {
  public:
   Shuffle(NodePtr source, std::size_t buffer_size, const ShuffleOptions& options)
-      : source_(std::move(source)), buffer_size_(buffer_size), seeded_(options.seed.has_value()),
-        seed_(options.seed ? *options.seed : drawn_seed()), reshuffle_(options.reshuffle_each_iteration) {}
+      : Node("shuffle", std::move(source)),
+        buffer_size_(buffer_size),
+        seeded_(options.seed.has_value()),
+        seed_(options.seed ? *options.seed : drawn_seed()),
+        reshuffle_(options.reshuffle_each_iteration) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
   std::string why_unrepeatable() const override {
     return seeded_ ? source_->why_unrepeatable() : "Dataset.shuffle: the order has no seed; give it one";
   }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    const std::uint64_t seed = combine(seed_, reshuffle_ ? static_cast<std::uint64_t>(epoch) : 0);
-    return std::make_unique<Pass>(source_->iterate(epoch), buffer_size_, seed);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    const std::uint64_t seed = combine(seed_, reshuffle_ ? static_cast<std::uint64_t>(pass.epoch) : 0);
+    return std::make_unique<Pass>(source_->open(pass), buffer_size_, seed);
   }
 
  private:
@@ -56,7 +59,6 @@ class Shuffle final : public Dataset::Node {
     std::vector<Sample> buffer;
     bool drained = false;
   };
-  NodePtr source_;
   std::size_t buffer_size_;
   bool seeded_;
   std::uint64_t seed_;
@@ -77,8 +79,7 @@ Tensor stack(const std::vector<Sample>& samples, const auto& member) {
       fail_expected("Dataset.batch", "elements of one type, " + to_string(first.type()),
                     "element " + std::to_string(i) + " of the batch with " +
                         (t.defined() ? to_string(t.type()) : std::string("an empty tensor")));
-    if (t.device().kind != DeviceKind::cpu)
-      fail_expected("Dataset.batch", "tensors on the CPU", to_string(t.device()));
+    if (t.device().kind != DeviceKind::cpu) fail_expected("Dataset.batch", "tensors on the CPU", to_string(t.device()));
     if (first.bytes() > 0) std::memcpy(to, t.raw(), first.bytes());
   }
   return out;
@@ -98,15 +99,14 @@ void stack_all(const std::vector<Sample>& samples, Tensor Sample::*one, Tensors 
 
 class Batch final : public Dataset::Node {
  public:
-  Batch(NodePtr source, std::size_t n, bool drop) : source_(std::move(source)), n_(n), drop_(drop) {}
+  Batch(NodePtr source, std::size_t n, bool drop) : Node("batch", std::move(source)), n_(n), drop_(drop) {}
   std::int64_t cardinality() const override {
     const std::int64_t count = source_->cardinality(), n = static_cast<std::int64_t>(n_);
     if (count < 0) return count;
     return count / n + (!drop_ && count % n != 0 ? 1 : 0);
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch), n_, drop_);
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass), n_, drop_);
   }
 
  private:
@@ -131,7 +131,6 @@ class Batch final : public Dataset::Node {
     std::size_t n;
     bool drop, ended = false;
   };
-  NodePtr source_;
   std::size_t n_;
   bool drop_;
 };
@@ -140,14 +139,13 @@ class Batch final : public Dataset::Node {
 
 class Unbatch final : public Dataset::Node {
  public:
-  explicit Unbatch(NodePtr source) : source_(std::move(source)) {}
+  explicit Unbatch(NodePtr source) : Node("unbatch", std::move(source)) {}
   std::int64_t cardinality() const override {
     const std::int64_t n = source_->cardinality();
     return n == 0 || n == infinite_cardinality ? n : unknown_cardinality;
   }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<Pass>(source_->iterate(epoch));
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<Pass>(source_->open(pass));
   }
 
  private:
@@ -164,20 +162,18 @@ class Unbatch final : public Dataset::Node {
     }
     std::unique_ptr<DatasetIterator> source, rows;
   };
-  NodePtr source_;
 };
 
 // ---- cache
 
 class Cache final : public Dataset::Node {
  public:
-  explicit Cache(NodePtr source) : source_(std::move(source)), store_(std::make_shared<Store>()) {}
+  explicit Cache(NodePtr source) : Node("cache", std::move(source)), store_(std::make_shared<Store>()) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     std::shared_ptr<const std::vector<Sample>> samples = store_->get();
     if (samples) return std::make_unique<Replay>(std::move(samples));
-    return std::make_unique<Record>(source_->iterate(epoch), store_);
+    return std::make_unique<Record>(source_->open(pass), store_);
   }
 
  private:
@@ -207,7 +203,8 @@ class Cache final : public Dataset::Node {
     std::size_t position = 0;
   };
   struct Record final : DatasetIterator {
-    Record(std::unique_ptr<DatasetIterator> s, std::shared_ptr<Store> st) : source(std::move(s)), store(std::move(st)) {}
+    Record(std::unique_ptr<DatasetIterator> s, std::shared_ptr<Store> st)
+        : source(std::move(s)), store(std::move(st)) {}
     std::optional<Sample> next() override {
       if (ended) return std::nullopt;
       ended = true;  // also when the source throws: what was recorded is then dropped
@@ -225,15 +222,13 @@ class Cache final : public Dataset::Node {
     std::vector<Sample> seen;
     bool ended = false;
   };
-  NodePtr source_;
   std::shared_ptr<Store> store_;
 };
 
 }  // namespace
 
 NodePtr make_shuffle(NodePtr source, std::int64_t buffer_size, const ShuffleOptions& options) {
-  if (buffer_size < 1)
-    fail_expected("Dataset.shuffle", "a buffer_size of 1 or more", std::to_string(buffer_size));
+  if (buffer_size < 1) fail_expected("Dataset.shuffle", "a buffer_size of 1 or more", std::to_string(buffer_size));
   return std::make_shared<Shuffle>(std::move(source), static_cast<std::size_t>(buffer_size), options);
 }
 

@@ -1,13 +1,17 @@
 // Steps that run on threads of their own: map with workers, prefetch.
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/device/device.h"
+#include "core/device/seed_scope.h"
+#include "core/graph/apply.h"
 #include "data/dataset_node.h"
 #include "data/random.h"
 
@@ -15,30 +19,36 @@ namespace strata::data {
 
 namespace {
 
-using MapPtr = std::shared_ptr<const Dataset::MapFunction>;
+// A map function with what its pass draws from; without a function elements stay as they are.
+struct Mapping {
+  std::shared_ptr<const Dataset::MapFunction> f = {};
+  std::uint64_t seed = 0;   // of the seeds that f is given
+  std::uint64_t drawn = 0;  // of what f draws itself
+  StageClock* clock = nullptr;
 
-// f with the element's own seed; without f the element as it is.
-Sample mapped(const MapPtr& f, Sample sample, std::uint64_t seed, std::uint64_t index) {
-  return f ? (*f)(std::move(sample), combine(seed, index)) : std::move(sample);
-}
+  Sample operator()(Sample sample, std::uint64_t index) const {
+    if (!f) return sample;
+    const random::SeedScope scope(combine(drawn, index));
+    return (*f)(std::move(sample), combine(seed, index));
+  }
+};
 
 class SerialMap final : public DatasetIterator {
  public:
-  SerialMap(std::unique_ptr<DatasetIterator> source, MapPtr f, std::uint64_t seed)
-      : source_(std::move(source)), f_(std::move(f)), seed_(seed) {}
+  SerialMap(std::unique_ptr<DatasetIterator> source, Mapping map) : source_(std::move(source)), map_(std::move(map)) {}
   std::optional<Sample> next() override {
     if (ended_) return std::nullopt;
     ended_ = true;  // also when the source or f throws
     std::optional<Sample> sample = source_->next();
-    if (sample) sample = mapped(f_, std::move(*sample), seed_, index_++);
+    if (sample) sample = map_(std::move(*sample), index_++);
     ended_ = !sample.has_value();
     return sample;
   }
 
  private:
   std::unique_ptr<DatasetIterator> source_;
-  MapPtr f_;
-  std::uint64_t seed_, index_ = 0;
+  Mapping map_;
+  std::uint64_t index_ = 0;
   bool ended_ = false;
 };
 
@@ -46,9 +56,8 @@ class SerialMap final : public DatasetIterator {
 // slots, which the consumer empties in order. A worker waits before it takes an element for which there is no slot.
 class WorkerMap final : public DatasetIterator {
  public:
-  WorkerMap(std::unique_ptr<DatasetIterator> source, MapPtr f, std::uint64_t seed, std::size_t workers,
-            std::size_t slots)
-      : source_(std::move(source)), f_(std::move(f)), seed_(seed), slots_(slots) {
+  WorkerMap(std::unique_ptr<DatasetIterator> source, Mapping map, std::size_t workers, std::size_t slots)
+      : source_(std::move(source)), map_(std::move(map)), slots_(slots) {
     threads_.reserve(workers);
     try {
       for (std::size_t i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
@@ -65,7 +74,7 @@ class WorkerMap final : public DatasetIterator {
     std::unique_lock lock(mutex_);
     if (read_ == end_) return std::nullopt;
     Slot& slot = slots_[read_ % slots_.size()];
-    ready_.wait(lock, [&] { return slot.full; });
+    wait_for(slot, lock);
     std::optional<Sample> sample = std::move(slot.sample);
     const std::exception_ptr error = std::exchange(slot.error, nullptr);
     slot = Slot();
@@ -89,6 +98,12 @@ class WorkerMap final : public DatasetIterator {
     std::exception_ptr error;
   };
 
+  void wait_for(const Slot& slot, std::unique_lock<std::mutex>& lock) {
+    std::optional<StageTimer> timer;
+    if (map_.clock && !slot.full) timer.emplace(map_.clock->waited);
+    ready_.wait(lock, [&] { return slot.full; });
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex_);
@@ -100,13 +115,16 @@ class WorkerMap final : public DatasetIterator {
   }
 
   void work() {
+    const SerialScope alone;  // there are workers enough, and the model computes beside them
     for (;;) {
       std::uint64_t index = 0;
       Slot result;
       if (!take(index, result)) return;
       if (result.sample) {
         try {
-          result.sample = mapped(f_, std::move(*result.sample), seed_, index);
+          std::optional<StageTimer> timer;
+          if (map_.clock) timer.emplace(map_.clock->busy);
+          result.sample = map_(std::move(*result.sample), index);
         } catch (...) {
           result.sample.reset();
           result.error = std::current_exception();
@@ -142,8 +160,7 @@ class WorkerMap final : public DatasetIterator {
   }
 
   std::unique_ptr<DatasetIterator> source_;
-  MapPtr f_;
-  std::uint64_t seed_;
+  Mapping map_;
   std::mutex source_mutex_;  // held while taking from the source; before mutex_
   std::mutex mutex_;         // guards all below
   std::condition_variable room_, ready_;
@@ -153,40 +170,56 @@ class WorkerMap final : public DatasetIterator {
   std::vector<std::thread> threads_;
 };
 
+StageClock* clock_of(const Dataset::Node* step, const PassInfo& pass) {
+  return pass.recorder ? &pass.recorder->clock(step) : nullptr;
+}
+
 class Map final : public Dataset::Node {
  public:
   Map(NodePtr source, Dataset::MapFunction f, const MapOptions& options)
-      : source_(std::move(source)),
+      : Node("map", std::move(source)),
         f_(std::make_shared<const Dataset::MapFunction>(std::move(f))),
-        options_(options) {}
+        options_(options),
+        position_(1 + maps_before()) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    const std::uint64_t seed = combine(options_.seed, static_cast<std::uint64_t>(epoch));
-    std::unique_ptr<DatasetIterator> elements = source_->iterate(epoch);
-    if (options_.num_parallel_calls == 0) return std::make_unique<SerialMap>(std::move(elements), f_, seed);
-    const int calls = options_.num_parallel_calls == AUTOTUNE ? config::num_threads() : options_.num_parallel_calls;
-    const auto workers = static_cast<std::size_t>(calls);
-    return std::make_unique<WorkerMap>(std::move(elements), f_, seed, workers, 2 * workers);
+  int workers() const override {
+    return options_.num_parallel_calls == AUTOTUNE ? config::num_threads() : std::max(options_.num_parallel_calls, 1);
+  }
+
+ protected:
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    const std::uint64_t seed = combine(options_.seed, static_cast<std::uint64_t>(pass.epoch));
+    // The maps of a recipe, which often have the same seed, shall not draw the same.
+    Mapping map{f_, seed, combine(scramble(seed), position_)};
+    std::unique_ptr<DatasetIterator> elements = source_->open(pass);
+    if (options_.num_parallel_calls == 0) return std::make_unique<SerialMap>(std::move(elements), std::move(map));
+    map.clock = clock_of(this, pass);
+    const auto threads = static_cast<std::size_t>(workers());
+    return std::make_unique<WorkerMap>(std::move(elements), std::move(map), threads, 2 * threads);
   }
 
  private:
-  NodePtr source_;
-  MapPtr f_;
+  std::uint64_t maps_before() const {
+    std::uint64_t count = 0;
+    for (const Node* step = source_.get(); step; step = step->source()) count += dynamic_cast<const Map*>(step) ? 1 : 0;
+    return count;
+  }
+  std::shared_ptr<const Dataset::MapFunction> f_;
   MapOptions options_;
+  std::uint64_t position_;  // among the maps of the recipe, from 1
 };
 
 class Prefetch final : public Dataset::Node {
  public:
-  Prefetch(NodePtr source, std::size_t n) : source_(std::move(source)), n_(n) {}
+  Prefetch(NodePtr source, std::size_t n) : Node("prefetch", std::move(source)), n_(n) {}
   std::int64_t cardinality() const override { return source_->cardinality(); }
-  std::string why_unrepeatable() const override { return source_->why_unrepeatable(); }
-  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch) const override {
-    return std::make_unique<WorkerMap>(source_->iterate(epoch), nullptr, 0, 1, n_);
+
+ protected:
+  std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
+    return std::make_unique<WorkerMap>(source_->open(pass), Mapping{.clock = clock_of(this, pass)}, 1, n_);
   }
 
  private:
-  NodePtr source_;
   std::size_t n_;
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "core/graph/apply.h"
+#include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
+#include "core/ops/random_beta.h"
 #include "core/ops/resize_images.h"
 
 namespace strata {
@@ -12,12 +14,13 @@ struct OpList {};
 /// Every op of the library. Tests and documentation read this list, the runtime never does.
 using AllOps = OpList<
     // elementwise: core/ops/unary.h, binary.h, fill.h, cross_entropy.h; core/graph/apply.h
-    Neg, Abs, Square, Relu, ReluGradient, Sign, Floor, Ceil, Round, Exp, Expm1, Log, Log1p, Sqrt, Rsqrt, Reciprocal, Sin, Cos,
-    Tanh, Sigmoid, Erf, Softplus, IsNan, IsFinite, LogicalNot, Add, Subtract, Multiply, Divide, Power, Maximum, Minimum,
-    FloorDivide, Mod, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd, LogicalOr, Where, Clip, Cast,
-    Accumulate, Fill, FillLike, Range, SigmoidCrossEntropy,
+    Neg, Abs, Square, Relu, ReluGradient, Sign, Floor, Ceil, Round, Exp, Expm1, Log, Log1p, Sqrt, Rsqrt, Reciprocal,
+    Sin, Cos, Tanh, Sigmoid, Erf, Softplus, IsNan, IsFinite, LogicalNot, Add, Subtract, Multiply, Divide, Power,
+    Maximum, Minimum, FloorDivide, Mod, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd, LogicalOr,
+    Where, Clip, Cast, Accumulate, Fill, FillLike, Range, SigmoidCrossEntropy,
     // reductions and choices
-    Sum, Mean, ReduceMax, ReduceMin, Prod, Any, All, FirstOrderOnly, ArgMax, ArgMin, TopK, TopKGradient, TopKSelect, InTopK,
+    Sum, Mean, ReduceMax, ReduceMin, Prod, Any, All, FirstOrderOnly, ArgMax, ArgMin, TopK, TopKGradient, TopKSelect,
+    InTopK,
     // shapes
     Reshape, ExpandDims, Squeeze, Flatten, Identity, StopGradient, Transpose, BroadcastTo, Repeat, Tiling, Slice, Pad,
     Concatenate, Split, SplitEqually,
@@ -31,9 +34,11 @@ using AllOps = OpList<
     // choice by index
     Gather, ScatterAdd, OneHot,
     // probabilities and losses
-    Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGradient,
+    Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGradient,
+    // images
+    FlipImages, AffineTransform, AffineTransformGradient,
     // random numbers
-    RandomUniform, RandomNormal, TruncatedNormal, RandomInt, Dropout>;
+    RandomUniform, RandomNormal, TruncatedNormal, RandomInt, RandomBeta, Dropout>;
 
 }  // namespace strata

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/compile/function.h"
 #include "core/graph/apply.h"
@@ -33,6 +34,8 @@ struct Sample {
   double slope_tolerance = 1e-6;  ///< gradient against difference, relative to the larger of the difference and 1
   double step = 1e-5;             ///< of the difference
   Slope slope = Slope::checked;
+  /// Inputs, by number, that change the outputs and have no gradient all the same.
+  std::vector<std::size_t> constants = {};
   /// Outputs from this number on have no gradient (statistics beside a result).
   std::size_t differentiable = std::numeric_limits<std::size_t>::max();
   std::optional<Op> op_in_double = {};  ///< for ops that name an element type: what the f64 run uses
@@ -60,8 +63,8 @@ void check_threads(const Sample&);
 /// f16 and bf16 runs, where the op takes them, against the reference on the rounded inputs: within two units in the
 /// last place, since arithmetic is done in f32.
 void check_sixteen_bits(const Sample&);
-/// On gpu:0 against the processor: alone, and planned, where the first, the recorded and the replayed run agree bit for bit;
-/// forward and backward, in f32, f64 and the 16-bit types.
+/// On gpu:0 against the processor: alone, and planned, where the first, the recorded and the replayed run agree bit for
+/// bit; forward and backward, in f32, f64 and the 16-bit types.
 void check_gpu(const Sample&);
 /// All that needs no GPU.
 void check(const Sample&);

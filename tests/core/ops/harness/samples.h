@@ -4,6 +4,7 @@
 #include "tests/core/ops/harness/samples_binary.h"    // IWYU pragma: export
 #include "tests/core/ops/harness/samples_conv.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_gather.h"    // IWYU pragma: export
+#include "tests/core/ops/harness/samples_image.h"     // IWYU pragma: export
 #include "tests/core/ops/harness/samples_norm.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_pool.h"      // IWYU pragma: export
 #include "tests/core/ops/harness/samples_products.h"  // IWYU pragma: export

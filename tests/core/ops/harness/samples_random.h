@@ -25,8 +25,8 @@ inline double uniform_53(std::uint32_t first, std::uint32_t second) {
 /// f(element) over a shape, once in f32 and once in f64; the results are the same on any number of threads.
 template <class RandomOp>
 Sample random_sample(RandomOp op, const std::function<double(std::size_t)>& f) {
-  Sample s{
-      .label = std::string(to_string(op.dtype)) + to_string(op.shape), .op = op, .inputs = {random_state_sample()}};
+  Sample s{.op = op, .inputs = {random_state_sample()}};
+  if constexpr (requires { op.dtype; }) s.label = std::string(to_string(op.dtype)) + to_string(op.shape);
   s.reference = [shape = op.shape, f](const Arrays&) {
     std::size_t i = 0;
     return Arrays{built(shape, [&](const Index&) { return f(i++); })};

@@ -1,0 +1,25 @@
+#include "layers/interval.h"
+
+#include "core/base/error.h"
+
+namespace strata {
+
+ConfigValue to_config(const Interval& r) {
+  if (r.single) return r.lower;
+  ConfigValue::List ends;
+  ends.emplace_back(r.lower);
+  ends.emplace_back(r.upper);
+  return ends;
+}
+
+void from_config(const ConfigValue& c, Interval& r) {
+  if (!std::holds_alternative<ConfigValue::List>(c.variant())) {
+    r = Interval(c.as_double());
+    return;
+  }
+  const ConfigValue::List& ends = c.as_list();
+  if (ends.size() != 2) throw Error("interval", "expected a number or two; received " + std::to_string(ends.size()));
+  r = Interval(ends[0].as_double(), ends[1].as_double());
+}
+
+}  // namespace strata

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 #include "core/base/error.h"
 #include "core/compile/function.h"
@@ -41,26 +42,35 @@ Tensor noise(DType dtype, const Shape& shape) {
   return numbers;
 }
 
-double product_rate(Device device, DType dtype, std::int64_t n) {
-  const Variable a("a", noise(dtype, {n, n})), b("b", noise(dtype, {n, n})), c("c", Tensor(dtype, {n, n}));
-  const double seconds = best_seconds(Function({}, {}, {{c, matmul(a, b)}}), device);
-  const double flops = 2 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
-  constexpr std::int64_t largest = 8192;
-  constexpr double long_enough = 0.01;  // for one that is faster, the way to the kernel counts
-  return seconds >= long_enough || n == largest ? flops / seconds : product_rate(device, dtype, 2 * n);
+/// `work` of a size, by the second, for the first of `size`, 2 `size`, ... `largest` that takes long enough for the way to
+/// the kernel not to count.
+double best_rate(Device device, std::int64_t size, std::int64_t largest,
+                 const std::function<Function(std::int64_t)>& step, const std::function<double(double)>& work) {
+  constexpr double long_enough = 0.01;
+  for (;; size *= 2) {
+    const double seconds = best_seconds(step(size), device);
+    if (seconds >= long_enough || size >= largest) return work(static_cast<double>(size)) / seconds;
+  }
 }
 
-double pass_rate(Device device) {
-  const Variable x("x", Tensor(DType::f32, {std::int64_t{64} << 20}));
-  const double bytes = 2 * static_cast<double>(x.value().bytes());
-  return bytes / best_seconds(Function({}, {}, {{x, x + 1.0}}), device);
+Function product(DType dtype, std::int64_t n) {
+  const Variable a("a", noise(dtype, {n, n})), b("b", noise(dtype, {n, n})), c("c", Tensor(dtype, {n, n}));
+  return Function({}, {}, {{c, matmul(a, b)}});
+}
+
+Function pass(std::int64_t n) {
+  const Variable x("x", zeros({n}));
+  return Function({}, {}, {{x, x + 1.0}});
 }
 }  // namespace
 
 Roofline measure_roofline(Device device, DType dtype) {
   if (!is_floating(dtype)) fail_expected("measure_roofline", "a floating type", to_string(dtype));
   const DeviceScope scope(device);
-  return {product_rate(device, dtype, 512), pass_rate(device)};
+  return {best_rate(
+              device, 256, 8192, [dtype](std::int64_t n) { return product(dtype, n); },
+              [](double n) { return 2 * n * n * n; }),
+          best_rate(device, 1 << 22, 1 << 26, pass, [](double n) { return 2 * n * sizeof(float); })};
 }
 
 }  // namespace strata

@@ -9,11 +9,11 @@ namespace strata {
 /// Patterson, "Roofline: an insightful visual performance model", 2009).
 struct Roofline {
   double flops = 0;  ///< operations in a second, of a large square product
-  double bytes = 0;  ///< read and written in a second, by a pass over an array that is larger than caches are
+  double bytes = 0;  ///< read and written in a second, in a pass over an array
 };
 
-/// Takes about a second, and up to 800 MB of the device's memory on a fast GPU. `dtype` is a floating type, that of the
-/// product's operands; the pass is over f32. The number of threads is that of config::set_num_threads.
+/// Products and arrays grow until one takes 10 ms, up to sides of 8192 and to 256 MiB; all takes about a second. `dtype`
+/// is a floating type, that of the product's operands; the pass is over f32. The number of threads is that of config::set_num_threads.
 STRATA_API Roofline measure_roofline(Device device, DType dtype = DType::f32);
 
 }  // namespace strata

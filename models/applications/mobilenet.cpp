@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 
 #include "layers/activation_layers.h"
@@ -59,7 +58,7 @@ PublishedWeights published(const MobileNetOptions& o, std::int64_t size) {
 Model MobileNet(const MobileNetOptions& options) {
   const Network network("MobileNet", common_options(options),
                         {.usual = usual_size(options, trained_sizes), .least = 32});
-  if (options.alpha <= 0) network.fail("expected a positive alpha; received " + std::to_string(options.alpha));
+  require_positive_alpha(network, options.alpha);
   if (network.pretrained()) {
     if (options.depth_multiplier != 1)
       network.fail("If imagenet weights are being loaded, depth multiplier must be 1. Received depth_multiplier=" +

@@ -1,15 +1,19 @@
 #include "models/applications/mobilenet_sizes.h"
 
+#include <charconv>
+#include <cstdio>
+
 namespace strata::applications {
 
-namespace {
-/// As Keras writes a width: 0.5, 1.0.
-std::string number(double value) {
+std::string alpha_text(double alpha) {
   char text[32];
-  std::snprintf(text, sizeof text, value * 10 == static_cast<int>(value * 10) ? "%.1f" : "%g", value);
-  return text;
+  const std::string shortest(text, std::to_chars(text, text + sizeof text, alpha).ptr);
+  return shortest.find_first_of(".e") == std::string::npos ? shortest + ".0" : shortest;
 }
-}  // namespace
+
+void require_positive_alpha(const Network& network, double alpha) {
+  if (!(alpha > 0)) network.fail("expected a positive alpha; received alpha=" + alpha_text(alpha));
+}
 
 std::int64_t named_size(const Network& network, std::span<const std::int64_t> trained) {
   const Shape& shape = network.input().shape();
@@ -35,9 +39,9 @@ std::string sized_name(const std::string& family, double alpha, std::int64_t siz
 void require_trained_alpha(const Network& network, double alpha, const std::vector<double>& trained) {
   if (std::ranges::find(trained, alpha) != trained.end()) return;
   std::string widths;
-  for (const double width : trained) widths += (widths.empty() ? "" : ", ") + number(width);
+  for (const double width : trained) widths += (widths.empty() ? "" : ", ") + alpha_text(width);
   network.fail("If imagenet weights are being loaded, alpha can be one of " + widths +
-               " only. Received alpha=" + number(alpha));
+               " only. Received alpha=" + alpha_text(alpha));
 }
 
 }  // namespace strata::applications

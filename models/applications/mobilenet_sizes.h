@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +37,10 @@ std::int64_t named_size(const Network& network, std::span<const std::int64_t> tr
 /// `mobilenet_1.00_224`; an open size is None, as in Keras.
 std::string sized_name(const std::string& family, double alpha, std::int64_t size);
 
+/// As Keras writes a width: 0.35, 1.0.
+std::string alpha_text(double alpha);
+
+void require_positive_alpha(const Network& network, double alpha);
 /// Error unless there are weights for this width.
 void require_trained_alpha(const Network& network, double alpha, const std::vector<double>& trained);
 

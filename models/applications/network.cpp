@@ -114,14 +114,15 @@ Symbol Network::classify(const Symbol& x, const Initializer& kernel_initializer)
       {.activation = o_.classifier_activation, .kernel_initializer = kernel_initializer, .name = "predictions"})(x);
 }
 
-Symbol Network::pool(const Symbol& x, const std::string& average_name, const std::string& max_name) const {
-  if (o_.pooling == "avg") return layers::GlobalAveragePooling2D({.name = average_name})(x);
-  if (o_.pooling == "max") return layers::GlobalMaxPooling2D({.name = max_name})(x);
+Symbol Network::pool(const Symbol& x, PoolNames names) const {
+  const bool own = names == PoolNames::own;
+  if (o_.pooling == "avg") return layers::GlobalAveragePooling2D({.name = own ? "avg_pool" : ""})(x);
+  if (o_.pooling == "max") return layers::GlobalMaxPooling2D({.name = own ? "max_pool" : ""})(x);
   return x;
 }
 
-Symbol Network::usual_end(const Symbol& x) const {
-  return o_.include_top ? classify(layers::GlobalAveragePooling2D({.name = "avg_pool"})(x)) : pool(x);
+Symbol Network::usual_end(const Symbol& x, PoolNames names) const {
+  return o_.include_top ? classify(layers::GlobalAveragePooling2D({.name = "avg_pool"})(x)) : pool(x, names);
 }
 
 Model Network::finish(const Symbol& output, const std::string& name, const PublishedWeights& published) const {

@@ -14,6 +14,12 @@ struct ImageSizes {
   std::int64_t usual, least;
 };
 
+/// What the layer for Options::pooling is called.
+enum class PoolNames {
+  automatic,  ///< global_average_pooling2d, ...
+  own,        ///< avg_pool, max_pool
+};
+
 /// What all networks have in common: arguments are checked when it is made, then the network is built from input() on,
 /// and finish() makes the model and loads its weights. Until then layers do not draw numbers that a file will replace.
 class Network {
@@ -27,10 +33,10 @@ class Network {
   bool pretrained() const { return o_.weights == "imagenet"; }
   /// The last layer of a top.
   Symbol classify(const Symbol& x, const Initializer& kernel_initializer = "glorot_uniform") const;
-  /// What Options::pooling says, in layers of these names.
-  Symbol pool(const Symbol& x, const std::string& average_name = "", const std::string& max_name = "") const;
-  /// pool(), or a mean over all positions, which is called avg_pool, and classify().
-  Symbol usual_end(const Symbol& x) const;
+  /// What Options::pooling says.
+  Symbol pool(const Symbol& x, PoolNames names = PoolNames::automatic) const;
+  /// A mean over all positions, which is called avg_pool, and classify(); without a top pool().
+  Symbol usual_end(const Symbol& x, PoolNames names = PoolNames::automatic) const;
   /// The model of what leads to `output`, with its weights. `name` is Keras's.
   Model finish(const Symbol& output, const std::string& name, const PublishedWeights& published) const;
   [[noreturn]] void fail(const std::string& message) const;

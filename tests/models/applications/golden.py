@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What Keras 3.15 says of its applications: golden files for architectures_test.cpp and outputs_test.cpp.
 
-    KERAS_BACKEND=tensorflow python3 golden.py architectures > architectures.txt
-    KERAS_BACKEND=tensorflow python3 golden.py outputs > outputs.txt
-    KERAS_BACKEND=tensorflow python3 golden.py list Xception     # what the hash in architectures.txt is of
+    KERAS_BACKEND=tensorflow python3 golden.py architectures > architectures.inc
+    KERAS_BACKEND=tensorflow python3 golden.py outputs > outputs.inc
+    KERAS_BACKEND=tensorflow python3 golden.py list Xception     # what the hash in architectures.inc is of
 
-architectures.txt: for each network its name, parameters, those that do not train, layers with the input, and a hash of all
-layers, configs, connections and weights. outputs.txt: for each network its name, the size of the images, and what it
+architectures.inc: for each network its name, parameters, those that do not train, layers with the input, and a hash of all
+layers, configs, connections and weights. outputs.inc: for each network its name, the size of the images, and what it
 makes of two of them, with weights set by the formula in `fill`.
 """
 
@@ -55,18 +55,33 @@ VARIANTS = {
     "EfficientNetB0_max": {"include_top": False, "pooling": "max"},
     "EfficientNetB0_odd": {"input_shape": (61, 45, 3), "classes": 3, "classifier_activation": "sigmoid"},
 }
-# Of outputs: the least size, and how far kernels scale what comes in, so that the outputs say something.
+# Of outputs: the least size, and a factor of all kernels with which the outputs say something.
 OUTPUTS = {
     "Xception": (71, 1.0),
-    "MobileNet": (32, 1.4),
+    "MobileNet": (32, 1.8),
     "VGG16": (32, 1.4),
     "VGG19": (32, 1.4),
     "ResNet50": (32, 0.8),
     "ResNet50V2": (32, 1.0),
     "InceptionV3": (75, 1.4),
     "MobileNetV2": (32, 1.2),
-    "DenseNet121": (32, 1.0),
-    "EfficientNetB0": (32, 1.4),
+    "DenseNet121": (32, 1.6),
+    "EfficientNetB0": (32, 1.7),
+}
+
+
+# What Keras's configs hold beyond what has a meaning here: all at their defaults.
+LEFT_OUT = {
+    "activity_regularizer",
+    "build_config",
+    "input_axes",
+    "mask",
+    "optional",
+    "output_axes",
+    "renorm",
+    "renorm_clipping",
+    "renorm_momentum",
+    "training",
 }
 
 
@@ -88,7 +103,7 @@ def canonical(value):
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(canonical(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{k}:{canonical(v)}" for k, v in sorted(value.items()) if k != "build_config") + "}"
+        return "{" + ",".join(f"{k}:{canonical(v)}" for k, v in sorted(value.items()) if k not in LEFT_OUT) + "}"
     raise TypeError(type(value))
 
 
@@ -99,10 +114,20 @@ def serialized(value):
 
 def listing(model):
     config = serialized(model)["config"]
+    for key in ("input_layers", "output_layers"):  # of a single one not a list of one
+        config[key] = config[key] if isinstance(config[key][0], list) else [config[key]]
     lines = [canonical(layer) for layer in config["layers"]]
     lines += [canonical({k: v for k, v in config.items() if k != "layers"})]
-    lines += [f"{w.path} {canonical(w.shape)}" for w in model.weights]
+    lines += [f"{w.path} {canonical(tuple(w.shape))}" for w in model.weights]
     return lines
+
+
+def as_text(lines):
+    """A string for C++."""
+    print('R"(', flush=True)
+    for line in lines:
+        print(line, flush=True)
+    print(')"')
 
 
 def fnv1a(text):
@@ -116,7 +141,7 @@ def architectures():
     for name, arguments in {**NETWORKS, **VARIANTS}.items():
         model = make(name, arguments)
         fixed = sum(int(np.prod(w.shape)) for w in model.non_trainable_weights)
-        print(name, model.count_params(), fixed, len(model.layers), "%016x" % fnv1a("\n".join(listing(model))), flush=True)
+        yield f"{name} {model.count_params()} {fixed} {len(model.layers)} {fnv1a(chr(10).join(listing(model))):016x}"
 
 
 def uniform(count, stream):
@@ -158,14 +183,14 @@ def outputs():
         if name.startswith("EfficientNet"):
             images = (images + 1) * 127.5
         result = model.predict(images.astype("float32"), verbose=0)
-        print(name, size, "%g" % gain, *("%.7f" % v for v in result.flatten()), flush=True)
+        yield " ".join([name, str(size), "%g" % gain, *("%.7f" % v for v in result.flatten())])
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["architectures"]:
-        architectures()
+        as_text(architectures())
     elif sys.argv[1:] == ["outputs"]:
-        outputs()
+        as_text(outputs())
     elif sys.argv[1:2] == ["list"] and len(sys.argv) == 3:
         print("\n".join(listing(make(sys.argv[2], {**NETWORKS, **VARIANTS}[sys.argv[2]]))))
     else:

@@ -86,6 +86,8 @@ const std::map<std::string, Workload>& workloads() {
       {"cnn", {28, 1, 10, 128, 256, cnn}},
       {"mobilenet", application<MobileNet, MobileNetOptions>(224, 16)},
       {"xception", application<Xception>(299, 4)},
+      {"resnet50", application<ResNet50>(224, 8)},
+      {"vgg16", application<VGG16>(224, 4)},
   };
   return all;
 }

@@ -3,9 +3,12 @@
 import keras
 
 APPLICATIONS = {
-    "mobilenet": "MobileNet", "mobilenet_v2": "MobileNetV2", "xception": "Xception", "resnet50": "ResNet50",
-    "resnet101": "ResNet101", "resnet152": "ResNet152", "resnet50_v2": "ResNet50V2", "vgg16": "VGG16", "vgg19": "VGG19",
-    "inception_v3": "InceptionV3", "densenet121": "DenseNet121", "efficientnet_b0": "EfficientNetB0"}
+    "mobilenet": "MobileNet", "mobilenet_v2": "MobileNetV2", "xception": "Xception", "vgg16": "VGG16", "vgg19": "VGG19",
+    "inception_v3": "InceptionV3",
+    **{f"resnet{depth}": f"ResNet{depth}" for depth in (50, 101, 152)},
+    **{f"resnet{depth}_v2": f"ResNet{depth}V2" for depth in (50, 101, 152)},
+    **{f"densenet{depth}": f"DenseNet{depth}" for depth in (121, 169, 201)},
+    **{f"efficientnet_b{size}": f"EfficientNetB{size}" for size in range(8)}}
 
 
 def build(workload, image_size):

@@ -56,7 +56,7 @@ double BenchMeasures::flops_per_second() const { return flops / quantile(0.5); }
 
 BenchRun::BenchRun(const BenchCase& c) : case_(c), counts_memory_(restart_peak_memory()) {
   const DeviceScope scope(c.device);
-  const PolicyScope policy(c.precision);
+  const PolicyScope policy{DTypePolicy(c.precision)};
   utils::set_random_seed(1);
   const auto begin = std::chrono::steady_clock::now();
   model_ = c.network.make(c.network.images(c.image_size));

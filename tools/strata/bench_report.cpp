@@ -61,7 +61,8 @@ Config numbers_of(const PeerMeasures& peer) {
 }
 
 Config numbers_of(const BenchRow& row) {
-  const auto& [c, m, peers] = row;
+  const BenchCase& c = row.what;
+  const BenchMeasures& m = row.ours;
   Config config{{"network", c.network.name},           {"image_size", c.image_size}, {"mode", c.mode_name()},
                 {"device", to_string(c.device)},       {"precision", c.precision},   {"batch_size", c.batch_size},
                 {"seconds_to_make_model", m.making}};
@@ -79,7 +80,7 @@ Config numbers_of(const BenchRow& row) {
   config.set("flops_per_second", m.flops_per_second());
   config.set("share_of_peak", m.flops_per_second() / m.peak_flops);
   ConfigValue::List beside;
-  for (const PeerMeasures& peer : peers) beside.emplace_back(numbers_of(peer));
+  for (const PeerMeasures& peer : row.peers) beside.emplace_back(numbers_of(peer));
   if (!beside.empty()) config.set("peers", ConfigValue(std::move(beside)));
   return config;
 }
@@ -101,7 +102,8 @@ std::string BenchReport::head() const {
 }
 
 std::string BenchReport::lines(const BenchRow& row) const {
-  const auto& [c, m, peers] = row;
+  const BenchCase& c = row.what;
+  const BenchMeasures& m = row.ours;
   std::string text = fmt::format("{:<15} {:<9} {:<6} {:<15} {:>5} ", c.network.name, c.mode_name(), to_string(c.device),
                                  c.precision, c.batch_size);
   if (!m.error.empty()) return text + "failed: " + m.error + "\n";
@@ -110,7 +112,7 @@ std::string BenchReport::lines(const BenchRow& row) const {
                       range(m.seconds, time_text), count_text(m.images_per_second(c.batch_size)), time_text(m.first),
                       bytes_text(memory), m.resident_bytes > 0 ? bytes_text(static_cast<double>(m.resident_bytes)) : "-",
                       count_text(m.flops_per_second() / giga), 100 * m.flops_per_second() / m.peak_flops);
-  for (const PeerMeasures& peer : peers) text += peer_line(peer, c.batch_size);
+  for (const PeerMeasures& peer : row.peers) text += peer_line(peer, c.batch_size);
   return text;
 }
 
@@ -142,12 +144,13 @@ std::string BenchReport::svg() const {
   BarChart chart("strata bench", fmt::format("{}, {} threads; {}", processor(), threads, now().substr(0, 10)), 300);
   std::vector<BarChart::Bar> rates, memory;
   for (const BenchRow& row : rows) {
-    const auto& [c, m, peers] = row;
+    const BenchCase& c = row.what;
+    const BenchMeasures& m = row.ours;
     if (!m.error.empty()) continue;
     const auto rate = [&](double q) { return static_cast<double>(c.batch_size) / m.quantile(q); };
     rates.push_back({label_of(c), {rate(0.5)}, rate(0.9), rate(0.1),
                      fmt::format("{}  ({:.0f}% of peak)", count_text(rate(0.5)), 100 * m.flops_per_second() / m.peak_flops)});
-    for (const PeerMeasures& peer : peers)
+    for (const PeerMeasures& peer : row.peers)
       if (peer.error.empty()) {
         const double theirs = static_cast<double>(c.batch_size) / quantile(peer.seconds, 0.5);
         rates.push_back({"    " + peer.name, {0, theirs}, 0, 0,

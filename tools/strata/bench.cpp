@@ -75,23 +75,28 @@ void check(const Arguments& a, const std::vector<BenchCase>& cases) {
   }
 }
 
-/// Peaks of all devices and precisions that occur. Ops without kernels of their own for 16 bits compute in f32, so a
-/// device is held against the better of the two.
+/// Ops without kernels of their own for 16 bits compute in f32, so a case is held against the better of the two.
+std::vector<DType> dtypes_for_peak(const BenchCase& c) {
+  const DType dtype = DTypePolicy(c.precision).compute_dtype();
+  return dtype == DType::f16 || dtype == DType::bf16 ? std::vector{DType::f32, dtype} : std::vector{dtype};
+}
+
+/// Peaks of all devices and element types that occur.
 std::vector<BenchReport::Peak> peaks_for(const std::vector<BenchCase>& cases) {
   std::vector<BenchReport::Peak> peaks;
-  for (const BenchCase& c : cases) {
-    const auto known = [&](const BenchReport::Peak& p) { return p.device == c.device && p.precision == c.precision; };
-    if (std::ranges::any_of(peaks, known)) continue;
-    const DType dtype = DTypePolicy(c.precision).compute_dtype();
-    peaks.push_back({c.device, c.precision, measure_roofline(c.device, dtype)});
-  }
+  for (const BenchCase& c : cases)
+    for (const DType dtype : dtypes_for_peak(c)) {
+      const auto known = [&](const BenchReport::Peak& p) { return p.device == c.device && p.dtype == dtype; };
+      if (std::ranges::none_of(peaks, known)) peaks.push_back({c.device, dtype, measure_roofline(c.device, dtype)});
+    }
   return peaks;
 }
 
 double peak_flops_for(const BenchCase& c, const std::vector<BenchReport::Peak>& peaks) {
+  const std::vector<DType> dtypes = dtypes_for_peak(c);
   double best = 0;
   for (const BenchReport::Peak& p : peaks)
-    if (p.device == c.device && (p.precision == c.precision || p.precision == "float32"))
+    if (p.device == c.device && std::ranges::find(dtypes, p.dtype) != dtypes.end())
       best = std::max(best, p.roofline.flops);
   return best;
 }

@@ -93,8 +93,8 @@ std::string label_of(const BenchCase& c) {
 std::string BenchReport::head() const {
   std::string text = fmt::format("{}, {} threads\n", processor(), threads);
   for (const Peak& p : peaks)
-    text += fmt::format("{} reaches {} GFLOP/s in a product of {}, and {} GB/s\n", to_string(p.device),
-                        count_text(p.roofline.flops / giga), p.precision, count_text(p.roofline.bytes / giga));
+    text += fmt::format("{} reaches {} GFLOP/s in a large product of {}, and {} GB/s\n", to_string(p.device),
+                        count_text(p.roofline.flops / giga), keras_name(p.dtype), count_text(p.roofline.bytes / giga));
   for (const std::string& sentence : missing_peers) text += sentence + "\n";
   return text + fmt::format("\n{:<15} {:<9} {:<6} {:<15} {:>5} {:>10} {:>23} {:>9} {:>10} {:>10} {:>10} {:>8} {:>5}\n",
                             "network", "mode", "device", "precision", "batch", "time", "10 % - 90 %", "images/s",
@@ -120,7 +120,7 @@ std::string BenchReport::json() const {
   ConfigValue::List all_peaks, all_rows, missing;
   for (const Peak& p : peaks)
     all_peaks.emplace_back(Config{{"device", to_string(p.device)},
-                                  {"precision", p.precision},
+                                  {"dtype", std::string(keras_name(p.dtype))},
                                   {"flops_per_second", p.roofline.flops},
                                   {"bytes_per_second", p.roofline.bytes}});
   for (const BenchRow& row : rows) all_rows.emplace_back(numbers_of(row));

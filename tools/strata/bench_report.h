@@ -26,7 +26,7 @@ struct BenchRow {
 struct BenchReport {
   struct Peak {
     Device device;
-    std::string precision;
+    DType dtype;
     Roofline roofline;
   };
 

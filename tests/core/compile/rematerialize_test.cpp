@@ -55,6 +55,7 @@ TEST(Rematerialize, ComputesTheSameBitsWithLessMemory) {
     EXPECT_GT(less.plan().recomputation()->operations, 0u);
     EXPECT_GT(less.plan().recomputation()->share, 0.0);
     EXPECT_LT(less.plan().recomputation()->share, 0.5);
+    EXPECT_EQ(less.plan().flops(), whole.plan().flops());
     EXPECT_TRUE(same_bits(less({x}), expected)) << share;
   }
 }

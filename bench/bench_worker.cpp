@@ -59,14 +59,16 @@ double peak_resident_bytes() {
 }
 
 Model mlp(const Shape& images) {
-  return Sequential({layers::Input(images), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                     layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})});
+  return Sequential({layers::Input(images), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
+                     layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+                     layers::Dense(10, {.activation = "softmax"})});
 }
 
 Model cnn(const Shape& images) {
   return Sequential({layers::Input(images), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
-                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})});
+                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25),
+                     layers::Flatten(), layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5),
+                     layers::Dense(10, {.activation = "softmax"})});
 }
 
 template <auto network, class Options = applications::Options>
@@ -211,9 +213,12 @@ int main(int argc, char** argv) {
   app.add_option("--workload", a.workload, "what is measured")->required()->check(CLI::IsMember(names));
   app.add_option("--threads", a.threads, "processor threads; 0 means all");
   app.add_option("--mode", a.mode, "default is the only one")->check(CLI::IsMember({"default"}));
-  app.add_option("--batch", a.batch, "of a training step and of inference; default: the workload's own")->check(CLI::PositiveNumber);
-  app.add_option("--precision", a.precision, "a dtype policy")->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}));
-  app.add_option("--image-size", a.image_size, "height and width; default: the workload's own")->check(CLI::PositiveNumber);
+  app.add_option("--batch", a.batch, "of a training step and of inference; default: the workload's own")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--precision", a.precision, "a dtype policy")
+      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}));
+  app.add_option("--image-size", a.image_size, "height and width; default: the workload's own")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--random-data", a.random_data, "for the MNIST workloads, too");
   CLI11_PARSE(app, argc, argv);
   try {

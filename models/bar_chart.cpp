@@ -71,9 +71,8 @@ void BarChart::text(double x, double y, const std::string& words, int size, cons
 }
 
 void BarChart::rectangle(double x, double y, double w, const char* fill) {
-  body_ +=
-      fmt::format("  <rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" fill=\"{}\"/>\n", x, y,
-                  std::max(w, 0.0), bar_height, fill);
+  body_ += fmt::format("  <rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" fill=\"{}\"/>\n",
+                       x, y, std::max(w, 0.0), bar_height, fill);
 }
 
 void BarChart::line(double x1, double y1, double x2, double y2) {

@@ -42,8 +42,8 @@ Tensor noise(DType dtype, const Shape& shape) {
   return numbers;
 }
 
-/// `work` of a size, by the second, for the first of `size`, 2 `size`, ... `largest` that takes long enough for the way to
-/// the kernel not to count.
+/// `work` of a size, by the second, for the first of `size`, 2 `size`, ... `largest` that takes long enough for the way
+/// to the kernel not to count.
 double best_rate(Device device, std::int64_t size, std::int64_t largest,
                  const std::function<Function(std::int64_t)>& step, const std::function<double(double)>& work) {
   constexpr double long_enough = 0.01;

@@ -57,7 +57,8 @@ std::vector<BenchCase> cases_of(const Arguments& a) {
       for (const Device device : devices)
         for (const std::string& precision : split(a.precisions))
           for (const std::int64_t size : sizes.empty() ? std::vector{network.batch_size} : sizes)
-            cases.push_back({network, a.image_size > 0 ? a.image_size : network.image_size, mode, device, precision, size});
+            cases.push_back(
+                {network, a.image_size > 0 ? a.image_size : network.image_size, mode, device, precision, size});
   return cases;
 }
 
@@ -235,8 +236,9 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--warmup", a.warmup, "batches after the first that are not timed")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  CLI::Option* steps =
-      command.add_option("--steps", a.steps, "batches that are timed")->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::Option* steps = command.add_option("--steps", a.steps, "batches that are timed")
+                           ->check(CLI::PositiveNumber)
+                           ->capture_default_str();
   command.add_option("-n,--examples", a.examples, "the same as a number of images")
       ->check(CLI::PositiveNumber)
       ->excludes(steps);
@@ -259,9 +261,11 @@ std::string help() {
   std::string names;
   for (const BenchNetwork& network : bench_networks()) names += (names.empty() ? "" : ", ") + network.name;
   return "Networks: " + names +
-         ".\n\nWeights and images are random. For each row: median time of a batch, with the range of four fifths of them;\n"
+         ".\n\nWeights and images are random. For each row: median time of a batch, with the range of four fifths of "
+         "them;\n"
          "time of the first batch, for which the step is compiled; memory of variables and of the step's plan; on the\n"
-         "processor the most memory that the process had. GFLOP/s counts products and convolutions by their definitions,\n"
+         "processor the most memory that the process had. GFLOP/s counts products and convolutions by their "
+         "definitions,\n"
          "and `peak` is its share of what the device reached in a large product just before.\n\n"
          "Examples:\n  strata bench keras mobilenet\n"
          "  strata bench keras mnist_cnn xception --train --batch-size 4,16 --json numbers.json --svg chart.svg\n"

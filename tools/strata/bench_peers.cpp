@@ -113,13 +113,13 @@ Peers find_peers(const std::vector<std::string>& pythons, const std::vector<std:
 }
 
 PeerWorker::PeerWorker(const Peer& peer, const BenchCase& c, int threads) : case_(c) {
-  const std::vector<std::string> command{peer.python,       peer.script,
-                                         "--workload",      c.network.workload,
-                                         "--mode",          peer.mode,
-                                         "--threads",       std::to_string(threads),
-                                         "--batch",         std::to_string(c.batch_size),
-                                         "--precision",     c.precision,
-                                         "--image-size",    std::to_string(c.image_size),
+  const std::vector<std::string> command{peer.python,    peer.script,
+                                         "--workload",   c.network.workload,
+                                         "--mode",       peer.mode,
+                                         "--threads",    std::to_string(threads),
+                                         "--batch",      std::to_string(c.batch_size),
+                                         "--precision",  c.precision,
+                                         "--image-size", std::to_string(c.image_size),
                                          "--random-data"};
   log_ = ::memfd_create("peer", MFD_CLOEXEC);
   int ends[2];
@@ -167,7 +167,8 @@ double PeerWorker::seconds_of_batch(std::int64_t batches, double timeout) {
 
 std::string PeerWorker::read_line(double timeout) {
   using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout));
+  const auto deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout));
   for (;;) {
     if (const std::size_t end = pending_.find('\n'); end != std::string::npos) {
       const std::string line = pending_.substr(0, end);

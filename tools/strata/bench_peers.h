@@ -25,8 +25,8 @@ struct Peers {
   std::vector<std::string> missing;  ///< a sentence for each framework that no Python has: what to do
 };
 
-/// What the interpreters have. Only modes whose name contains one of `words` count; of no words, all. UsageError when the
-/// scripts are not installed, or an interpreter does not start.
+/// What the interpreters have. Only modes whose name contains one of `words` count; of no words, all. UsageError when
+/// the scripts are not installed, or an interpreter does not start.
 Peers find_peers(const std::vector<std::string>& pythons, const std::vector<std::string>& words);
 
 /// A peer's process on one case. Errors say what it wrote to stderr last.

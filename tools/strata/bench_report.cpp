@@ -63,8 +63,8 @@ Config numbers_of(const PeerMeasures& peer) {
 Config numbers_of(const BenchRow& row) {
   const BenchCase& c = row.what;
   const BenchMeasures& m = row.ours;
-  Config config{{"network", c.network.name},           {"image_size", c.image_size}, {"mode", c.mode_name()},
-                {"device", to_string(c.device)},       {"precision", c.precision},   {"batch_size", c.batch_size},
+  Config config{{"network", c.network.name},        {"image_size", c.image_size}, {"mode", c.mode_name()},
+                {"device", to_string(c.device)},    {"precision", c.precision},   {"batch_size", c.batch_size},
                 {"seconds_to_make_model", m.making}};
   if (!m.error.empty()) {
     config.set("error", m.error);
@@ -86,7 +86,8 @@ Config numbers_of(const BenchRow& row) {
 }
 
 std::string label_of(const BenchCase& c) {
-  return fmt::format("{} {}, {} x {}, {}", c.network.name, c.mode_name(), c.batch_size, c.precision, to_string(c.device));
+  return fmt::format("{} {}, {} x {}, {}", c.network.name, c.mode_name(), c.batch_size, c.precision,
+                     to_string(c.device));
 }
 }  // namespace
 
@@ -108,10 +109,11 @@ std::string BenchReport::lines(const BenchRow& row) const {
                                  c.precision, c.batch_size);
   if (!m.error.empty()) return text + "failed: " + m.error + "\n";
   const double memory = static_cast<double>(m.plan_bytes + m.variable_bytes);
-  text += fmt::format("{:>10} {:>23} {:>9} {:>10} {:>10} {:>10} {:>8} {:>4.0f}%\n", time_text(m.quantile(0.5)),
-                      range(m.seconds, time_text), count_text(m.images_per_second(c.batch_size)), time_text(m.first),
-                      bytes_text(memory), m.resident_bytes > 0 ? bytes_text(static_cast<double>(m.resident_bytes)) : "-",
-                      count_text(m.flops_per_second() / giga), 100 * m.flops_per_second() / m.peak_flops);
+  text +=
+      fmt::format("{:>10} {:>23} {:>9} {:>10} {:>10} {:>10} {:>8} {:>4.0f}%\n", time_text(m.quantile(0.5)),
+                  range(m.seconds, time_text), count_text(m.images_per_second(c.batch_size)), time_text(m.first),
+                  bytes_text(memory), m.resident_bytes > 0 ? bytes_text(static_cast<double>(m.resident_bytes)) : "-",
+                  count_text(m.flops_per_second() / giga), 100 * m.flops_per_second() / m.peak_flops);
   for (const PeerMeasures& peer : row.peers) text += peer_line(peer, c.batch_size);
   return text;
 }
@@ -148,12 +150,19 @@ std::string BenchReport::svg() const {
     const BenchMeasures& m = row.ours;
     if (!m.error.empty()) continue;
     const auto rate = [&](double q) { return static_cast<double>(c.batch_size) / m.quantile(q); };
-    rates.push_back({label_of(c), {rate(0.5)}, rate(0.9), rate(0.1),
-                     fmt::format("{}  ({:.0f}% of peak)", count_text(rate(0.5)), 100 * m.flops_per_second() / m.peak_flops)});
+    rates.push_back(
+        {label_of(c),
+         {rate(0.5)},
+         rate(0.9),
+         rate(0.1),
+         fmt::format("{}  ({:.0f}% of peak)", count_text(rate(0.5)), 100 * m.flops_per_second() / m.peak_flops)});
     for (const PeerMeasures& peer : row.peers)
       if (peer.error.empty()) {
         const double theirs = static_cast<double>(c.batch_size) / quantile(peer.seconds, 0.5);
-        rates.push_back({"    " + peer.name, {0, theirs}, 0, 0,
+        rates.push_back({"    " + peer.name,
+                         {0, theirs},
+                         0,
+                         0,
                          fmt::format("{}  (1/{:.2f})", count_text(theirs), quantile(peer.ratios, 0.5))});
       }
     const auto variables = static_cast<double>(m.variable_bytes), plan = static_cast<double>(m.plan_bytes);

@@ -18,8 +18,8 @@ struct DeviceArgument {
   DeviceChoice choose(const ChooseDeviceOptions& options = {}) const;
 };
 
-/// --device of a command that takes several: "cpu:0,gpu:0". Empty: cpu:0, and gpu:0 if there is one. UsageError when one of
-/// them is not there: that is no reason to go on with the others.
+/// --device of a command that takes several: "cpu:0,gpu:0". Empty: cpu:0, and gpu:0 if there is one. UsageError when
+/// one of them is not there: that is no reason to go on with the others.
 std::vector<Device> devices_of_list(const std::string& asked);
 
 }  // namespace strata::tools

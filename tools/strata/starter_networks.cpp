@@ -11,10 +11,10 @@ Sequential starter_cnn(const Shape& sample, std::int64_t classes) {
 }
 
 Sequential starter_mlp(const Shape& sample, std::int64_t classes) {
-  return Sequential(
-      {layers::Input(sample), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-       layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(classes, {.activation = "softmax"})},
-      "mlp");
+  return Sequential({layers::Input(sample), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
+                     layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+                     layers::Dense(classes, {.activation = "softmax"})},
+                    "mlp");
 }
 
 Sequential starter_linear(const Shape& sample, std::int64_t classes) {

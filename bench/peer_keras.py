@@ -14,41 +14,28 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import keras  # noqa: E402
 
-import mnist_data  # noqa: E402
+import networks_keras  # noqa: E402
+import workloads  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(ARGUMENTS.threads)
 tf.config.threading.set_inter_op_parallelism_threads(ARGUMENTS.threads)
 
 
-def build(workload):
-    layers = keras.layers
-    if workload == "mlp":
-        return keras.Sequential([
-            keras.Input((784,)),
-            layers.Dense(512, activation="relu"), layers.Dropout(0.2),
-            layers.Dense(512, activation="relu"), layers.Dropout(0.2),
-            layers.Dense(10, activation="softmax")])
-    return keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(32, 3, activation="relu"), layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(2), layers.Dropout(0.25), layers.Flatten(),
-        layers.Dense(128, activation="relu"), layers.Dropout(0.5),
-        layers.Dense(10, activation="softmax")])
-
-
 class Worker:
-    def __init__(self, workload, mode, x, y):
-        self.x, self.y = x, y
-        self.model = build(workload)
-        self.model.compile(optimizer=keras.optimizers.Adam(1e-3),
+    def __init__(self, given, x, y):
+        self.x, self.y, self.batch = x, y, given.batch
+        compiles = given.mode == "xla"
+        keras.config.set_dtype_policy(given.precision)
+        self.model = networks_keras.build(given.workload, given.image_size)
+        self.model.compile(optimizer=networks_keras.optimizer(given.is_mnist),
                            loss=keras.losses.SparseCategoricalCrossentropy(),
-                           metrics=[], jit_compile=mode == "xla")
+                           metrics=[], jit_compile=compiles)
         # The step is a tf.function of our own: train_on_batch converts its arrays and resets its
         # metrics at each call, which would be charged to TensorFlow.
         optimizer, loss, model = self.model.optimizer, self.model.loss, self.model
         optimizer.build(model.trainable_variables)
 
-        @tf.function(jit_compile=mode == "xla", reduce_retracing=True)
+        @tf.function(jit_compile=compiles, reduce_retracing=True)
         def step(batch_x, batch_y):
             with tf.GradientTape() as tape:
                 value = loss(batch_y, model(batch_x, training=True))
@@ -56,42 +43,41 @@ class Worker:
             optimizer.apply_gradients(zip(gradients, model.trainable_variables))
             return value
 
-        @tf.function(jit_compile=mode == "xla", reduce_retracing=True)
+        @tf.function(jit_compile=compiles)
         def infer(batch_x):
             return model(batch_x, training=False)
 
         self.step_function, self.infer_function = step, infer
-        self.batch_x = tf.constant(x[:peer_worker.BATCH])
-        self.batch_y = tf.constant(y[:peer_worker.BATCH])
-        self.infer_x = tf.constant(x[:peer_worker.INFER_BATCH])
+        self.batch_x = tf.constant(x[:self.batch])
+        self.batch_y = tf.constant(y[:self.batch])
+        self.infer_x = {}
 
     def step(self):
         return float(self.step_function(self.batch_x, self.batch_y))
 
-    def infer(self, count):
+    def infer(self, count, batch):
+        if batch not in self.infer_x:
+            self.infer_x[batch] = tf.constant(self.x[:batch])
         for _ in range(count):
-            self.infer_function(self.infer_x).numpy()
+            self.infer_function(self.infer_x[batch]).numpy()
 
     def prepare_fit(self):
-        count = peer_worker.FIT_WARM_UP
-        self.model.fit(self.x[:count], self.y[:count], batch_size=peer_worker.BATCH, verbose=0)
+        count = peer_worker.fit_warm_up(self.batch)
+        self.model.fit(self.x[:count], self.y[:count], batch_size=self.batch, verbose=0)
 
     def fit(self):
-        history = self.model.fit(self.x, self.y, batch_size=peer_worker.BATCH, epochs=1,
-                                 shuffle=True, verbose=0)
+        history = self.model.fit(self.x, self.y, batch_size=self.batch, epochs=1, shuffle=True, verbose=0)
         return history.history["loss"][-1]
 
 
 def main():
     start = time.perf_counter()
-    x, y = mnist_data.load()
-    if ARGUMENTS.workload == "mlp":
-        x = x.reshape(-1, 784)
+    x, y = workloads.load(ARGUMENTS)
     data_seconds = time.perf_counter() - start
     keras.utils.set_random_seed(1)
-    worker = Worker(ARGUMENTS.workload, ARGUMENTS.mode, x, y)
+    worker = Worker(ARGUMENTS, x, y)
     version = f"keras {keras.__version__} tensorflow {tf.__version__} numpy {np.__version__}"
-    peer_worker.serve(worker, version, x.nbytes + y.nbytes, data_seconds)
+    peer_worker.serve(worker, ARGUMENTS, version, x.nbytes + y.nbytes, data_seconds)
 
 
 main()

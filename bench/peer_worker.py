@@ -9,17 +9,34 @@ import os
 import sys
 import time
 
-BATCH = 128
-INFER_BATCH = 256
-FIT_WARM_UP = 128 + 96  # one full batch and one of the size that ends an epoch of 60,000
+from workloads import PRECISIONS, WORKLOADS
+
+MNIST_IMAGES = 60000
 
 
 def arguments(modes):
+    """The command line; what it leaves open is filled in from the workload. Also: infer_batch, is_mnist."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--workload", choices=("mlp", "cnn"), required=True)
+    parser.add_argument("--workload", choices=WORKLOADS, required=True)
     parser.add_argument("--mode", choices=modes, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    return parser.parse_args()
+    parser.add_argument("--batch", type=int, help="of a training step; default: the workload's own")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--image-size", type=int, help="height and width; default: the workload's own")
+    parser.add_argument("--random-data", action="store_true", help="for the MNIST workloads, too")
+    given = parser.parse_args()
+    workload = WORKLOADS[given.workload]
+    given.is_mnist = workload.is_mnist
+    given.infer_batch = given.batch or workload.infer_batch
+    given.batch = given.batch or workload.batch
+    given.image_size = given.image_size or workload.image_size
+    given.random_data = given.random_data or not workload.is_mnist
+    return given
+
+
+def fit_warm_up(batch):
+    """Samples whose epoch has a full batch and one of the size that ends an epoch of MNIST."""
+    return batch + MNIST_IMAGES % batch
 
 
 def limit_threads(count):
@@ -48,11 +65,12 @@ def peak_resident_bytes():
     raise RuntimeError("no VmHWM in /proc/self/status")
 
 
-def serve(worker, version, input_bytes, data_seconds):
+def serve(worker, given, version, input_bytes, data_seconds):
     """Runs the first step, announces readiness, then answers commands until `quit` or end of input.
 
-    worker: step() -> float loss; infer(n) -> None over n batches; fit() -> float mean loss of
+    worker: step() -> float loss; infer(n, batch) -> None over n batches; fit() -> float mean loss of
     one epoch; prepare_fit() compiles what the first fit would, so that no timed epoch includes it.
+    given: the result of arguments().
     """
     # Replies own the real standard output; whatever a framework prints goes to standard error.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
@@ -64,7 +82,7 @@ def serve(worker, version, input_bytes, data_seconds):
         if not words:
             continue
         try:
-            answer = answer_command(worker, words, input_bytes)
+            answer = answer_command(worker, given, words, input_bytes)
         except Exception as error:  # reported to the driver, which records it in the row
             answer = "error " + " ".join(str(error).split())[:300]
         if answer is None:
@@ -72,7 +90,7 @@ def serve(worker, version, input_bytes, data_seconds):
         print(answer, file=replies)
 
 
-def answer_command(worker, words, input_bytes):
+def answer_command(worker, given, words, input_bytes):
     command = words[0]
     if command == "quit":
         return None
@@ -84,11 +102,15 @@ def answer_command(worker, words, input_bytes):
         elapsed = time.perf_counter() - start
         return f"step {elapsed * 1e3 / count:.5f} {loss:.6f}"
     if command == "infer":
-        count = int(words[1])
+        count, batch = int(words[1]), int(words[2]) if len(words) > 2 else given.infer_batch
+        if batch > max(given.batch, given.infer_batch):
+            return f"error a batch of {batch} is larger than the data"
         start = time.perf_counter()
-        worker.infer(count)
+        worker.infer(count, batch)
         elapsed = time.perf_counter() - start
-        return f"infer {count * INFER_BATCH / elapsed:.2f}"
+        return f"infer {count * batch / elapsed:.3f}"
+    if command == "fit" and given.random_data:
+        return "error fit wants the MNIST images"
     if command == "fit":
         if not getattr(worker, "fit_prepared", False):
             worker.prepare_fit()

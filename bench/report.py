@@ -5,11 +5,11 @@ import os
 import platform
 import statistics
 
-UNITS = {"step": "ms", "infer": "images/s", "fit": "s", "memory": "MB", "start": "s"}
-TITLES = {"step": "training step, batch 128 (ms)", "infer": "inference, batch 256 (images/s)",
-          "fit": "fit epoch, 60,000 images (s)", "memory": "peak memory less inputs (MB)",
+UNITS = {"step": "ms", "infer": "images/s", "infer-1": "images/s", "fit": "s", "memory": "MB", "start": "s"}
+TITLES = {"step": "training step, batch {batch} (ms)", "infer": "inference, batch {infer_batch} (images/s)",
+          "infer-1": "inference, batch 1 (images/s)", "fit": "fit epoch, 60,000 images (s)", "memory": "peak memory less inputs (MB)",
           "start": "start to first step (s)"}
-HIGHER_IS_BETTER = ("infer",)
+HIGHER_IS_BETTER = ("infer", "infer-1")
 
 
 def machine():
@@ -87,20 +87,30 @@ def markdown(result):
     for workload, content in result["workloads"].items():
         lines += [f"## {workload}", "", "| row | mode | median | 10-90 % | ratio | 10-90 % |", "|---|---|---|---|---|---|"]
         for row, row_content in content["rows"].items():
-            lines += table_rows(row, row_content)
+            lines += table_rows(TITLES[row].format(**content), row, row_content)
         lines += [""] + [f"- {name} failed: {error}" for name, error in content["errors"].items()]
         lines += [f"- {name}: {version}" for name, version in content["versions"].items()] + [""]
     return "\n".join(lines)
 
 
-def table_rows(row, content):
+def table_rows(title, row, content):
     best = best_peer(row, content)
     for name, mode in content["modes"].items():
         ratio = content.get("ratios", {}).get(name)
         shown = f"**{name}**" if name == best else name
         compared = (f"{ratio['median']:.2f} | {ratio['p10']:.2f}-{ratio['p90']:.2f}" if ratio else " | ")
-        yield (f"| {TITLES[row]} | {shown} | {format_number(mode['median'])} | "
+        yield (f"| {title} | {shown} | {format_number(mode['median'])} | "
                f"{format_number(mode['p10'])}-{format_number(mode['p90'])} | {compared} |")
+
+
+def append(result, path):
+    """Adds the run to a JSON list of runs, and writes the Markdown of all beside it; returns that of this run."""
+    runs = json.loads(path.read_text()) if path.exists() else []
+    runs.append(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(runs, indent=1) + "\n")
+    path.with_suffix(".md").write_text("\n".join(markdown(run) for run in runs))
+    return markdown(result)
 
 
 def write(result, folder):

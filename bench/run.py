@@ -5,20 +5,23 @@ See bench/README.md for the rows, the worker protocol and how to read the result
 """
 
 import argparse
+import dataclasses
 import datetime
 import pathlib
 import time
 
 import report
 from worker_process import WorkerError, WorkerProcess
+from workloads import PRECISIONS, WORKLOADS
 
 HERE = pathlib.Path(__file__).resolve().parent
 KERAS_MODES = ("graph", "xla")
 TORCH_MODES = ("eager-nchw", "eager-channels_last", "compiled-nchw", "compiled-channels_last")
-# Batches of a round: about a second of work on two cores.
-STEPS = {"mlp": 150, "cnn": 12}
-INFERENCES = {"mlp": 200, "cnn": 10}
-ROWS = ("step", "infer", "fit", "memory", "start")
+# Batches of a round: about a second of work on two cores. Workloads that are not listed take longer for one.
+STEPS = {"mlp": 150, "cnn": 12, "mobilenet": 2}
+INFERENCES = {"mlp": 200, "cnn": 10, "mobilenet": 6, "xception": 3, "resnet50": 3, "vgg16": 3}
+SINGLE_INFERENCES = {"mlp": 2000, "cnn": 400, "mobilenet": 60, "xception": 8, "resnet50": 12, "vgg16": 6}
+ROWS = ("step", "infer", "infer-1", "fit", "memory", "start")
 SETTLE_SECONDS = 0.05  # lets the previous worker's threads fall asleep
 
 
@@ -26,21 +29,68 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of every row, at least 7 for a published result")
-    parser.add_argument("--ours", help="Strata's benchmark program; without it only the peers are measured")
+    parser.add_argument("--ours", help="Strata's benchmark program, bench_worker; without it only the peers are measured")
     parser.add_argument("--eigen-only-binary", help="the same program from a build without oneDNN")
     parser.add_argument("--peers", default="/tmp/peers", help="folder made by setup_peers.sh")
-    parser.add_argument("--workloads", nargs="+", choices=("mlp", "cnn"), default=["mlp", "cnn"])
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=["mlp", "cnn"], metavar="WORKLOAD",
+                        help=", ".join(WORKLOADS))
+    parser.add_argument("--batch", nargs="+", type=int, help="of training steps; default: each workload's own")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"])
+    parser.add_argument("--image-size", type=int, help="of the applications; default: each network's own")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS),
+                        help="fit is for MNIST in float32 and its own batch size")
     parser.add_argument("--modes", nargs="+", help="only the modes whose name contains one of these words")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the batches of a round, below 1 to try things out")
     parser.add_argument("--output", default=str(HERE / "results"), help="folder of the JSON and Markdown files")
-    parser.add_argument("--start-timeout", type=float, default=300, help="seconds until a worker must be ready")
+    parser.add_argument("--append", help="JSON file to add the result to, a list of runs; default: files in --output")
+    parser.add_argument("--start-timeout", type=float, default=600,
+                        help="seconds until a worker must be ready, and until its first answer of a kind: longer compiling "
+                             "is recorded as failed")
     return parser.parse_args()
 
 
-def commands_of(args, workload):
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What one set of workers is started for."""
+    workload: str
+    batch: int
+    precision: str
+    image_size: int
+    is_own_batch: bool  # the workload's own
+
+    @property
+    def name(self):
+        about = [] if self.is_own_batch and WORKLOADS[self.workload].is_mnist else [f"batch {self.batch}"]
+        if not WORKLOADS[self.workload].is_mnist:
+            about.insert(0, f"{self.image_size} x {self.image_size}")
+        return ", ".join([self.workload, *about, *([] if self.precision == "float32" else [self.precision])])
+
+    @property
+    def infer_batch(self):
+        return WORKLOADS[self.workload].infer_batch if self.is_own_batch else self.batch
+
+    @property
+    def fits(self):
+        return WORKLOADS[self.workload].is_mnist and self.precision == "float32" and self.is_own_batch
+
+    @property
+    def arguments(self):
+        words = ["--workload", self.workload, "--precision", self.precision, "--image-size", str(self.image_size)]
+        return words if self.is_own_batch else [*words, "--batch", str(self.batch)]
+
+
+def cases_of(args):
+    for name in args.workloads:
+        workload = WORKLOADS[name]
+        for batch in args.batch or [workload.batch]:
+            for precision in args.precision:
+                size = workload.image_size if workload.is_mnist else args.image_size or workload.image_size
+                yield Case(name, batch, precision, size, batch == workload.batch)
+
+
+def commands_of(args, case):
     """Mode name -> command line of its worker; the MLP has no layout, so PyTorch runs it in two modes."""
-    tail = ["--workload", workload, "--threads", str(args.threads)]
+    tail = [*case.arguments, "--threads", str(args.threads)]
     commands = {}
     if args.ours:
         commands["strata"] = [args.ours, *tail, "--mode", "default"]
@@ -52,7 +102,7 @@ def commands_of(args, workload):
             print(f"{framework}: no {python}, left out (see setup_peers.sh)")
             continue
         for mode in modes:
-            if workload == "mlp" and mode.endswith("channels_last"):
+            if case.workload == "mlp" and mode.endswith("channels_last"):
                 continue
             commands[f"{framework} {mode}"] = [str(python), str(HERE / f"peer_{framework}.py"), *tail, "--mode", mode]
     if args.modes:
@@ -69,26 +119,28 @@ def rotated(names, turn):
 
 
 class Measurement:
-    """Values of one workload: row -> mode -> one value per round, and the errors met on the way."""
+    """Values of one case: row -> mode -> one value per round, and the errors met on the way."""
 
-    def __init__(self, args, workload):
-        self.args, self.workload = args, workload
-        self.commands = commands_of(args, workload)
-        self.values = {row: {name: [] for name in self.commands} for row in args.rows}
+    def __init__(self, args, case):
+        self.args, self.case = args, case
+        self.commands = commands_of(args, case)
+        self.rows = [row for row in args.rows if row != "fit" or case.fits]
+        self.values = {row: {name: [] for name in self.commands} for row in self.rows}
         self.errors, self.versions = {}, {}
 
     def run(self):
-        if "start" in self.args.rows or "memory" in self.args.rows:
+        if "start" in self.rows or "memory" in self.rows:
             self.measure_fresh_processes()
-        timed = [row for row in ("step", "infer", "fit") if row in self.args.rows]
+        timed = [row for row in ("step", "infer", "infer-1", "fit") if row in self.rows]
         if timed:
             self.measure_living_workers(timed)
 
     def fail(self, name, error):
-        print(f"  {self.workload} {name}: {error}", flush=True)
+        print(f"  {self.case.name} {name}: {error}", flush=True)
         self.errors[name] = str(error)
         for row in self.values.values():  # a mode that failed half-way has no comparable rounds
-            row.pop(name, None)
+            if len(row.get(name, ())) < self.args.rounds:
+                row.pop(name, None)
 
     def launch(self, name):
         worker = WorkerProcess(self.commands[name], self.args.start_timeout)
@@ -102,14 +154,14 @@ class Measurement:
                     continue
                 try:
                     with self.launch(name) as worker:
-                        worker.ask("step 20")
+                        worker.ask(f"step {self.steps_before_memory}")
                         memory = worker.ask("memory")
                 except WorkerError as error:
                     self.fail(name, error)
                     continue
                 self.record("start", name, worker.ready_seconds)
                 self.record("memory", name, memory)
-            print(f"  {self.workload} start and memory: round {turn + 1} of {self.args.rounds}", flush=True)
+            print(f"  {self.case.name} start and memory: round {turn + 1} of {self.args.rounds}", flush=True)
 
     def measure_living_workers(self, rows):
         workers = {}
@@ -127,8 +179,7 @@ class Measurement:
                 worker.close()
 
     def measure_row(self, row, workers):
-        count = {"step": STEPS, "infer": INFERENCES}.get(row, {}).get(self.workload)
-        command = row if count is None else f"{row} {max(1, round(count * self.args.scale))}"
+        command = self.command_of(row)
         first = 0 if row == "fit" else -1  # round -1 warms up and is not recorded; an epoch needs none
         for turn in range(first, self.args.rounds):
             for name in rotated(workers, turn):
@@ -136,13 +187,26 @@ class Measurement:
                     continue
                 time.sleep(SETTLE_SECONDS)
                 try:
-                    value = workers[name].ask(command)
+                    value = workers[name].ask(command, **({"timeout": self.args.start_timeout} if turn < 0 else {}))
                 except WorkerError as error:
                     self.fail(name, error)
+                    workers.pop(name).close()  # it may still be busy
                     continue
                 if turn >= 0:
                     self.record(row, name, value)
-            print(f"  {self.workload} {row}: round {turn + 1} of {self.args.rounds}", flush=True)
+            print(f"  {self.case.name} {row}: round {turn + 1} of {self.args.rounds}", flush=True)
+
+    def command_of(self, row):
+        if row == "fit":
+            return row
+        counts = {"step": STEPS, "infer": INFERENCES, "infer-1": SINGLE_INFERENCES}[row]
+        count = max(1, round(counts.get(self.case.workload, 1) * self.args.scale))
+        batch = {"step": "", "infer": f" {self.case.infer_batch}", "infer-1": " 1"}[row]
+        return f"{row.partition('-')[0]} {count}{batch}"
+
+    @property
+    def steps_before_memory(self):
+        return 20 if WORKLOADS[self.case.workload].is_mnist else 3
 
     def record(self, row, name, value):
         if row in self.values:
@@ -156,14 +220,18 @@ def main():
     result = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
               "threads": args.threads, "rounds": args.rounds, "scale": args.scale,
               "machine": report.machine(), "workloads": {}}
-    for workload in args.workloads:
-        print(f"{workload}:")
-        measurement = Measurement(args, workload)
+    for case in cases_of(args):
+        print(f"{case.name}:")
+        measurement = Measurement(args, case)
         measurement.run()
-        result["workloads"][workload] = {
-            "rows": report.summarize(measurement.values), "errors": measurement.errors,
+        result["workloads"][case.name] = {
+            "workload": case.workload, "batch": case.batch, "infer_batch": case.infer_batch, "precision": case.precision,
+            "image_size": case.image_size, "rows": report.summarize(measurement.values), "errors": measurement.errors,
             "versions": measurement.versions}
-    print(report.write(result, pathlib.Path(args.output)))
+    if args.append:
+        print(report.append(result, pathlib.Path(args.append)))
+    else:
+        print(report.write(result, pathlib.Path(args.output)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
 #include "models/arguments.h"
 #include "models/functional.h"
 #include "models/no_trace.h"
+#include "models/quantile.h"
 #include "models/quantities.h"
 #include "models/trainer.h"
 
@@ -152,17 +153,8 @@ class Contestant {
   DeviceMeasures measures_;
 };
 
-double quantile(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
 void complete(DeviceMeasures& m, const CompareDevicesOptions& o) {
-  std::vector<double> sorted = m.seconds;
-  std::ranges::sort(sorted);
-  m.low = quantile(sorted, 0.25), m.median = quantile(sorted, 0.5), m.high = quantile(sorted, 0.75);
+  m.low = quantile(m.seconds, 0.25), m.median = quantile(m.seconds, 0.5), m.high = quantile(m.seconds, 0.75);
   m.per_second = static_cast<double>(o.batch_size) / m.median;
   const std::int64_t steps = (o.samples + o.batch_size - 1) / o.batch_size;
   m.hours = static_cast<double>(o.epochs * steps) * m.median / 3600;

@@ -95,6 +95,12 @@ StepPlan Model::plan(const PlanOptionsForModel& options) {
   return StepPlan(trainer("plan").plan(options.mode, options.batch_size));
 }
 
+std::size_t StepPlan::variable_bytes() const {
+  std::size_t bytes = 0;
+  for (const Variable& v : plan_->variables()) bytes += v.value().bytes();
+  return bytes;
+}
+
 Layers Model::layers() const { return definition().sublayers(); }
 Symbols Model::inputs() const { return definition().inputs(); }
 Symbols Model::outputs() const { return definition().outputs(); }

@@ -34,6 +34,10 @@ class STRATA_API StepPlan {
   std::size_t steps() const { return plan_->steps().size(); }
   /// Bytes that a step takes from the device beside weights and data.
   std::size_t peak_bytes() const { return plan_->peak_bytes(); }
+  /// Bytes of the variables that a step reads or writes: weights, the optimizer's state, metrics.
+  std::size_t variable_bytes() const;
+  /// Multiplications and additions of its products and convolutions (Plan::flops).
+  double flops() const { return plan_->flops(); }
   std::string dump() const { return plan_->dump(); }
   std::string dump_graphviz() const { return plan_->dump_graphviz(); }
 

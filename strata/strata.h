@@ -79,6 +79,7 @@
 #include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
 #include "core/compile/plan.h"
+#include "core/compile/roofline.h"
 #include "core/compile/schedule.h"
 #include "core/compile/step_timer.h"
 

@@ -5,13 +5,15 @@
 #include <span>
 #include <string_view>
 
+#include "core/base/export.h"
+
 namespace strata {
 
 /// A file that appears whole or not at all. It is written under a temporary name in the same folder and renamed by
 /// commit(); until then, and after a kill or a full disk, what the target held before is untouched. Without a commit
 /// the temporary file is removed. A target that is a symbolic link stays one: the file it leads to is replaced
 /// (one that leads nowhere is an error).
-class AtomicFile {
+class STRATA_API AtomicFile {
  public:
   /// Creates the temporary file. Error naming the target when its folder is missing or cannot be written.
   explicit AtomicFile(const std::filesystem::path& target);

@@ -19,14 +19,7 @@ double convolution(const Type& result, const Shape& kernel) {
 
 double flops_of(const Node& node) {
   const Op& op = node.op();
-  const auto in = [&](std::size_t i) -> const Type& { return node.input(i).type(); };
-  if (const auto* product = op.as<MatMul>()) {
-    const Shape& a = in(0).shape;
-    return 2 * elements(node.types()[0]) * static_cast<double>(product->transpose_a ? a[a.rank() - 2] : a.back());
-  }
-  if (op.as<Conv2D>() || op.as<Conv3D>()) return convolution(node.types()[0], in(1).shape);
-  if (op.as<Conv2DDataGradient>() || op.as<Conv3DDataGradient>()) return convolution(in(0), in(1).shape);
-  if (op.as<Conv2DWeightGradient>() || op.as<Conv3DWeightGradient>()) return convolution(in(1), node.types()[0].shape);
+  if (const double flops = product_flops(node); flops > 0) return flops;
   if (const auto* fused = op.as<Fused>())
     return static_cast<double>(fused->program.code.size()) * static_cast<double>(fused->program.shape.elements());
   double most = 0;
@@ -35,6 +28,19 @@ double flops_of(const Node& node) {
   return most;
 }
 }  // namespace
+
+double product_flops(const Node& node) {
+  const Op& op = node.op();
+  const auto in = [&](std::size_t i) -> const Type& { return node.input(i).type(); };
+  if (const auto* product = op.as<MatMul>()) {
+    const Shape& a = in(0).shape;
+    return 2 * elements(node.types()[0]) * static_cast<double>(product->transpose_a ? a[a.rank() - 2] : a.back());
+  }
+  if (op.as<Conv2D>() || op.as<Conv3D>()) return convolution(node.types()[0], in(1).shape);
+  if (op.as<Conv2DDataGradient>() || op.as<Conv3DDataGradient>()) return convolution(in(0), in(1).shape);
+  if (op.as<Conv2DWeightGradient>() || op.as<Conv3DWeightGradient>()) return convolution(in(1), node.types()[0].shape);
+  return 0;
+}
 
 double Cost::time() const {
   constexpr double flops_per_byte = 10;

@@ -15,6 +15,10 @@ struct Cost {
   double time() const;
 };
 
+/// The multiplications and additions of a product or a convolution, by its definition, however its kernel computes it
+/// (a Winograd kernel does fewer); 0 for any other op.
+double product_flops(const Node&);
+
 /// Products and convolutions by their formulas, fused chains by their instructions; everything else, ops of a user's
 /// own included, counts one operation for each element of its largest operand or result.
 Cost estimated_cost(const Node&);

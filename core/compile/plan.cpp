@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "core/compile/cost.h"
 #include "core/compile/fused.h"
 #include "core/compile/group_updates.h"
 #include "core/compile/memory_planner.h"
@@ -194,6 +195,7 @@ class PlanBuilder {
       buffer_of_[{&node, j}] = out.back();
     }
     push_step(kernel, signatures_.at(&node), in, out, describe(node.op()), node.origin());
+    plan_->steps_.back().flops = product_flops(node);
     plan_->steps_.back().again = rematerialized_ != nullptr && rematerialized_->repeated.contains(&node);
   }
 
@@ -388,6 +390,12 @@ std::size_t Plan::peak_bytes() const {
   for (const Type& t : output_types_) total += t.bytes();
   for (const Tensor& t : constants_) total += t.bytes();
   for (const Type& t : input_types_) total += on_gpu() ? 3 * t.bytes() : 0;
+  return total;
+}
+
+double Plan::flops() const {
+  double total = 0;
+  for (const PlanStep& step : steps_) total += step.again ? 0 : step.flops;
   return total;
 }
 

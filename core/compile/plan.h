@@ -58,6 +58,7 @@ struct PlanStep {
   bool gradient = false;
   /// In a plan for a GPU: that GPU, or the processor for an op that has no kernel for it.
   Device device = {};
+  double flops = 0;    ///< of a product or a convolution: its multiplications and additions
   bool again = false;  ///< computes what an earlier step has computed, to save memory
 };
 
@@ -81,6 +82,9 @@ class STRATA_API Plan {
   /// Arena, outputs, constants, and on a GPU three times the inputs, which are copied while the step before runs: what an
   /// execution takes from the device.
   std::size_t peak_bytes() const;
+  /// Multiplications and additions of the products and convolutions, by their definitions: the arithmetic that a step
+  /// is for. What is computed again to save memory does not count.
+  double flops() const;
   /// What is computed twice; nothing is without a memory limit, and where the plan keeps within it anyway.
   const std::optional<Recomputation>& recomputation() const { return recomputation_; }
   const PlanOptions& options() const { return options_; }

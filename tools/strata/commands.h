@@ -26,6 +26,7 @@ void add_fit(CLI::App& strata);
 void add_new(CLI::App& strata);
 void add_profile(CLI::App& strata);
 void add_compare(CLI::App& strata);
+void add_bench(CLI::App& strata);
 void add_devices(CLI::App& strata);
 void add_doctor(CLI::App& strata);
 void add_completion(CLI::App& strata);

@@ -1,5 +1,6 @@
 #include "tools/strata/commands.h"
 #include "tools/strata/data_argument.h"
+#include "tools/strata/device_argument.h"
 #include "tools/strata/model_file.h"
 
 namespace strata::tools {
@@ -14,16 +15,6 @@ struct Arguments {
   CompareDevicesOptions options;
 };
 
-/// The devices asked for. One that is not there is no reason to compare the others.
-std::vector<Device> devices_for(const std::string& asked) {
-  if (asked.empty()) return devices_from_list(config::list_physical_devices("gpu").empty() ? "cpu:0" : "cpu:0,gpu:0");
-  try {
-    return devices_from_list(asked);
-  } catch (const Error& e) {
-    throw UsageError("--device " + asked + ": " + e.what());
-  }
-}
-
 /// The model as it was saved. One without training settings gets some: `run` says so.
 Model load(const Arguments& a, bool& has_settings) {
   Model model = a.file.load(true);
@@ -33,7 +24,7 @@ Model load(const Arguments& a, bool& has_settings) {
 }
 
 void run(const Arguments& a) {
-  const std::vector<Device> devices = devices_for(a.device);
+  const std::vector<Device> devices = devices_of_list(a.device);
   config::set_num_threads(a.threads);
   CompareDevicesOptions options = a.options;
   options.title = a.file.path;

@@ -20,4 +20,13 @@ DeviceChoice DeviceArgument::choose(const ChooseDeviceOptions& options) const {
   }
 }
 
+std::vector<Device> devices_of_list(const std::string& asked) {
+  if (asked.empty()) return devices_from_list(config::list_physical_devices("gpu").empty() ? "cpu:0" : "cpu:0,gpu:0");
+  try {
+    return devices_from_list(asked);
+  } catch (const Error& e) {
+    throw UsageError("--device " + asked + ": " + e.what());
+  }
+}
+
 }  // namespace strata::tools

@@ -20,7 +20,7 @@ constexpr const char* footer = R"(Examples:
 void add_commands(CLI::App& app) {
   using namespace strata::tools;
   for (const auto& add : {add_new, add_fit, add_evaluate, add_predict, add_summary, add_plot, add_convert, add_inspect,
-                          add_diff, add_profile, add_compare, add_devices, add_doctor, add_completion})
+                          add_diff, add_profile, add_compare, add_bench, add_devices, add_doctor, add_completion})
     add(app);
 }
 

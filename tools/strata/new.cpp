@@ -1,8 +1,7 @@
-#include <functional>
 #include <map>
 
 #include "tools/strata/commands.h"
-#include "tools/strata/model_file.h"
+#include "tools/strata/starter_networks.h"
 
 namespace strata::tools {
 
@@ -14,30 +13,12 @@ struct Arguments {
   double learning_rate = 1e-3;
 };
 
-Sequential make_mlp(const Arguments& a) {
-  return Sequential({layers::Input(Shape(a.input_shape)), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
-                     layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                     layers::Dense(a.classes, {.activation = "softmax"})},
-                    "mlp");
-}
-
-Sequential make_cnn(const Arguments& a) {
-  return Sequential({layers::Input(Shape(a.input_shape)), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
-                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(a.classes, {.activation = "softmax"})},
-                    "cnn");
-}
-
-Sequential make_linear(const Arguments& a) {
-  return Sequential({layers::Input(Shape(a.input_shape)), layers::Flatten(), layers::Dense(a.classes, {.activation = "softmax"})}, "linear");
-}
-
-const std::map<std::string, std::function<Sequential(const Arguments&)>> templates{
-    {"cnn", make_cnn}, {"linear", make_linear}, {"mlp", make_mlp}};
+const std::map<std::string, Sequential (*)(const Shape& sample, std::int64_t classes)> templates{
+    {"cnn", starter_cnn}, {"linear", starter_linear}, {"mlp", starter_mlp}};
 
 void run(const Arguments& a) {
   if (a.seed >= 0) utils::set_random_seed(static_cast<std::uint64_t>(a.seed));
-  Sequential model = templates.at(a.kind)(a);
+  Sequential model = templates.at(a.kind)(Shape(a.input_shape), a.classes);
   model.compile({.optimizer = optimizers::Adam({.learning_rate = a.learning_rate}),
                  .loss = "sparse_categorical_crossentropy",
                  .metrics = {"accuracy"}});

@@ -55,6 +55,7 @@ TEST(Rematerialize, ComputesTheSameBitsWithLessMemory) {
     EXPECT_GT(less.plan().recomputation()->operations, 0u);
     EXPECT_GT(less.plan().recomputation()->share, 0.0);
     EXPECT_LT(less.plan().recomputation()->share, 0.5);
+    EXPECT_EQ(less.plan().flops(), whole.plan().flops());
     EXPECT_TRUE(same_bits(less({x}), expected)) << share;
   }
 }
@@ -149,6 +150,16 @@ TEST(EstimatedCost, OfProductsAndConvolutionsByTheirFormulas) {
   EXPECT_EQ(flops(g[1]), products);
   EXPECT_EQ(flops(depthwise_conv2d(x, placeholder({3, 3, 4, 2}))), 2.0 * (2 * 6 * 6 * 8) * 9);
   EXPECT_EQ(flops(conv3d(placeholder({1, 4, 4, 4, 2}), placeholder({2, 2, 2, 2, 3}))), 2.0 * (27 * 3) * (8 * 2));
+}
+
+TEST(ProductFlops, OfAPlanAreThoseOfItsProductsAndConvolutions) {
+  const Value x = placeholder({2, 8, 8, 4}), w = placeholder({3, 3, 4, 6}), v = placeholder({6, 5});
+  const double convolution = 2.0 * (2 * 6 * 6 * 6) * (3 * 3 * 4), product = 2.0 * (2 * 6 * 6) * 6 * 5;
+  EXPECT_EQ(product_flops(*exp(x).node()), 0);
+  const auto plan = Plan::compile({x, w, v}, lower({exp(matmul(relu(conv2d(x, w)), v))}, {}));
+  EXPECT_EQ(plan->flops(), convolution + product);
+  for (const PlanStep& step : plan->steps())
+    EXPECT_EQ(step.flops, step.op == "conv2d" ? convolution : step.op == "matmul" ? product : 0) << step.op;
 }
 
 TEST(EstimatedCost, OfTheRestByElementsAndBytes) {

@@ -11,7 +11,6 @@ namespace strata {
 
 namespace {
 using kernels::Index;
-using kernels::ResizeTable;
 
 struct Name {
   std::string_view name;
@@ -33,8 +32,11 @@ std::string size_text(std::int64_t height, std::int64_t width) {
 /// [N,H,W,C] with another height and width. Error for sizes that cannot be.
 Shape resized_shape(std::string_view name, const Shape& x, std::int64_t height, std::int64_t width) {
   if (x.rank() != 4) fail_expected(name, "[N,H,W,C]", to_string(x));
-  if (std::min(height, width) < 1) fail_expected(name, "a height and width of at least 1", size_text(height, width));
-  if (std::min(x[1], x[2]) < 1) fail_expected(name, "images of at least one pixel", to_string(x));
+  constexpr std::int64_t most = std::int64_t{1} << 24;  // so that tables of weights stay small beside the images
+  const auto [smallest, largest] = std::minmax({height, width, x[1], x[2]});
+  if (smallest < 1 || largest > most)
+    fail_expected(name, "heights and widths of 1 to " + std::to_string(most),
+                  size_text(x[1], x[2]) + " to " + size_text(height, width));
   return {x[0], height, width, x[3]};
 }
 

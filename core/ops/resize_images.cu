@@ -10,11 +10,11 @@ using kernels::Index;
 
 /// A table in the device's memory.
 template <class A>
-struct Axis {
+struct DeviceTable {
   Index given, size, taps;
   Tensor first, weights;
 
-  Axis(const resizing::Table& table, Device device)
+  DeviceTable(const resizing::Table& table, Device device)
       : given(table.given),
         size(table.size),
         taps(table.taps),
@@ -24,11 +24,11 @@ struct Axis {
 
 /// The same as a body reads it.
 template <class A>
-struct AxisView {
+struct TableView {
   Index given, size, taps;
   const std::int32_t* first;
   const A* weights;
-  explicit AxisView(const Axis<A>& axis)
+  explicit TableView(const DeviceTable<A>& axis)
       : given(axis.given),
         size(axis.size),
         taps(axis.taps),
@@ -39,7 +39,7 @@ struct AxisView {
 /// One element of the result.
 template <class From, class T, class A>
 struct Weighted {
-  AxisView<A> rows, columns;
+  TableView<A> rows, columns;
   Index channels;
   const From* x;
   T* y;
@@ -67,10 +67,10 @@ Kernel weighted(const CudaTarget& target, const Signature& s, const resizing::Ta
   const Device device{DeviceKind::gpu, target.device};
   return Kernel{.run = {},
                 .in_place = {},
-                .launch = [rows = Axis<A>(tables.rows, device), columns = Axis<A>(tables.columns, device),
+                .launch = [rows = DeviceTable<A>(tables.rows, device), columns = DeviceTable<A>(tables.columns, device),
                            channels = static_cast<Index>(s.inputs[0].shape[3])](Cuda& gpu, const Buffers& io) {
                   cuda::for_each(gpu, io.out_type(0).shape.elements(),
-                                 Weighted<From, T, A>{AxisView<A>(rows), AxisView<A>(columns), channels,
+                                 Weighted<From, T, A>{TableView<A>(rows), TableView<A>(columns), channels,
                                                       io.in<From>(0).data(), io.out<T>(0).data()});
                 }};
 }
@@ -92,7 +92,7 @@ Kernel weighted_of(const CudaTarget& target, const Signature& s, const resizing:
 /// An element of the one pixel that a position looks at, whatever its type.
 template <class E>
 struct Picked {
-  AxisView<float> rows, columns;
+  TableView<float> rows, columns;
   Index channels;
   const E* x;
   E* y;
@@ -108,14 +108,15 @@ struct Picked {
 template <class E>
 Kernel picked(const CudaTarget& target, const Signature& s, const resizing::Tables& tables) {
   const Device device{DeviceKind::gpu, target.device};
-  return Kernel{.run = {},
-                .in_place = {},
-                .launch = [rows = Axis<float>(tables.rows, device), columns = Axis<float>(tables.columns, device),
-                           channels = static_cast<Index>(s.inputs[0].shape[3])](Cuda& gpu, const Buffers& io) {
-                  cuda::for_each(gpu, io.out_type(0).shape.elements(),
-                                 Picked<E>{AxisView<float>(rows), AxisView<float>(columns), channels,
-                                           static_cast<const E*>(io.in_raw()[0]), static_cast<E*>(io.out_raw()[0])});
-                }};
+  return Kernel{
+      .run = {},
+      .in_place = {},
+      .launch = [rows = DeviceTable<float>(tables.rows, device), columns = DeviceTable<float>(tables.columns, device),
+                 channels = static_cast<Index>(s.inputs[0].shape[3])](Cuda& gpu, const Buffers& io) {
+        cuda::for_each(gpu, io.out_type(0).shape.elements(),
+                       Picked<E>{TableView<float>(rows), TableView<float>(columns), channels,
+                                 static_cast<const E*>(io.in_raw()[0]), static_cast<E*>(io.out_raw()[0])});
+      }};
 }
 
 Kernel picked_of(const CudaTarget& target, const Signature& s, const resizing::Tables& tables) {

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
-#include <string>
 
-#include "core/base/error.h"
 #include "core/device/allocation_budget.h"
 
 namespace strata::resizing {
@@ -122,9 +119,6 @@ double* place(Table& table, const Span& span, Index i) {
 }  // namespace
 
 Table make_table(Interpolation kind, std::int64_t given, std::int64_t size, bool antialias) {
-  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  if (given > most || size > most)
-    fail_expected("resize_images", "sizes below 2^31", std::to_string(given) + " to " + std::to_string(size));
   const double step = static_cast<double>(given) / static_cast<double>(size);
   const bool widens = antialias || kind == Interpolation::area;
   const auto longest = static_cast<std::size_t>(2 + 2 * radius_of(kind) * (widens ? std::max(step, 1.0) : 1.0));

@@ -8,8 +8,8 @@ namespace strata::resizing {
 
 using Table = kernels::ResizeTable<double>;
 
-/// From `given` pixels to `size` along one axis; `first` never decreases. Error for sizes of 2^31 or more, and where
-/// the table is more than the thread's AllocationBudget leaves.
+/// From `given` pixels to `size` along one axis; `first` never decreases. MemoryError where the table is more than the
+/// thread's AllocationBudget leaves.
 Table make_table(Interpolation, std::int64_t given, std::int64_t size, bool antialias);
 
 /// What brings gradients of the positions back to the pixels: the same weights, by pixel. Of a table by make_table.

@@ -180,8 +180,9 @@ TEST(ResizeImages, ImagesOfTheSizeStayAsTheyAre) {
 TEST(ResizeImages, WhatDoesNotFit) {
   const Tensor x = floats({1, 2, 2, 1}, {1, 2, 3, 4});
   EXPECT_ERROR(resize_images(floats({2, 2, 1}, {1, 2, 3, 4}), 2, 2), "[resize_images] expected [N,H,W,C]");
-  EXPECT_ERROR(resize_images(x, 0, 2), "expected a height and width of at least 1; received 0 x 2");
-  EXPECT_ERROR(resize_images(floats({1, 0, 2, 1}, {}), 2, 2), "expected images of at least one pixel");
+  EXPECT_ERROR(resize_images(x, 0, 2), "expected heights and widths of 1 to 16777216; received 2 x 2 to 0 x 2");
+  EXPECT_ERROR(resize_images(floats({1, 0, 2, 1}, {}), 2, 2), "received 0 x 2 to 2 x 2");
+  EXPECT_ERROR(resize_images(x, 2, std::int64_t{1} << 40), "received 2 x 2 to 2 x 1099511627776");
   EXPECT_ERROR(resize_images(cast(x, DType::i32), 1, 1), "expected images of a floating type or u8");
   EXPECT_ERROR(
       interpolation_named("r", "cubic"),

@@ -44,13 +44,11 @@ double peak_resident_bytes() {
 
 Sequential make_model(const std::string& workload) {
   if (workload == "mlp")
-    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}),
-                       layers::Dropout(0.2), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
-                       layers::Dense(10, {.activation = "softmax"})});
+    return Sequential({layers::Input({28, 28, 1}), layers::Flatten(), layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2),
+                       layers::Dense(512, {.activation = "relu"}), layers::Dropout(0.2), layers::Dense(10, {.activation = "softmax"})});
   return Sequential({layers::Input({28, 28, 1}), layers::Conv2D(32, 3, {.activation = "relu"}),
-                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25),
-                     layers::Flatten(), layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5),
-                     layers::Dense(10, {.activation = "softmax"})});
+                     layers::Conv2D(64, 3, {.activation = "relu"}), layers::MaxPooling2D(2), layers::Dropout(0.25), layers::Flatten(),
+                     layers::Dense(128, {.activation = "relu"}), layers::Dropout(0.5), layers::Dense(10, {.activation = "softmax"})});
 }
 
 /// Float images made piece by piece, so that no second copy of the whole set counts as memory.

@@ -10,11 +10,12 @@ namespace strata {
 
 /// (x [..., C], gamma [C], beta [C]) -> y = (x - mean) gamma / sqrt(variance + epsilon) + beta, mean [C], variance [C],
 /// with the statistics over all axes but the last; the variance is biased (divided by the number of elements), as in
-/// Keras 3 (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32, and beside an x in bf16 the vectors may be f32 (not
-/// on a GPU). x is read once for both
-/// statistics: the moments of parts are joined in fixed order (Chan, Golub and LeVeque, 1979). With `relu`, which a
-/// pass sets for the processor's plans (core/compile/fuse_batch_norm), negative results become 0 and those above
-/// `ceiling` become it.
+/// Keras 3 (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32. x is read once for both
+/// statistics: the moments of parts are joined in fixed order (Chan, Golub and LeVeque, 1979).
+///
+/// What passes for the processor's plans make of it (core/compile/fuse_batch_norm, narrow_batch_norm): with `relu`,
+/// negative results become 0 and those above `ceiling` become it; beside an x in bf16 the vectors may be f32, for which
+/// a GPU has no kernel.
 struct STRATA_API BatchNormTrain {
   double epsilon = 1e-3;
   bool relu = false;

@@ -83,7 +83,7 @@ class STRATA_API Dataset {
   /// position in the pass, so that every pass can start anew. Without parameters it keeps its own state, and a
   /// later pass goes on from there. Calls never overlap.
   template <class G>
-  requires std::invocable<G&, std::int64_t> || std::invocable<G&>
+    requires std::invocable<G&, std::int64_t> || std::invocable<G&>
   static Dataset from_generator(G generate, const GeneratorOptions& options = {});
 
   /// f(Sample) or f(Sample, seed) -> Sample. The seed depends on options.seed, the epoch and the position of the
@@ -91,9 +91,8 @@ class STRATA_API Dataset {
   /// own (strata::random, strata::image::random_*) depends on these, too, and differs between the maps of a recipe.
   /// With workers, f is called from several threads at once, and functions on tensors within it use one thread each.
   template <class F>
-  requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t> Dataset
-  map(F f, const MapOptions& options = {})
-  const;
+    requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t>
+  Dataset map(F f, const MapOptions& options = {}) const;
   Dataset filter(std::function<bool(const Sample&)> keep) const;
   /// Keeps `buffer_size` elements at hand and yields one of them at random; uniform when it holds the whole dataset.
   Dataset shuffle(std::int64_t buffer_size, const ShuffleOptions& options = {}) const;
@@ -149,8 +148,8 @@ class STRATA_API Dataset::RangeIterator {
 inline Dataset::RangeIterator Dataset::begin() const { return RangeIterator(iterate()); }
 
 template <class G>
-requires std::invocable<G&, std::int64_t> || std::invocable<G&> Dataset
-Dataset::from_generator(G generate, const GeneratorOptions& options) {
+  requires std::invocable<G&, std::int64_t> || std::invocable<G&>
+Dataset Dataset::from_generator(G generate, const GeneratorOptions& options) {
   if constexpr (std::invocable<G&, std::int64_t>)
     return make_generator(std::move(generate), options, true);
   else
@@ -158,9 +157,8 @@ Dataset::from_generator(G generate, const GeneratorOptions& options) {
 }
 
 template <class F>
-requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t> Dataset
-Dataset::map(F f, const MapOptions& options)
-const {
+  requires std::invocable<F&, Sample> || std::invocable<F&, Sample, std::uint64_t>
+Dataset Dataset::map(F f, const MapOptions& options) const {
   if constexpr (std::invocable<F&, Sample, std::uint64_t>)
     return make_map(std::move(f), options);
   else

@@ -49,6 +49,16 @@ TEST(Image, TransformsAreThoseOfKeras) {
   expect_golden(image::affine_transform(squeeze(x, {0}), t, {.fill_mode = "reflect"}), goldens::perspective, 2e-3);
 }
 
+TEST(Image, TransformsSixteenBits) {
+  const Tensor t = image::rotations(full_turns(0.1), 4, 5), x = cast(photo(), DType::f16);
+  const Tensor y = image::affine_transform(x, t, {.fill_mode = "reflect"});
+  EXPECT_EQ(y.dtype(), DType::f16);
+  expect_golden(y, goldens::rotation_reflect, 0.3);
+  const Value place = placeholder(x.shape(), DType::f16);
+  const Value moved = image::affine_transform(place, constant(t), {.fill_mode = "reflect"});
+  EXPECT_EQ(Function({place}, gradients(sum(moved), {place}))({x})[0].dtype(), DType::f16);
+}
+
 TEST(Image, ColoursAreThoseOfTensorFlow) {
   const Tensor x = unit_photo();
   expect_golden(image::adjust_hue(x, 0.3), goldens::adjust_hue, 2e-6);

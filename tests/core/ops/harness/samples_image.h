@@ -10,7 +10,7 @@ template <>
 struct Samples<FlipImages> {
   static SampleList make() {
     SampleList list;
-    for (const Shape& shape : Shapes{{3, 4, 5, 3}, {2, 1, 1, 1}, {0, 2, 2, 1}, {5, 33, 41, 1}})
+    for (const Shape& shape : Shapes{{3, 4, 5, 3}, {2, 1, 1, 1}, {0, 2, 2, 1}, {5, 50, 41, 1}})
       for (const FlipImages how : {FlipImages{true, false}, FlipImages{false, true}, FlipImages{true, true}}) {
         std::vector<bool> chosen;
         for (std::int64_t i = 0; i < shape[0]; ++i) chosen.push_back(i % 2 == 0);
@@ -46,8 +46,10 @@ inline double reference_folded(FillMode mode, double at, double size) {
   if (size <= 1) return 0;
   if (mode == FillMode::reflect)
     while (at < -0.5 || at > size - 0.5) at = at < 0 ? -at - 1 : 2 * size - 1 - at;
-  if (mode == FillMode::wrap && at < 0) at += size * (std::floor(-at / (size - 1)) + 1);
-  if (mode == FillMode::wrap && at > size - 1) at -= size * std::floor(at / (size - 1));
+  if (mode == FillMode::wrap && at < 0)
+    at += size * (std::floor(-at / (size - 1)) + 1);
+  else if (mode == FillMode::wrap && at > size - 1)
+    at -= size * std::floor(at / (size - 1));
   return std::clamp(at, 0.0, size - 1);
 }
 
@@ -102,8 +104,11 @@ struct TransformCase {
   Shape images;
   std::int64_t transforms;
 };
-inline std::vector<TransformCase> transform_cases() {
-  return {{{3, 4, 5, 3}, 3}, {{2, 5, 4, 2}, 1}, {{1, 1, 6, 1}, 1}, {{0, 3, 3, 1}, 1}, {{3, 19, 23, 4}, 3}};
+/// One of several ranges for threads, for one op.
+inline std::vector<TransformCase> transform_cases(const AffineTransform& op) {
+  std::vector<TransformCase> cases{{{3, 4, 5, 3}, 3}, {{2, 5, 4, 2}, 1}, {{1, 1, 6, 1}, 1}, {{0, 3, 3, 1}, 1}};
+  if (op.bilinear && op.fill_mode == FillMode::reflect) cases.push_back({{2, 64, 33, 3}, 2});
+  return cases;
 }
 
 template <class TransformOp>
@@ -124,7 +129,7 @@ struct Samples<AffineTransform> {
   static SampleList make() {
     SampleList list;
     for (const AffineTransform& op : transform_ops())
-      for (const TransformCase& c : transform_cases())
+      for (const TransformCase& c : transform_cases(op))
         list.push_back(transform_sample(op, op, c, [op, c](const Arrays& in) {
           Array out = built(c.images, [](const Index&) { return 0.0; });
           for_each_tap(op, c.images, in[1], [&](const Index& to, std::int64_t row, std::int64_t column, double share) {
@@ -140,7 +145,7 @@ struct Samples<AffineTransformGradient> {
   static SampleList make() {
     SampleList list;
     for (const AffineTransform& op : transform_ops())
-      for (const TransformCase& c : transform_cases())
+      for (const TransformCase& c : transform_cases(op))
         list.push_back(
             transform_sample(AffineTransformGradient{op.bilinear, op.fill_mode}, op, c, [op, c](const Arrays& in) {
               Array out = built(c.images, [](const Index&) { return 0.0; });

@@ -112,6 +112,25 @@ Affine<T> affine_of(std::size_t c, const T* gamma, const T* beta, const T* mean,
   return {scale, shift};
 }
 
+/// Loops take what they need by value: in a lambda that runs on several threads, results in 16 bits keep the compiler
+/// from seeing that what was captured stays as it is.
+template <class E, class T>
+void normalize_rows(const E* x, std::size_t rows, std::size_t c, Affine<T> affine, bool relu, T ceiling, E* y) {
+  for (std::size_t row = 0; row < rows; ++row, x += c, y += c) {
+    if (relu) {
+      STRATA_INDEPENDENT_ITERATIONS
+      for (std::size_t i = 0; i < c; ++i) {
+        const T v = affine(load(x[i]), i);
+        const T above = v < 0 ? T(0) : v;  // NaN stays
+        y[i] = store<E>(above > ceiling ? ceiling : above);
+      }
+    } else {
+      STRATA_INDEPENDENT_ITERATIONS
+      for (std::size_t i = 0; i < c; ++i) y[i] = store<E>(affine(load(x[i]), i));
+    }
+  }
+}
+
 template <class E, class T = Arithmetic<E>>
 void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buffers& io) {
   const E* x = io.in<E>(0).data();
@@ -121,21 +140,8 @@ void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buff
   const std::size_t c = r.channels;
   statistics_of(cpu, r, x, io.scratch<T>() + 2 * c, mean, variance);
   const Affine<T> affine = affine_of(c, gamma, beta, mean, variance, static_cast<T>(op.epsilon), io.scratch<T>());
-  const T ceiling = static_cast<T>(op.ceiling);
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t at = first * c; at < last * c; at += c) {
-      if (op.relu) {
-        STRATA_INDEPENDENT_ITERATIONS
-        for (std::size_t i = 0; i < c; ++i) {
-          const T v = affine(load(x[at + i]), i);
-          const T above = v < 0 ? T(0) : v;  // NaN stays
-          y[at + i] = store<E>(above > ceiling ? ceiling : above);
-        }
-      } else {
-        STRATA_INDEPENDENT_ITERATIONS
-        for (std::size_t i = 0; i < c; ++i) y[at + i] = store<E>(affine(load(x[at + i]), i));
-      }
-    }
+    normalize_rows(x + first * c, last - first, c, affine, op.relu, static_cast<T>(op.ceiling), y + first * c);
   });
 }
 
@@ -158,7 +164,7 @@ struct Incoming {
 
 /// Adds the gradients of rows to the first vector of `to`, and their products with x - mean to the second.
 template <class E, class T, class G>
-void add_gradients(const G& g, const E* x, const T* mean, std::size_t first, std::size_t last, std::size_t c, T* to) {
+void add_gradients(G g, const E* x, const T* mean, std::size_t first, std::size_t last, std::size_t c, T* to) {
   T *sums = to, *products = to + c;
   std::size_t row = first;
   for (; row + 2 <= last; row += 2) {
@@ -177,6 +183,17 @@ void add_gradients(const G& g, const E* x, const T* mean, std::size_t first, std
       sums[i] += ga;
       products[i] += ga * (load(x[row * c + i]) - mean[i]);
     }
+  }
+}
+
+/// dx = slope g + constant + linear (x - mean), where the last four are vectors.
+template <class E, class T, class G>
+void gradient_rows(G g, const E* x, const T* mean, const T* slope, const T* constant, const T* linear,
+                   std::size_t first, std::size_t last, std::size_t c, E* dx) {
+  for (std::size_t at = first * c; at < last * c; at += c) {
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i)
+      dx[at + i] = store<E>(slope[i] * g(at, i) + (constant[i] + linear[i] * (load(x[at + i]) - mean[i])));
   }
 }
 
@@ -204,11 +221,7 @@ void batch_backward(Cpu& cpu, const Rows& r, const BatchNormGradient& op, const 
     linear[i] = -slope[i] * inverse * dgamma[i] / n;
   }
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    for (std::size_t at = first * c; at < last * c; at += c) {
-      STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i)
-        dx[at + i] = store<E>(slope[i] * g(at, i) + (constant[i] + linear[i] * (load(x[at + i]) - mean[i])));
-    }
+    gradient_rows(g, x, mean, slope, constant, linear, first, last, c, dx);
   });
 }
 }  // namespace

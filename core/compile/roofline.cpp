@@ -21,12 +21,12 @@ double seconds_of(const Function& step, Device device) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-/// The fastest of several runs, after two that are not: what else the machine does only slows it down.
+/// The fastest of several runs, after two that are not timed: what else the machine does only slows it down.
 double best_seconds(const Function& step, Device device) {
-  constexpr double enough = 0.2;
+  constexpr double enough = 0.2, too_much = 2;
   for (int i = 0; i < 2; ++i) seconds_of(step, device);  // a GPU loads code at the first and records the second
   double best = seconds_of(step, device), total = best;
-  for (int runs = 1; runs < 3 || total < enough; ++runs) {
+  for (int runs = 1; (runs < 10 || total < enough) && total < too_much; ++runs) {
     const double seconds = seconds_of(step, device);
     best = std::min(best, seconds);
     total += seconds;

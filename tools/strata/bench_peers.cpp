@@ -158,10 +158,12 @@ double PeerWorker::seconds_of_batch(std::int64_t batches, double timeout) {
                     command = verb + " " + count + (trains ? "" : " " + size) + "\n";
   if (::send(socket_, command.data(), command.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(command.size()))
     throw Error("bench", "it has ended: " + last_words());
-  std::istringstream words(read_line(timeout));
+  const std::string answer = read_line(timeout);
+  std::istringstream words(answer);
   std::string word;
   double number = 0;
-  if (!(words >> word >> number) || word != verb || number <= 0) throw Error("bench", words.str());
+  if (!(words >> word >> number) || word != verb || number <= 0)
+    throw Error("bench", answer.starts_with("error ") ? answer.substr(6) : "received '" + answer + "'");
   return trains ? number / 1e3 : static_cast<double>(case_.batch_size) / number;
 }
 

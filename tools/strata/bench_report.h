@@ -32,9 +32,9 @@ struct BenchReport {
 
   int threads = 0, warmup = 0;
   std::int64_t rounds = 0;  ///< 0: not compared
-  std::vector<Peak> peaks;
-  std::vector<std::string> missing_peers;
-  std::vector<BenchRow> rows;
+  std::vector<Peak> peaks = {};
+  std::vector<std::string> missing_peers = {};
+  std::vector<BenchRow> rows = {};
 
   /// What the table begins with: processor, peaks, names of columns.
   std::string head() const;

@@ -108,7 +108,7 @@ void DiskCache::put(std::string_view key, std::string_view content) const {
   } catch (const Error&) {
     return;
   }
-  const bool one_in_sixteen = fingerprint(key) >> 60 == 0;
+  const bool one_in_sixteen = fingerprint(key) % 16 == 0;
   if (one_in_sixteen) trim();
 }
 

@@ -9,6 +9,10 @@ bool is_bias_of(const Value& v, const Shape& shape) {
   return shape.rank() > 1 && v.shape().elements() == shape.back() && v.shape().rank() >= 1 && v.shape().back() == shape.back();
 }
 
+bool used_once(const UseCounts& uses, const Value& v) {
+  return uses.at(v.node().get())[static_cast<std::size_t>(v.index())] == 1;
+}
+
 /// `producer` with one more thing in its epilogue, if it can do that and nobody else looks at its result.
 std::optional<Values> extended(const Value& producer, const Node& place, const Epilogue& added, const Values& more) {
   const std::optional<Op> op = producer.node()->op().with_epilogue(added);

@@ -25,10 +25,6 @@ UseCounts count_uses(const Graph& g) {
   return uses;
 }
 
-bool used_once(const UseCounts& uses, const Value& v) {
-  return uses.at(v.node().get())[static_cast<std::size_t>(v.index())] == 1;
-}
-
 Graph rewrite(const Graph& g, const RewriteRule& rule) {
   std::unordered_map<const Node*, Values> made;
   const auto renewed = [&](const Value& v) { return made.at(v.node().get())[static_cast<std::size_t>(v.index())]; };

@@ -22,8 +22,6 @@ std::vector<NodePtr> nodes(const Graph&);
 /// How many inputs of nodes, outputs and updates use each output of each node.
 using UseCounts = std::unordered_map<const Node*, std::vector<int>>;
 UseCounts count_uses(const Graph&);
-/// Whether one input, output or update uses the value.
-bool used_once(const UseCounts&, const Value&);
 
 /// For one node of the old graph and its inputs in the new one: its outputs in the new graph, or nothing to keep it.
 using RewriteRule = std::function<std::optional<Values>(const NodePtr& node, const Values& new_inputs)>;
@@ -37,9 +35,6 @@ Graph lower(const Values& outputs, const Updates& updates);
 // Passes, each in a file of its own.
 /// Merges equal ops on equal inputs and drops what has no influence: identities, effects, factors of one, terms of zero.
 Graph simplify(const Graph&);
-/// relu_gradient(max_pool2d_gradient(x, y, g), x) -> max_pool2d_gradient(x, y, relu_gradient(g, y)): the ReLU's
-/// gradient works on arrays of the pooled size, and the pooling's is the last to want x, whose memory it may take.
-Graph mask_pooled(const Graph&);
 /// Bias and ReLU into the product or convolution before them.
 Graph fuse_epilogues(const Graph&);
 /// Connected elementwise ops of one shape into tile programs.

@@ -53,7 +53,7 @@ void check_memory(const Plan& plan) {
 
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
-  if (options.fuse) g = fuse_elementwise(fuse_epilogues(mask_pooled(g)));
+  if (options.fuse) g = fuse_elementwise(fuse_epilogues(g));
   if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);
   PlanBuilder builder(inputs, g, options);
   std::shared_ptr<const Plan> plan = builder.build();

@@ -41,6 +41,13 @@ __attribute__((always_inline)) inline void for_each_position(const Pool2DGeometr
   }
 }
 
+// Whether each position of x lies in one window, so that a gradient is stored and not added.
+bool windows_tile_input(const Pool2DGeometry& g) {
+  return !g.adaptive && g.pad_top == 0 && g.pad_left == 0 && g.stride_height == g.window_height &&
+         g.stride_width == g.window_width && g.out_height * g.stride_height == g.in_height &&
+         g.out_width * g.stride_width == g.in_width;
+}
+
 void clear_images(const Pool2DGeometry& g, Index first_image, Index last_image, float* dx) {
   std::fill(dx + first_image * g.in_image(), dx + last_image * g.in_image(), 0.0f);
 }
@@ -71,12 +78,6 @@ void max_pool_backward_as(const Pool2DGeometry& g, Index first_image, Index last
 
 }  // namespace
 
-bool windows_tile_input(const Pool2DGeometry& g) {
-  return !g.adaptive && g.pad_top == 0 && g.pad_left == 0 && g.stride_height == g.window_height &&
-         g.stride_width == g.window_width && g.out_height * g.stride_height == g.in_height &&
-         g.out_width * g.stride_width == g.in_width;
-}
-
 void max_pool_forward(const Pool2DGeometry& g, Index first_image, Index last_image, const float* x,
                       float* y) {
   for_each_window(g, first_image, last_image, [&](const Window& window) {
@@ -95,7 +96,7 @@ void max_pool_forward(const Pool2DGeometry& g, Index first_image, Index last_ima
 
 void max_pool_backward(const Pool2DGeometry& g, Index first_image, Index last_image,
                        const float* x, const float* y, const float* dy, float* dx) {
-  if (windows_tile_input(g)) {  // a gradient is stored, not added
+  if (windows_tile_input(g)) {
     max_pool_backward_as<false>(g, first_image, last_image, x, y, dy, dx);
   } else {
     clear_images(g, first_image, last_image, dx);

@@ -13,12 +13,9 @@ namespace strata::kernels {
 void max_pool_forward(const Pool2DGeometry& g, Index first_image, Index last_image, const float* x,
                       float* y);
 
-// Whether each position of x lies in exactly one window.
-bool windows_tile_input(const Pool2DGeometry& g);
-
 // The gradient of each window goes to its first maximum in row-major order, found by comparing x
 // with the forward result y; a window whose maximum is NaN passes it to its first NaN. Overwrites
-// dx, which may be x where the windows tile the input.
+// dx.
 void max_pool_backward(const Pool2DGeometry& g, Index first_image, Index last_image,
                        const float* x, const float* y, const float* dy, float* dx);
 

@@ -82,9 +82,8 @@ Values MaxPool2DGradient::vjp(const Node&, Value) const { throw Error(name, "has
 
 Kernel MaxPool2DGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
-  const Pool2DGeometry geometry = geometry_of(window, s.inputs[0].shape);
-  Kernel kernel = over_images(
-      geometry, s.inputs[0].dtype,
+  return over_images(
+      geometry_of(window, s.inputs[0].shape), s.inputs[0].dtype,
       [](const Pool2DGeometry& g, Index a, Index b, const Buffers& io) {
         kernels::max_pool_backward(g, a, b, io.in<float>(0).data(), io.in<float>(1).data(), io.in<float>(2).data(),
                                    io.out<float>(0).data());
@@ -92,8 +91,6 @@ Kernel MaxPool2DGradient::prepare(const CpuTarget& target, const Signature& s) c
       [](const Pool2DGeometry& g, Index a, Index b, const Buffers& io) {
         kernels::reference_max_pool_backward(g, a, b, io.in<double>(0).data(), io.in<double>(2).data(), io.out<double>(0).data());
       });
-  if (s.inputs[0].dtype == DType::f32 && kernels::windows_tile_input(geometry)) kernel.in_place = {{0, 0}};
-  return kernel;
 }
 
 Type AveragePool2D::infer(std::span<const Type> in) const {

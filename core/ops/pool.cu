@@ -1,7 +1,6 @@
 #include "core/cuda/element_types.h"
 #include "core/cuda/rows.h"
 #include "core/kernels/elements.h"
-#include "core/kernels/pool.h"
 #include "core/ops/pool_geometry.h"
 
 namespace strata {
@@ -81,11 +80,6 @@ struct MaxForward {
   }
 };
 
-template <class A>
-STRATA_HD inline bool is_maximum(A value, A top) {
-  return value == top || (value != value && top != top);
-}
-
 /// Each position of x asks the windows that look at it whether it is their first maximum: nothing is added by two
 /// threads.
 template <class T>
@@ -103,37 +97,18 @@ struct MaxBackward {
     for_windows_of(g, at, [&, this](Index i, Index j, Index window) {
       const Arithmetic<T> top = tiles::load(y[window]);
       Index first = -1;
-      if (!is_maximum(tiles::load(x[index]), top)) return;
+      if (!is_top(index, top)) return;
       for_window(g, at, i, j, [&, this](Index other) {
-        if (is_maximum(tiles::load(x[other]), top)) first = other;
+        if (is_top(other, top)) first = other;
         return first < 0;
       });
       if (first == index) sum += tiles::load(dy[window]);
     });
     dx[index] = tiles::store<T>(sum);
   }
-};
-
-/// The same where each position has one window: that writes all its positions, and may do so in place of x.
-template <class T>
-struct MaxBackwardByWindow {
-  Geometry g;
-  const T *x, *y, *dy;
-  T* dx;
-
-  MaxBackwardByWindow(const Geometry& geometry, const Buffers& io)
-      : g(geometry), x(io.in<T>(0).data()), y(io.in<T>(1).data()), dy(io.in<T>(2).data()), dx(io.out<T>(0).data()) {}
-  Index count() const { return g.batch * g.out_image(); }
-  STRATA_HD void operator()(std::int64_t window) const {
-    const Place at(window, g.out_height, g.out_width, g.channels);
-    const Arithmetic<T> top = tiles::load(y[window]);
-    bool left = true;  // no position has taken the gradient yet
-    for_window(g, at, at.row, at.column, [&, this](Index i) {
-      const bool takes = left && is_maximum(tiles::load(x[i]), top);
-      dx[i] = takes ? dy[window] : tiles::store<T>(Arithmetic<T>(0));
-      left = left && !takes;
-      return true;
-    });
+  STRATA_HD bool is_top(Index i, Arithmetic<T> top) const {
+    const Arithmetic<T> value = tiles::load(x[i]);
+    return value == top || (value != value && top != top);
   }
 };
 
@@ -194,11 +169,7 @@ std::optional<Kernel> MaxPool2D::prepare(const CudaTarget&, const Signature& s) 
   return pool_kernel<MaxForward>(pooling::geometry_of(window, s.inputs[0].shape));
 }
 std::optional<Kernel> MaxPool2DGradient::prepare(const CudaTarget&, const Signature& s) const {
-  const Geometry g = pooling::geometry_of(window, s.inputs[0].shape);
-  if (!kernels::windows_tile_input(g)) return pool_kernel<MaxBackward>(g);
-  Kernel kernel = pool_kernel<MaxBackwardByWindow>(g);
-  kernel.in_place = {{0, 0}};
-  return kernel;
+  return pool_kernel<MaxBackward>(pooling::geometry_of(window, s.inputs[0].shape));
 }
 std::optional<Kernel> AveragePool2D::prepare(const CudaTarget&, const Signature& s) const {
   return pool_kernel<AverageForward>(pooling::geometry_of(window, s.inputs[0].shape));

@@ -140,67 +140,6 @@ TEST(FuseEpilogues, OnlyAVectorOverTheLastAxis) {
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5);
 }
 
-/// relu -> max_pool2d -> something that gives windows different gradients, and the gradient with respect to x.
-struct PooledRelu {
-  explicit PooledRelu(const PoolWindow2D& window) {
-    const Value y = max_pool2d(positive, window);
-    outputs = gradients(sum(y * y * y + y), {x});
-  }
-  std::vector<float> gradient(const PlanOptions& options) const {
-    Tensor in = counted(x.shape(), -40, 1);
-    std::size_t i = 0;  // positive and negative numbers, zeros and equal ones in all windows
-    for (float& v : in.mutable_data<float>()) v = std::max(-0.5f, static_cast<float>(i++ * 37 % 23) * 0.1f - 0.9f);
-    return numbers(Function({x}, outputs, {}, options)({in})[0]);
-  }
-  Value x = placeholder({2, 6, 6, 5}), positive = relu(x);
-  Values outputs;
-};
-
-TEST(MaskPooled, TheGradientOfReluIsTakenAtThePooledSize) {
-  const std::vector<PoolWindow2D> windows{{},
-                                          {.size = {3, 3}, .strides = {2, 2}, .padding = Padding::same},
-                                          {.size = {1, 1}, .strides = {2, 2}},
-                                          {.size = {6, 6}}};
-  for (const PoolWindow2D& window : windows) {
-    const PooledRelu graph(window);
-    const Function f({graph.x}, graph.outputs);
-    const auto& last = f.plan().steps().back();
-    EXPECT_EQ(last.op, "max_pool2d_gradient") << f.plan().dump();
-    for (const PlanStep& step : f.plan().steps())
-      EXPECT_TRUE(step.op.find("relu_gradient") == std::string::npos || step.signature.outputs[0] != graph.x.type())
-          << f.plan().dump();
-    EXPECT_EQ(graph.gradient({}), graph.gradient(node_by_node));
-  }
-}
-
-TEST(MaskPooled, NotWhenThePooledArrayIsWantedElsewhere) {
-  const Value x = placeholder({2, 4, 4, 3}), y = relu(x), pooled = max_pool2d(y);
-  // y has a second user: its gradient is a sum.
-  const Values both = gradients(sum(pooled * pooled) + sum(y * y), {x});
-  const Function f({x}, both), plain({x}, both, {}, node_by_node);
-  EXPECT_NE(f.plan().steps().back().op, "max_pool2d_gradient");
-  const Tensors in{counted({2, 4, 4, 3}, -3, 0.1f)};
-  EXPECT_EQ(numbers(f(in)[0]), numbers(plain(in)[0]));
-}
-
-TEST(Memory, ThePoolingsGradientTakesItsInputsPlaceWhereWindowsDoNotOverlap) {
-  const auto in_place = [](const PoolWindow2D& window) {
-    const Value x = placeholder({2, 6, 6, 5}), y = relu(tanh(x));
-    const Values g = gradients(sum(square(max_pool2d(y, window))), {x});
-    const Function f({x}, g), plain({x}, g, {}, node_by_node);
-    const Tensors in{counted({2, 6, 6, 5}, -2, 0.01f)};
-    EXPECT_EQ(numbers(f(in)[0]), numbers(plain(in)[0]));
-    const auto& steps = f.plan().steps();
-    const auto step =
-        std::find_if(steps.begin(), steps.end(), [](const PlanStep& s) { return s.op == "max_pool2d_gradient"; });
-    return step->in[0].kind == Place::Kind::arena && step->in[0].offset == step->out[0].offset;
-  };
-  EXPECT_TRUE(in_place({}));
-  EXPECT_TRUE(in_place({.size = {3, 2}}));
-  EXPECT_FALSE(in_place({.size = {3, 3}, .strides = {2, 2}})) << "windows overlap";
-  EXPECT_FALSE(in_place({.size = {4, 4}})) << "positions without a window";
-}
-
 TEST(Memory, IsReusedAndResultsStay) {
   const Value x = placeholder({64, 64});
   Value y = x;

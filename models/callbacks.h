@@ -215,11 +215,11 @@ struct TensorBoardOptions {
   bool write_images = false;  ///< the weights as images, too; wants a histogram_freq
   bool write_steps_per_second = false;
   Frequency update_freq = "epoch";
-  bool write_memory = false;  ///< not in Keras: bytes in use on the device, and the most that ever were
+  bool write_memory = false;  ///< not in Keras: bytes in use on the device, the most that ever were, its load
 };
 /// Writes event files for TensorBoard to `log_dir`/train and `log_dir`/validation, with Keras's tags: at step = epoch
-/// `epoch_<log>`, `epoch_learning_rate`, `epoch_steps_per_second`, `epoch_memory_in_use` and
-/// `epoch_peak_memory_in_use`, `<variable path>/histogram` and `.../image`; at each update_freq-th batch, counted from
+/// `epoch_<log>`, `epoch_learning_rate`, `epoch_steps_per_second`, `epoch_memory_in_use`, `epoch_peak_memory_in_use`,
+/// `epoch_load` (percent), `<variable path>/histogram` and `.../image`; at each update_freq-th batch, counted from
 /// 1, `batch_<log>` and `batch_steps_per_second`; at the optimizer's step `evaluation_<log>_vs_iterations`; once
 /// `keras`, the model's config, and the graph of its layers. A run that goes on starts new files beside the old ones;
 /// what was trained twice is there twice, with equal values. Keras's profile_batch and embeddings_freq are not here.

@@ -115,7 +115,7 @@ bool FitLoop::run_epoch() {
       steps_,
       options_.epochs > 1 ? "Epoch " + std::to_string(at_.epoch + 1) + "/" + std::to_string(options_.epochs) : "",
       verbose_);
-  if (options_.show_memory) progress.show_memory_of(device_of(model_.definition()));
+  if (options_.show_memory) progress.show_use_of(device_of(model_.definition()));
   Batch batch;
   while (wants_batch()) {
     if (!next_batch(batch)) {

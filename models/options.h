@@ -150,7 +150,7 @@ struct FitOptions {
   std::int64_t validation_steps = -1;
   std::int64_t validation_batch_size = -1;
   int validation_freq = 1;
-  /// Not in Keras: the progress line says what memory is in use on the device.
+  /// Not in Keras: the progress line says what memory is in use on the device, and how busy that is.
   bool show_memory = false;
   /// Not in Keras: a request ends training after the current step; History holds the epochs that were finished.
   std::stop_token stop = {};

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "models/device_load.h"
 #include "models/quantities.h"
 
 namespace strata {
@@ -54,6 +55,11 @@ Progress::Progress(std::int64_t target, const std::string& title, int verbose)
   if (verbose_ > 0 && !title.empty()) std::printf("%s\n", title.c_str());
 }
 
+void Progress::show_use_of(Device device) {
+  device_ = device;
+  load_ = verbose_ > 0 ? std::make_shared<DeviceLoad>(device) : nullptr;
+}
+
 std::string Progress::line(std::int64_t step, const Logs& values, bool done) const {
   const bool colour = terminal_ && verbose_ == 1;
   const Clock::time_point now = Clock::now();
@@ -69,7 +75,10 @@ std::string Progress::line(std::int64_t step, const Logs& values, bool done) con
     text += (verbose_ == 2 ? " - " : "") + duration(seconds(now - start_));
   text += (verbose_ == 2 ? " - " : " ") + per_step(average);
   for (const auto& [name, value] : values) text += " - " + name + ": " + value_text(value);
-  if (memory_of_) text += " - memory: " + bytes_text(static_cast<double>(config::memory_in_use(*memory_of_)));
+  if (load_) {
+    text += " - memory: " + bytes_text(static_cast<double>(config::memory_in_use(device_)));
+    if (const auto percent = load_->percent()) text += fmt::format(" - load: {}%", *percent);
+  }
   return text;
 }
 

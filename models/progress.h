@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "core/device/device.h"
@@ -10,14 +10,17 @@
 
 namespace strata {
 
+class DeviceLoad;
+
 /// Keras's progress bar on standard output: redrawn in place on a terminal (at most every 0.05 s), one plain line at the
 /// end when the output is a file or a pipe.
 class STRATA_API Progress {
  public:
   /// `target` steps, -1 when unknown; `title` is printed on a line of its own first, unless empty.
   explicit Progress(std::int64_t target, const std::string& title = "", int verbose = 1);
-  /// The line ends with the memory that is in use on this device when it is drawn.
-  void show_memory_of(Device device) { memory_of_ = device; }
+  /// The line ends with the memory that is in use on this device when it is drawn, and how busy it is, where that is
+  /// known.
+  void show_use_of(Device device);
   /// `step` steps are done (1-based). The values are read only when something is drawn.
   void update(std::int64_t step, const Logs& values);
   /// Draws the last state, with total time, and ends the line.
@@ -29,7 +32,8 @@ class STRATA_API Progress {
   std::int64_t target_;
   int verbose_;
   bool terminal_;
-  std::optional<Device> memory_of_;
+  Device device_;
+  std::shared_ptr<DeviceLoad> load_;  ///< null: the device is not asked for
   Clock::time_point start_, after_first_, last_draw_;
   std::int64_t seen_ = 0;  ///< steps so far
 };

@@ -14,8 +14,10 @@ namespace strata {
 /// damaged counts as absent, and what cannot be written is not kept.
 class DiskCache {
  public:
-  /// `kind` is the folder: "kernels". With no home at all nothing is kept.
-  explicit DiskCache(std::string_view kind);
+  /// `kind` is the folder: "kernels". With no home at all nothing is kept. Where the folder's files have come to more
+  /// than `limit` bytes, those go that were not asked for longest. One put in sixteen looks, so they may come to more
+  /// for a while. Files that others have put there are left alone.
+  explicit DiskCache(std::string_view kind, std::uintmax_t limit = std::uintmax_t{256} << 20);
 
   /// Empty when there is nowhere to keep anything.
   const std::filesystem::path& folder() const { return folder_; }
@@ -25,7 +27,10 @@ class DiskCache {
 
  private:
   std::filesystem::path file_of(std::string_view key) const;
+  void trim() const;
+
   std::filesystem::path folder_;
+  std::uintmax_t limit_;
 };
 
 /// A 64-bit fingerprint of a text (FNV-1a). Not secret, not safe from intent.

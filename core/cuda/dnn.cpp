@@ -116,9 +116,8 @@ void keep(const DiskCache& cache, const std::string& key, const Chosen& c) {
   }
 }
 
-template <class Problem>
 std::optional<Chosen> kept(const DiskCache& cache, const std::string& key, const dnn::Device& device,
-                           const Problem& p) {
+                           const ConvProblem& p) {
   const std::optional<std::string> text = cache.find(key);
   const std::size_t end = text ? text->find('\n') : std::string::npos;
   if (end == std::string::npos) return std::nullopt;
@@ -129,8 +128,7 @@ std::optional<Chosen> kept(const DiskCache& cache, const std::string& key, const
   }
 }
 
-template <class Problem>
-std::shared_ptr<const DnnPlan::Body> solve(Cuda& gpu, const Problem& p, const DnnOptions& options) {
+std::shared_ptr<const DnnPlan::Body> solve(Cuda& gpu, const ConvProblem& p, const DnnOptions& options) {
   const std::string problem = to_string(p);
   const Cuda::Use use(gpu);
   const dnn::Device device(gpu.library<Handle>().get());
@@ -149,8 +147,7 @@ std::shared_ptr<const DnnPlan::Body> solve(Cuda& gpu, const Problem& p, const Dn
       DnnPlan::Body{problem, chosen->engine, operands(p).size(), chosen->plan});
 }
 
-template <class Problem>
-std::shared_ptr<const DnnPlan::Body> solved_once(const CudaTarget& target, const Problem& p,
+std::shared_ptr<const DnnPlan::Body> solved_once(const CudaTarget& target, const ConvProblem& p,
                                                  const DnnOptions& options) {
   check(p);
   // Never destroyed: plans must not be when cuDNN is gone already.
@@ -168,9 +165,6 @@ std::shared_ptr<const DnnPlan::Body> solved_once(const CudaTarget& target, const
 }  // namespace
 
 DnnPlan DnnPlan::make(const CudaTarget& target, const ConvProblem& p, const DnnOptions& options) {
-  return DnnPlan(solved_once(target, p, options));
-}
-DnnPlan DnnPlan::make(const CudaTarget& target, const NormProblem& p, const DnnOptions& options) {
   return DnnPlan(solved_once(target, p, options));
 }
 

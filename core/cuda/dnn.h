@@ -10,11 +10,12 @@
 #include "core/base/shape.h"
 #include "core/device/cuda.h"
 
-/// Convolutions and batch normalization on a GPU, by cuDNN's graphs. Where the GPU is emulated, by loops that answer
-/// the same questions.
+/// Convolutions on a GPU, by cuDNN's graphs. Where the GPU is emulated, by loops that answer the same questions.
 ///
 /// Not here, but kernels of our own: pooling (cuDNN's maximum keeps an index of its own making from the forward pass,
-/// which the gradient op does not have), and depthwise convolutions where ours are faster (cuDNN takes them as well).
+/// which the gradient op does not have), depthwise convolutions where ours are faster (cuDNN takes them as well), and
+/// batch normalization (cuDNN's wants compute capability 8.0 and channels in fours or eights, and compiles a kernel,
+/// about a second long, for each shape).
 namespace strata::cuda {
 
 enum class ConvPass : std::uint8_t { forward, data_gradient, weight_gradient };
@@ -39,31 +40,10 @@ struct ConvProblem {
   friend bool operator==(const ConvProblem&, const ConvProblem&) = default;
 };
 
-enum class NormPass : std::uint8_t { forward, backward };
-
-/// Batch normalization in training (Ioffe and Szegedy, 2015), with what often follows it, over all axes but the last:
-///   mean, variance = those of x, the variance biased; inverse = 1 / sqrt(variance + epsilon)
-///   y = relu((x - mean) inverse gamma + beta + addend)
-/// or its gradients from dy. x, y and the addend are of `dtype`; gamma, beta and statistics f32. What the ReLU lets
-/// through the forward pass keeps as a mask, one bit per element in the order of x, of a layout that only cuDNN reads.
-/// cuDNN's conditions, seen with 9.19: compute capability 8.0, channels a multiple of 4 (f32) or 8 (16-bit), no f64. It
-/// compiles a kernel for each shape, which takes about a second the first time on a machine.
-struct NormProblem {
-  NormPass pass = NormPass::forward;
-  DType dtype = DType::f32;
-  Shape x;           ///< [N, sizes..., C]
-  bool add = false;  ///< an addend of x's shape
-  bool relu = false;
-  double epsilon = 1e-3;
-  friend bool operator==(const NormProblem&, const NormProblem&) = default;
-};
-
 /// `conv2d forward f16 x[32,28,28,1] w[64,3,3,1] y[32,26,26,64] ...`, with everything in which problems can differ.
 std::string to_string(const ConvProblem&);
-std::string to_string(const NormProblem&);
 /// Error when sizes do not fit together or a type is none of those above.
 void check(const ConvProblem&);
-void check(const NormProblem&);
 
 /// An array that a plan reads or writes.
 struct Operand {
@@ -76,10 +56,6 @@ struct Operand {
 ///   data_gradient     dy, w, dx
 ///   weight_gradient   x, dy, dw
 std::vector<Operand> operands(const ConvProblem&);
-///   forward    x, gamma, beta, [addend], y, mean, inverse, [mask]
-///   backward   dy, [mask], x, gamma, mean, inverse, [daddend], dx, dgamma, dbeta
-/// mask with ReLU, daddend with ReLU and an addend: without ReLU its gradient is dy itself.
-std::vector<Operand> operands(const NormProblem&);
 
 struct DnnOptions {
   /// Only engines that give the same bits each time. An Error says so where there is none; none such was seen.
@@ -97,7 +73,6 @@ class DnnPlan {
   /// where compiled kernels are kept with it. Error naming the problem when it is not as described above, when cuDNN
   /// cannot be had, or has no engine for it.
   static DnnPlan make(const CudaTarget&, const ConvProblem&, const DnnOptions& = {});
-  static DnnPlan make(const CudaTarget&, const NormProblem&, const DnnOptions& = {});
 
   /// Scratch that run() wants on the device, at 256 bytes' alignment.
   std::size_t workspace_bytes() const;

@@ -1,6 +1,4 @@
 // The plans of core/cuda/dnn.h on a GPU that is emulated on the processor: the definitions, in double.
-#include <cmath>
-
 #include "core/base/error.h"
 #include "core/cuda/alignment.h"
 #include "core/cuda/dnn.h"
@@ -84,92 +82,21 @@ void convolve(const Geometry& g, const ConvProblem& p, const Addresses& at) {
   write_array(at.back(), p.dtype, y);
 }
 
-void normalize_forward(const NormProblem& p, const Addresses& at) {
-  const auto count = static_cast<std::size_t>(p.x.elements()), channels = static_cast<std::size_t>(p.x.back()),
-             rows = count / channels;
-  const auto x = read_array(at[0], p.dtype, count), gamma = read_array(at[1], DType::f32, channels),
-             beta = read_array(at[2], DType::f32, channels);
-  const auto addend = p.add ? read_array(at[3], p.dtype, count) : std::vector<double>(count);
-  std::vector<double> y(count), mean(channels), inverse(channels);
-  for (std::size_t c = 0; c < channels; ++c) {
-    double variance = 0;
-    for (std::size_t r = 0; r < rows; ++r) mean[c] += x[r * channels + c] / static_cast<double>(rows);
-    for (std::size_t r = 0; r < rows; ++r)
-      variance += std::pow(x[r * channels + c] - mean[c], 2) / static_cast<double>(rows);
-    inverse[c] = 1 / std::sqrt(variance + p.epsilon);
-    for (std::size_t i = c; i < count; i += channels)
-      y[i] = (x[i] - mean[c]) * inverse[c] * gamma[c] + beta[c] + addend[i];
-  }
-  const std::size_t first = p.add ? 4 : 3;
-  if (p.relu) {
-    auto* mask = static_cast<std::uint8_t*>(at[first + 3]);
-    std::fill_n(mask, (count + 7) / 8, std::uint8_t{0});
-    for (std::size_t i = 0; i < count; ++i) {
-      if (y[i] > 0) mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | 1u << i % 8);
-      y[i] = y[i] < 0 ? 0 : y[i];
-    }
-  }
-  write_array(at[first], p.dtype, y);
-  write_array(at[first + 1], DType::f32, mean);
-  write_array(at[first + 2], DType::f32, inverse);
-}
-
-void normalize_backward(const NormProblem& p, const Addresses& at) {
-  const auto count = static_cast<std::size_t>(p.x.elements()), channels = static_cast<std::size_t>(p.x.back());
-  const double rows = static_cast<double>(count / channels);
-  auto next = at.begin();
-  std::vector<double> dy = read_array(*next++, p.dtype, count);
-  if (p.relu) {
-    const auto* mask = static_cast<const std::uint8_t*>(*next++);
-    for (std::size_t i = 0; i < count; ++i)
-      if ((mask[i / 8] >> i % 8 & 1) == 0) dy[i] = 0;
-  }
-  const auto x = read_array(*next++, p.dtype, count);
-  const auto gamma = read_array(*next++, DType::f32, channels), mean = read_array(*next++, DType::f32, channels),
-             inverse = read_array(*next++, DType::f32, channels);
-  if (p.relu && p.add) write_array(*next++, p.dtype, dy);
-  std::vector<double> dx(count), dgamma(channels), dbeta(channels);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t c = i % channels;
-    dbeta[c] += dy[i];
-    dgamma[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t c = i % channels;
-    const double normalized = (x[i] - mean[c]) * inverse[c];
-    dx[i] = gamma[c] * inverse[c] * (dy[i] - dbeta[c] / rows - normalized * dgamma[c] / rows);
-  }
-  write_array(*next++, p.dtype, dx);
-  write_array(*next++, DType::f32, dgamma);
-  write_array(*next++, DType::f32, dbeta);
-}
-
 /// Some, so that callers who forget to give it are found out.
 constexpr std::size_t workspace_wanted = 1000;
 
-template <class Problem>
-DnnPlan::Body body_of(const Problem& p, std::function<void(const Addresses&)> work) {
-  check(p);
-  return {to_string(p), "emulated", operands(p).size(), workspace_wanted, std::move(work)};
-}
 }  // namespace
 
 DnnPlan DnnPlan::make(const CudaTarget&, const ConvProblem& p, const DnnOptions&) {
-  return DnnPlan(std::make_shared<const Body>(body_of(p, [p](const Addresses& at) {
+  check(p);
+  const auto work = [p](const Addresses& at) {
     if (p.x.rank() == 4)
       convolve(plane_geometry(p), p, at);
     else
       convolve(volume_geometry(p), p, at);
-  })));
-}
-
-DnnPlan DnnPlan::make(const CudaTarget&, const NormProblem& p, const DnnOptions&) {
-  if (p.x.back() % (p.dtype == DType::f32 ? 4 : 8) != 0)
-    throw Error(to_string(p),
-                "cuDNN has no engine for it: expected channels that are a multiple of 4 (f32) or 8 (16-bit)");
-  return DnnPlan(std::make_shared<const Body>(body_of(p, [p](const Addresses& at) {
-    p.pass == NormPass::forward ? normalize_forward(p, at) : normalize_backward(p, at);
-  })));
+  };
+  return DnnPlan(
+      std::make_shared<const Body>(Body{to_string(p), "emulated", operands(p).size(), workspace_wanted, work}));
 }
 
 std::size_t DnnPlan::workspace_bytes() const { return body_->workspace; }

@@ -5,7 +5,6 @@
 #include <cudnn_frontend.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <set>
 #include <sstream>
@@ -75,10 +74,8 @@ void set(Descriptor& to, cudnnBackendAttributeName_t name, cudnnBackendAttribute
 
 class BuiltEngine : public Engine {
  public:
-  /// Constants are numbered behind the operands, and are read from the host.
-  BuiltEngine(Descriptor plan, std::size_t operands, std::vector<float> constants)
-      : plan_(std::move(plan)), constants_(std::move(constants)) {
-    for (std::size_t i = 0; i < operands + constants_.size(); ++i) ids_.push_back(static_cast<std::int64_t>(i));
+  BuiltEngine(Descriptor plan, std::size_t operands) : plan_(std::move(plan)) {
+    for (std::size_t i = 0; i < operands; ++i) ids_.push_back(static_cast<std::int64_t>(i));
     std::int64_t count = 0, bytes = 0;
     expect(fe::detail::get_attribute(plan_.get_ptr(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
                                      &count, &bytes),
@@ -102,13 +99,10 @@ class BuiltEngine : public Engine {
   }
 
   void run(void* handle, std::span<void* const> addresses, void* workspace) const override {
-    std::array<void*, 16> all{};
-    auto behind = std::copy(addresses.begin(), addresses.end(), all.begin());
-    for (const float& constant : constants_) *behind++ = const_cast<float*>(&constant);
     const auto count = static_cast<std::int64_t>(ids_.size());
     Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     const char* what = "take the addresses of a plan";
-    set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, all.data(), what);
+    set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, addresses.data(), what);
     set(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, ids_.data(), what);
     set(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace, what);
     expect(fe::detail::finalize(pack.get_ptr()), what);
@@ -117,7 +111,6 @@ class BuiltEngine : public Engine {
 
  private:
   Descriptor plan_;
-  std::vector<float> constants_;
   std::vector<std::int64_t> ids_;
   std::size_t workspace_ = 0;
 };
@@ -139,21 +132,12 @@ fe::graph::Tensor_attributes channels_last(const Type& type, int rank) {
   return fe::graph::Tensor_attributes().set_dim(dims).set_stride(strides).set_data_type(type_of(type.dtype));
 }
 
-/// What a problem's graph takes besides the operands, in this order.
-std::vector<float> constants(const ConvProblem&) { return {}; }
-std::vector<float> constants(const NormProblem& p) {
-  if (p.pass == NormPass::backward) return {};
-  const auto epsilon = static_cast<float>(p.epsilon);
-  return p.relu ? std::vector{epsilon, 0.0f} : std::vector{epsilon};
-}
-
 /// A graph of the frontend, whose tensors are numbered as the operands are.
 class Draft : public fe::graph::Graph {
  public:
-  Draft(const Device& device, DType dtype, const Shape& x, std::vector<Operand> operands)
-      : x_(x), operands_(std::move(operands)), rank_(std::max(4, x.rank())) {
-    const fe::DataType_t sums = dtype == DType::f64 ? fe::DataType_t::DOUBLE : fe::DataType_t::FLOAT;
-    set_io_data_type(type_of(dtype)).set_intermediate_data_type(sums).set_compute_data_type(sums);
+  Draft(const Device& device, const ConvProblem& p) : operands_(operands(p)), rank_(p.x.rank()) {
+    const fe::DataType_t sums = p.dtype == DType::f64 ? fe::DataType_t::DOUBLE : fe::DataType_t::FLOAT;
+    set_io_data_type(type_of(p.dtype)).set_intermediate_data_type(sums).set_compute_data_type(sums);
     if (device.properties())
       set_device_properties(std::static_pointer_cast<const fe::DeviceProperties>(device.properties()));
   }
@@ -164,19 +148,11 @@ class Draft : public fe::graph::Graph {
     tensor->set_output(true).set_uid(like.get_uid()).set_name(name);
     tensor->set_dim(like.get_dim()).set_stride(like.get_stride()).set_data_type(like.get_data_type());
   }
-  /// Constant i of those above.
-  Tensor constant(float value, std::size_t i) {
-    const Tensor scalar = tensor(value);
-    scalar->set_uid(static_cast<std::int64_t>(operands_.size() + i));
-    return scalar;
-  }
   Tensor of(fe::PointwiseMode_t mode, const Tensor& a) {
     return pointwise(a, fe::graph::Pointwise_attributes().set_mode(mode));
   }
   Tensor of(fe::PointwiseMode_t mode, const Tensor& a, const Tensor& b) {
-    auto attributes = fe::graph::Pointwise_attributes().set_mode(mode);
-    if (mode == fe::PointwiseMode_t::CMP_GT) attributes.set_compute_data_type(fe::DataType_t::BOOLEAN);
-    return pointwise(a, b, attributes);
+    return pointwise(a, b, fe::graph::Pointwise_attributes().set_mode(mode));
   }
 
   /// The heuristics' engines, less those that `refuse` takes away. Empty where the graph is none that cuDNN knows.
@@ -192,19 +168,14 @@ class Draft : public fe::graph::Graph {
  private:
   fe::graph::Tensor_attributes attributes(const char* name) const {
     const auto at = std::find_if(operands_.begin(), operands_.end(), [&](const Operand& o) { return o.name == name; });
-    const bool bits = at->name == "mask";
-    auto found = channels_last(bits ? strata::Type{DType::u8, x_} : at->type, rank_);
-    if (bits) found.set_data_type(fe::DataType_t::BOOLEAN);
-    found.set_uid(at - operands_.begin()).set_name(name);
-    return found;
+    return channels_last(at->type, rank_).set_uid(at - operands_.begin()).set_name(name);
   }
-  Shape x_;
   std::vector<Operand> operands_;
   int rank_;
 };
 
 std::unique_ptr<Draft> draft(const Device& device, const ConvProblem& p) {
-  auto g = std::make_unique<Draft>(device, p.dtype, p.x, operands(p));
+  auto g = std::make_unique<Draft>(device, p);
   std::vector<std::int64_t> after;
   for (std::size_t axis = 0; axis < p.strides.size(); ++axis) after.push_back(p.padding_after(axis));
   const auto window = [&](auto attributes) {
@@ -226,40 +197,11 @@ std::unique_ptr<Draft> draft(const Device& device, const ConvProblem& p) {
   return g;
 }
 
-std::unique_ptr<Draft> draft(const Device& device, const NormProblem& p) {
-  auto g = std::make_unique<Draft>(device, p.dtype, p.x, operands(p));
-  if (p.pass == NormPass::forward) {
-    const std::vector<float> numbers = constants(p);
-    Tensor epsilon = g->constant(numbers[0], 0);
-    const auto attributes = fe::graph::Batchnorm_attributes().set_epsilon(epsilon);
-    auto [y, mean, inverse, running_mean, running_variance] =
-        g->batchnorm(g->in("x"), g->in("gamma"), g->in("beta"), attributes);
-    if (p.add) y = g->of(fe::PointwiseMode_t::ADD, y, g->in("addend"));
-    if (p.relu) {
-      y = g->of(fe::PointwiseMode_t::RELU_FWD, y);
-      g->out("mask", g->of(fe::PointwiseMode_t::CMP_GT, y, g->constant(numbers[1], 1)));
-    }
-    g->out("y", y), g->out("mean", mean), g->out("inverse", inverse);
-    return g;
-  }
-  Tensor dy = g->in("dy");
-  if (p.relu) {
-    dy = g->of(fe::PointwiseMode_t::MUL, dy, g->in("mask"));
-    dy->set_data_type(type_of(p.dtype));  // cuDNN knows the pattern with this type only
-    if (p.add) g->out("daddend", dy);
-  }
-  const auto statistics =
-      fe::graph::Batchnorm_backward_attributes().set_saved_mean_and_inv_variance(g->in("mean"), g->in("inverse"));
-  auto [dx, dgamma, dbeta] = g->batchnorm_backward(dy, g->in("x"), g->in("gamma"), statistics);
-  g->out("dx", dx), g->out("dgamma", dgamma), g->out("dbeta", dbeta);
-  return g;
-}
-
 /// Counts what it refuses.
 class Filter {
  public:
-  Filter(DType dtype, bool tensor_float_32, const DnnOptions& options)
-      : single_(dtype == DType::f32), exact_(single_ && !tensor_float_32), deterministic_(options.deterministic) {}
+  Filter(const ConvProblem& p, const DnnOptions& options)
+      : single_(p.dtype == DType::f32), exact_(single_ && !p.tensor_float_32), deterministic_(options.deterministic) {}
 
   bool refuses(cudnnBackendDescriptor_t engine) {
     if (deterministic_ && fe::hasNumericalNote<CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC>(engine)) return ++varying_ > 0;
@@ -282,9 +224,9 @@ class Filter {
 
 class AskedAnswer : public Answer {
  public:
-  template <class Problem>
-  AskedAnswer(const Device& device, const Problem& p, Filter filter, std::size_t limit)
-      : where_(to_string(p)), draft_(draft(device, p)), operands_(operands(p).size()), constants_(constants(p)) {
+  AskedAnswer(const Device& device, const ConvProblem& p, const DnnOptions& options)
+      : where_(to_string(p)), draft_(draft(device, p)), operands_(operands(p).size()) {
+    Filter filter(p, options);
     engines_ = draft_->engines(device, [&](cudnnBackendDescriptor_t engine) { return filter.refuses(engine); });
     if (engines_.empty()) reason_ = last_words();
     reason_ += (reason_.empty() ? "" : "; ") + filter.counts();
@@ -293,7 +235,7 @@ class AskedAnswer : public Answer {
     std::vector<std::size_t> order(choices_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_partition(order.begin(), order.end(),
-                          [&](std::size_t i) { return choices_[i].workspace_bytes <= limit; });
+                          [&](std::size_t i) { return choices_[i].workspace_bytes <= options.workspace_limit; });
     std::vector<Choice> choices;
     fe::EngineConfigList engines;
     for (const std::size_t i : order) choices.push_back(choices_[i]), engines.push_back(engines_[i]);
@@ -306,7 +248,7 @@ class AskedAnswer : public Answer {
       auto engine = engines_.at(choice)->get_backend_descriptor();
       set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine, "take an engine");
       expect(fe::detail::finalize(plan.get_ptr()), "build a plan");
-      return std::make_shared<const BuiltEngine>(std::move(plan), operands_, constants_);
+      return std::make_shared<const BuiltEngine>(std::move(plan), operands_);
     });
   }
 
@@ -324,39 +266,9 @@ class AskedAnswer : public Answer {
   std::string where_;
   std::unique_ptr<Draft> draft_;  // engines refer to its operation graph
   std::size_t operands_;
-  std::vector<float> constants_;
   fe::EngineConfigList engines_;
 };
 
-template <class Problem>
-std::unique_ptr<Answer> answer_to(const Device& device, const Problem& p, const Filter& filter,
-                                  const DnnOptions& options) {
-  check(p);
-  library();
-  return in_our_words(to_string(p), [&]() -> std::unique_ptr<Answer> {
-    return std::make_unique<AskedAnswer>(device, p, filter, options.workspace_limit);
-  });
-}
-
-template <class Problem>
-std::shared_ptr<const Engine> restored(const Device& device, const Problem& p, const std::string& serialized) {
-  library();
-  return in_our_words(to_string(p), [&] {
-    Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    const char* what = "restore a plan";
-    set(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-        static_cast<std::int64_t>(serialized.size()), serialized.data(), what);
-    if (device.properties()) {
-      auto properties = std::static_pointer_cast<const fe::DeviceProperties>(device.properties())->get_ptr();
-      set(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &properties, what);
-    } else {
-      auto handle = static_cast<cudnnHandle_t>(device.handle());
-      set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle, what);
-    }
-    expect(fe::detail::finalize(plan.get_ptr()), what);
-    return std::make_shared<const BuiltEngine>(std::move(plan), operands(p).size(), constants(p));
-  });
-}
 }  // namespace
 
 Device Device::described(const std::string& json) {
@@ -372,17 +284,29 @@ Device Device::described(const std::string& json) {
 }
 
 std::unique_ptr<Answer> ask(const Device& device, const ConvProblem& p, const DnnOptions& options) {
-  return answer_to(device, p, Filter(p.dtype, p.tensor_float_32, options), options);
-}
-std::unique_ptr<Answer> ask(const Device& device, const NormProblem& p, const DnnOptions& options) {
-  return answer_to(device, p, Filter(p.dtype, true, options), options);
+  check(p);
+  library();
+  return in_our_words(to_string(p),
+                      [&]() -> std::unique_ptr<Answer> { return std::make_unique<AskedAnswer>(device, p, options); });
 }
 
 std::shared_ptr<const Engine> restore(const Device& device, const ConvProblem& p, const std::string& serialized) {
-  return restored(device, p, serialized);
-}
-std::shared_ptr<const Engine> restore(const Device& device, const NormProblem& p, const std::string& serialized) {
-  return restored(device, p, serialized);
+  library();
+  return in_our_words(to_string(p), [&] {
+    Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    const char* what = "restore a plan";
+    set(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+        static_cast<std::int64_t>(serialized.size()), serialized.data(), what);
+    if (device.properties()) {
+      auto properties = std::static_pointer_cast<const fe::DeviceProperties>(device.properties())->get_ptr();
+      set(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &properties, what);
+    } else {
+      auto handle = static_cast<cudnnHandle_t>(device.handle());
+      set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle, what);
+    }
+    expect(fe::detail::finalize(plan.get_ptr()), what);
+    return std::make_shared<const BuiltEngine>(std::move(plan), operands(p).size());
+  });
 }
 
 }  // namespace strata::cuda::dnn

@@ -73,10 +73,8 @@ class Answer {
 
 /// Never throws because of a problem that cuDNN does not solve: then there are no choices.
 std::unique_ptr<Answer> ask(const Device&, const ConvProblem&, const DnnOptions&);
-std::unique_ptr<Answer> ask(const Device&, const NormProblem&, const DnnOptions&);
 
 /// A plan that was kept. Error when cuDNN refuses it, as one of another version or device.
 std::shared_ptr<const Engine> restore(const Device&, const ConvProblem&, const std::string& serialized);
-std::shared_ptr<const Engine> restore(const Device&, const NormProblem&, const std::string& serialized);
 
 }  // namespace strata::cuda::dnn

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <sstream>
 
 #include "core/base/error.h"
 #include "core/cuda/dnn.h"
@@ -53,17 +52,6 @@ std::string to_string(const ConvProblem& p) {
   return text;
 }
 
-std::string to_string(const NormProblem& p) {
-  std::ostringstream epsilon;
-  epsilon.precision(9);
-  epsilon << p.epsilon;
-  std::string text = std::string("batch_norm ") + (p.pass == NormPass::forward ? "forward " : "backward ") +
-                     std::string(to_string(p.dtype)) + " x" + to_string(p.x) + " epsilon " + epsilon.str();
-  if (p.add) text += " add";
-  if (p.relu) text += " relu";
-  return text;
-}
-
 void check(const ConvProblem& p) {
   const int rank = p.x.rank();
   if (rank < 4 || rank > 5 || p.w.rank() != rank || p.y.rank() != rank || !positive(p.x) || !positive(p.w) ||
@@ -89,13 +77,6 @@ void check(const ConvProblem& p) {
     throw Error(where, "bias and ReLU go with the forward pass only");
 }
 
-void check(const NormProblem& p) {
-  const std::string where = to_string(p);
-  if (p.x.rank() < 2 || p.x.rank() > 5 || !positive(p.x))
-    fail_expected(where, "x of rank 2 to 5 and no size below 1", to_string(p.x));
-  if (!is_floating(p.dtype) || p.dtype == DType::f64) fail_expected(where, "f32, f16 or bf16", to_string(p.dtype));
-}
-
 std::vector<Operand> operands(const ConvProblem& p) {
   const Type x = of(p.x, p.dtype), w = of(p.w, p.dtype), y = of(p.y, p.dtype);
   if (p.pass == ConvPass::data_gradient) return {{"dy", y}, {"w", w}, {"dx", x, true}};
@@ -103,25 +84,6 @@ std::vector<Operand> operands(const ConvProblem& p) {
   std::vector<Operand> all{{"x", x}, {"w", w}};
   if (p.bias) all.push_back({"bias", of(Shape{p.y.back()}, p.dtype)});
   all.push_back({"y", y, true});
-  return all;
-}
-
-std::vector<Operand> operands(const NormProblem& p) {
-  const Type x = of(p.x, p.dtype), channels = of(Shape{p.x.back()}, DType::f32),
-             mask = of(Shape{(p.x.elements() + 7) / 8}, DType::u8);
-  std::vector<Operand> all;
-  if (p.pass == NormPass::forward) {
-    all = {{"x", x}, {"gamma", channels}, {"beta", channels}};
-    if (p.add) all.push_back({"addend", x});
-    all.insert(all.end(), {{"y", x, true}, {"mean", channels, true}, {"inverse", channels, true}});
-    if (p.relu) all.push_back({"mask", mask, true});
-    return all;
-  }
-  all.push_back({"dy", x});
-  if (p.relu) all.push_back({"mask", mask});
-  all.insert(all.end(), {{"x", x}, {"gamma", channels}, {"mean", channels}, {"inverse", channels}});
-  if (p.relu && p.add) all.push_back({"daddend", x, true});
-  all.insert(all.end(), {{"dx", x, true}, {"dgamma", channels, true}, {"dbeta", channels, true}});
   return all;
 }
 

@@ -10,7 +10,7 @@ namespace strata::cuda {
 /// Runs the closure in the order of the stream: at once, or with each replay when the stream is being recorded.
 void enqueue(void* stream_handle, std::function<void()> work);
 
-/// Makes the emulated device refuse allocations beyond so many bytes in all. Starts at 1 GiB.
+/// Makes each emulated device refuse allocations beyond so many bytes in all. Starts at 1 GiB.
 void set_emulated_memory(std::size_t bytes);
 /// Calls since the process started, for tests that count.
 struct EmulatedCalls {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -15,16 +16,23 @@ namespace strata::cuda {
 
 namespace {
 using Work = std::vector<std::function<void()>>;
+constexpr int most_devices = 8;
 
 struct StreamState {
   int device;
   Work* recording = nullptr;
 };
 
+struct Block {
+  int device;
+  std::size_t bytes;
+};
+
 struct Emulated {
   std::mutex mutex;
-  std::size_t limit = std::size_t{1} << 30, used = 0;
-  std::unordered_map<std::byte*, std::size_t> blocks;
+  std::size_t limit = std::size_t{1} << 30;                                // of each device
+  std::vector<std::size_t> used = std::vector<std::size_t>(most_devices);  // by each device's blocks
+  std::unordered_map<std::byte*, Block> blocks;
   EmulatedCalls calls;
 };
 Emulated& emulated() {
@@ -41,23 +49,34 @@ StreamState& state_of(void* handle) { return *static_cast<StreamState*>(handle);
 
 Backend backend() { return Backend::emulated; }
 int device_count() {
-  // Tests of the processor's ways want no GPU; those of the GPU's ask for it.
-  static const int count = std::getenv("STRATA_EMULATED_GPU") != nullptr ? 1 : 0;
+  // Tests of the processor's ways want no GPU; those of the GPU's ask for one, or for several.
+  static const int count = [] {
+    const char* wanted = std::getenv("STRATA_EMULATED_GPU");
+    return wanted == nullptr ? 0 : std::clamp(std::atoi(wanted), 0, most_devices);
+  }();
   return count;
 }
 
-const DeviceProperties& properties(int) {
-  static const auto& all =
-      *new DeviceProperties{"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448, "emulated"};
-  return all;
+const DeviceProperties& properties(int device) {
+  static const auto& all = *new std::vector<DeviceProperties>([] {
+    std::vector<DeviceProperties> made;
+    for (int i = 0; i < most_devices; ++i)  // on a bus that no machine has
+      made.push_back({"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448,
+                      "ffff:0" + std::to_string(i + 1) + ":00.0"});
+    return made;
+  }());
+  return all.at(static_cast<std::size_t>(device));
 }
 
-int make_current(int) { return 0; }
+int make_current(int device) {
+  thread_local int current = 0;
+  return std::exchange(current, device);
+}
 
-MemoryInfo memory_info(int) {
+MemoryInfo memory_info(int device) {
   Emulated& e = emulated();
   const std::lock_guard lock(e.mutex);
-  return {e.limit - std::min(e.limit, e.used), e.limit};
+  return {e.limit - std::min(e.limit, e.used[static_cast<std::size_t>(device)]), e.limit};
 }
 
 void set_emulated_memory(std::size_t bytes) {
@@ -95,13 +114,14 @@ std::byte* allocate(Stream& stream, std::size_t bytes) {
   Emulated& e = emulated();
   const std::lock_guard lock(e.mutex);
   ++e.calls.allocations;
-  if (e.used + bytes > e.limit) return nullptr;
+  std::size_t& used = e.used[static_cast<std::size_t>(stream.device())];
+  if (used + bytes > e.limit) return nullptr;
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + 255) / 256 * 256;
   auto* data = static_cast<std::byte*>(std::aligned_alloc(256, rounded));
   if (data == nullptr) return nullptr;
   std::memset(data, 0xa5, rounded);  // what a kernel forgets to write shows
-  e.used += bytes;
-  e.blocks[data] = bytes;
+  used += bytes;
+  e.blocks[data] = {stream.device(), bytes};
   return data;
 }
 
@@ -110,7 +130,7 @@ void release(Stream&, std::byte* data) noexcept {
   const std::lock_guard lock(e.mutex);
   const auto it = e.blocks.find(data);
   if (it == e.blocks.end()) return;
-  e.used -= it->second;
+  e.used[static_cast<std::size_t>(it->second.device)] -= it->second.bytes;
   e.blocks.erase(it);
   std::free(data);
 }

@@ -101,7 +101,7 @@ void Examination::check_emulation() {
   if (machine_.emulation == GpuMachine::Emulation::on)
     pass("this build", "its GPU is emulated on the processor, for tests");
   else
-    fail("this build", "This build emulates a GPU on the processor, and only where STRATA_EMULATED_GPU is set",
+    fail("this build", "This build emulates GPUs on the processor, as many as STRATA_EMULATED_GPU says: none",
          "set it for tests; for real GPUs " + std::string(rebuild_advice));
 }
 

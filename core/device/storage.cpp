@@ -54,6 +54,24 @@ std::byte* take_from_gpu(int index, std::size_t bytes) {
   return cuda::allocate(gpu.stream(), bytes);
 }
 
+/// The right to enqueue on two devices at once. The one of the smaller number is locked first, whoever copies where:
+/// two copies in opposite directions would wait for each other for ever.
+class UseOfBoth {
+ public:
+  UseOfBoth(Cuda& a, Cuda& b) : first_(a.device() < b.device() ? a : b), second_(a.device() < b.device() ? b : a) {}
+
+ private:
+  const Cuda::Use first_, second_;
+};
+
+void copy_between_gpus(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  Cuda &source = Cuda::of(from_device.index), &target = Cuda::of(to_device.index);
+  const UseOfBoth use(source, target);
+  source.stream().synchronize();
+  cuda::copy(to, from, bytes, target.stream());
+  target.stream().synchronize();
+}
+
 std::string no_memory_left(Device device, std::size_t bytes) {
   if (device.kind == DeviceKind::cpu)
     return "the system has no " + std::to_string(bytes) + " bytes of memory left to give";
@@ -105,13 +123,14 @@ void copy_memory(void* to, Device to_device, const void* from, Device from_devic
     std::memcpy(to, from, bytes);
     return;
   }
+  if (to_gpu && from_gpu && to_device != from_device) {
+    copy_between_gpus(to, to_device, from, from_device, bytes);
+    return;
+  }
   Cuda& gpu = Cuda::of(from_gpu ? from_device.index : to_device.index);
   const Cuda::Use use(gpu);
-  if (to_gpu && from_gpu && to_device != from_device) gpu.stream().synchronize();
-  Cuda& carrier = to_gpu ? Cuda::of(to_device.index) : gpu;
-  const Cuda::Use other(carrier);
-  cuda::copy(to, from, bytes, carrier.stream());
-  if (!(to_gpu && from_gpu && to_device == from_device)) carrier.stream().synchronize();
+  cuda::copy(to, from, bytes, gpu.stream());
+  if (!(to_gpu && from_gpu)) gpu.stream().synchronize();
 }
 
 namespace config {

@@ -11,7 +11,8 @@ namespace strata {
 TileAccess tile_access(const Type& input, const Shape& shape) {
   TileAccess a;
   a.element_bytes = size_of(input.dtype);
-  if (input.shape.elements() == shape.elements()) return a;
+  // Where the result has one element only, a scalar is one still: the kernel is that of larger results.
+  if (input.shape == shape || (input.shape.elements() == shape.elements() && shape.elements() != 1)) return a;
   if (input.shape.elements() == 1) {
     a.kind = TileAccess::Kind::scalar;
     return a;

@@ -6,6 +6,7 @@
 #include "core/base/json.h"
 #include "core/ops/ops.h"
 #include "models/callbacks/monitor.h"
+#include "models/device_load.h"
 #include "models/functional.h"
 #include "models/model.h"
 #include "models/model_config.h"
@@ -58,6 +59,7 @@ class TensorBoardCallback final : public Definition {
     validation_.reset();
     graph_due_ = o_.write_graph && !info().resumed;
     if (!info().resumed) epoch_start_ = Clock::now();
+    if (o_.write_memory) load_ = std::make_unique<DeviceLoad>(device_of(model().definition()));
   }
 
   void on_epoch_begin(int) override {
@@ -99,6 +101,7 @@ class TensorBoardCallback final : public Definition {
       const Device device = device_of(model().definition());
       train().add_scalar("epoch_memory_in_use", static_cast<double>(config::memory_in_use(device)), epoch);
       train().add_scalar("epoch_peak_memory_in_use", static_cast<double>(config::peak_memory_in_use(device)), epoch);
+      if (const auto percent = load_->percent()) train().add_scalar("epoch_load", *percent, epoch);
     }
     if (o_.histogram_freq > 0 && epoch % o_.histogram_freq == 0) write_weights(model().definition(), epoch);
     train().flush();
@@ -158,6 +161,7 @@ class TensorBoardCallback final : public Definition {
   std::filesystem::path folder_;
   TensorBoardOptions o_;
   std::unique_ptr<EventFile> train_, validation_;
+  std::unique_ptr<DeviceLoad> load_;
   std::int64_t train_batch_ = 0, epoch_batches_ = 0;
   Clock::time_point epoch_start_, batch_start_;
   bool graph_due_ = false;

@@ -136,7 +136,8 @@ void add_options(CLI::App& command, Arguments& a) {
   command.add_option("--checkpoint", a.checkpoint, "folder: the model after each epoch, and what --resume needs");
   command.add_flag("--resume", a.resume, "go on with the run of --checkpoint that was cut off");
   command.add_option("--tensorboard", a.tensorboard, "folder for TensorBoard's event files");
-  command.add_flag("--show-memory", a.show_memory, "memory in use on the device: in the progress line, and for TensorBoard");
+  command.add_flag("--show-memory", a.show_memory,
+                   "memory in use on the device, and how busy it is: in the progress line, and for TensorBoard");
   command.add_option("--csv", a.csv, "file that gets a line of logs per epoch");
   command.add_option("--verbose", a.verbose, "0: silent; 1: a progress bar; 2: a line per epoch")->check(CLI::IsMember({0, 1, 2}));
 }

@@ -1,7 +1,9 @@
 #include "core/base/disk_cache.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -104,6 +106,60 @@ TEST_F(DiskCacheTest, Places) {
   DiskCache("kind").put("key", "content");
   EXPECT_EQ(DiskCache("kind").find("key"), std::nullopt);
   if (!before.empty()) ::setenv("HOME", before.c_str(), 1);
+}
+
+std::uintmax_t bytes_in(const fs::path& folder) {
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+  return bytes;
+}
+
+TEST_F(DiskCacheTest, WhatWasNotAskedForLongestMakesRoom) {
+  const auto key = [](int i) { return "key " + std::to_string(i); };
+  const DiskCache cache("kind");
+  const fs::path notes = cache.folder() / "notes.txt";
+  for (int i = 0; i < 30; ++i) cache.put(key(i), std::string(1000, 'x'));
+  std::ofstream(notes) << "a user's";
+  // Key 0 is the oldest; a process that was killed left its file before that.
+  const auto now = fs::file_time_type::clock::now();
+  const auto hours_ago = [&](int hours) { return now - std::chrono::hours(hours); };
+  const fs::path half_written = cache.folder() / ".0123456789abcdef.77.tmp";
+  std::ofstream(half_written) << "...";
+  fs::last_write_time(half_written, hours_ago(40));
+  fs::last_write_time(notes, hours_ago(50));
+  for (int i = 0; i < 30; ++i)
+    for (const auto& entry : fs::directory_iterator(cache.folder())) {
+      std::ifstream file(entry.path());
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      if (text.find("\n" + key(i) + "\n") != std::string::npos) fs::last_write_time(entry.path(), hours_ago(30 - i));
+    }
+  EXPECT_TRUE(cache.find(key(0)).has_value());  // asked for just now
+  const DiskCache small("kind", 16000);
+  for (int i = 0; i < 64; ++i) small.put("small " + std::to_string(i), "y");
+  EXPECT_LE(bytes_in(cache.folder()), 16000u);
+  EXPECT_GE(bytes_in(cache.folder()), 8000u) << "no more goes than must";
+  EXPECT_TRUE(cache.find(key(0)).has_value());
+  EXPECT_FALSE(cache.find(key(1)).has_value());
+  EXPECT_TRUE(cache.find(key(29)).has_value());
+  EXPECT_TRUE(cache.find("small 0").has_value());
+  EXPECT_FALSE(fs::exists(half_written));
+  EXPECT_TRUE(fs::exists(notes));
+}
+
+TEST_F(DiskCacheTest, SeveralMayMakeRoomAtATime) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      const DiskCache cache("kind", 2000);
+      for (int i = 0; i < 50; ++i) {
+        const std::string key = std::to_string((i + 7 * t) % 50), content(100, static_cast<char>('a' + i % 20));
+        cache.put(std::to_string(t) + " " + key, content);
+        const auto found = cache.find(std::to_string((t + 1) % 4) + " " + key);
+        EXPECT_TRUE(!found || found->size() == 100);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_LE(bytes_in(DiskCache("kind").folder()), 2000u + 64 * 150);
 }
 
 TEST_F(DiskCacheTest, ManyThreadsPutTheSame) {

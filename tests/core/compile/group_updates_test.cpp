@@ -44,8 +44,14 @@ TEST(GroupUpdates, TheSameUpdateOfSeveralVariables) {
   EXPECT_EQ(ops_of(f.plan()), Names{"fused_group(3 x multiply, multiply, add, subtract)"}) << f.plan().dump();
 }
 
+TEST(GroupUpdates, TheSameUpdateOfAVariableOfOneElement) {  // the bias of Dense(1)
+  const auto groups = groupable_updates(Momentum({7, 1, 64}).fused());
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_EQ(groups[0].size(), 3u);
+}
+
 TEST(GroupUpdates, ResultsAreThoseOfSingleUpdates) {
-  const Momentum one({7, 3000, 64}), other({7, 3000, 64});
+  const Momentum one({7, 3000, 64, 1}), other({7, 3000, 64, 1});
   const Tensor x = Tensor::from<float>({}, {0.125f});
   const Graph grouped = group_updates(one.fused());
   const Function together({one.x}, {}, grouped.updates, {.fuse = false});

@@ -1,4 +1,4 @@
-// Convolutions and batch norms of a GPU against the ops' on the processor, in double.
+// Convolutions of a GPU against the ops' on the processor, in double.
 #include "core/cuda/dnn.h"
 
 #include "core/base/error.h"
@@ -14,8 +14,7 @@ class Dnn : public WithGpu {};
 constexpr std::array floats = {DType::f32, DType::f64, DType::f16, DType::bf16};
 
 /// Runs a plan, recorded and replayed as well, which must give the same bits. Inputs in the plan's order.
-template <class Problem>
-std::vector<GpuArray> results(const Problem& p, const std::vector<Tensor>& inputs, const DnnOptions& options = {}) {
+std::vector<GpuArray> results(const ConvProblem& p, const std::vector<Tensor>& inputs, const DnnOptions& options = {}) {
   Cuda& gpu = Cuda::of(0);
   const DnnPlan plan = DnnPlan::make(gpu.target(), p, options);
   const Workspace workspace(plan.workspace_bytes());
@@ -137,51 +136,6 @@ TEST_F(Dnn, ConvolutionsOfVolumes) {
   }
 }
 
-TEST_F(Dnn, BatchNorms) {
-  const Shape shape{3, 4, 5, 8}, channels{8};
-  for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
-    for (const bool relu : {false, true})
-      for (const bool add : {false, true}) {
-        NormProblem p{.dtype = dtype, .x = shape, .add = add, .relu = relu, .epsilon = 1e-2};
-        const Tensor x = noise(dtype, shape, 1), gamma = noise(DType::f32, channels, 2),
-                     beta = noise(DType::f32, channels, 3), addend = noise(dtype, shape, 4),
-                     dy = noise(dtype, shape, 5);
-        const auto wide = [](const Tensor& t) { return cast(t, DType::f64); };
-        const auto right = batch_norm(wide(x), wide(gamma), wide(beta), p.epsilon);
-        const Tensor sum = add ? right.output + wide(addend) : right.output;
-        const Tensor inverse = rsqrt(right.variance + p.epsilon);
-
-        std::vector<Tensor> inputs{x, gamma, beta};
-        if (add) inputs.push_back(addend);
-        const auto forward = results(p, inputs);
-        expect_close(forward[0].values(), relu ? maximum(sum, 0.0) : sum, tolerance(dtype), to_string(p));
-        expect_close(forward[1].values(), right.mean, 1e-5, to_string(p) + ", mean");
-        expect_close(forward[2].values(), inverse, 1e-5, to_string(p) + ", inverse");
-
-        const Tensor through = relu ? wide(dy) * cast(sum > 0.0, DType::f64) : wide(dy);
-        const auto gradients =
-            apply_all(BatchNormGradient{p.epsilon}, through, wide(x), wide(gamma), right.mean, right.variance);
-        p.pass = NormPass::backward;
-        inputs = {dy};
-        if (relu) {
-          const auto bits = forward[3].bytes();
-          std::vector<std::uint8_t> mask(bits.size());
-          std::transform(bits.begin(), bits.end(), mask.begin(),
-                         [](std::byte b) { return static_cast<std::uint8_t>(b); });
-          inputs.push_back(Tensor::from({static_cast<std::int64_t>(mask.size())}, mask));
-        }
-        for (const Tensor& t : {x, gamma, cast(right.mean, DType::f32), cast(inverse, DType::f32)}) inputs.push_back(t);
-        auto backward = results(p, inputs);
-        if (relu && add) {
-          expect_close(backward.front().values(), through, tolerance(dtype), to_string(p) + ", daddend");
-          backward.erase(backward.begin());
-        }
-        for (std::size_t i = 0; i < 3; ++i)
-          expect_close(backward[i].values(), gradients[i], i == 0 ? tolerance(dtype) : 1e-4,
-                       to_string(p) + ", gradient " + std::to_string(i));
-      }
-}
-
 template <class F>
 std::string message_of(F&& f) {
   try {
@@ -217,22 +171,12 @@ TEST_F(Dnn, WrongAddressesAreRefused) {
   EXPECT_NE(message.find("expected addresses that are multiples of 16"), std::string::npos) << message;
 }
 
-TEST_F(Dnn, ChannelsThatBatchNormsCannotTakeAreNamed) {
-  const std::string message = message_of([] {
-    DnnPlan::make(Cuda::of(0).target(), NormProblem{.dtype = DType::f16, .x = {2, 3, 3, 12}});
-  });
-  EXPECT_NE(message.find("[batch_norm forward f16 x[2,3,3,12] epsilon 0.001] cuDNN"), std::string::npos) << message;
-}
-
 TEST(DnnProblem, HasAText) {
   ConvProblem p = small();
   p.dtype = DType::f16, p.bias = p.relu = p.tensor_float_32 = true;
   EXPECT_EQ(
       to_string(p),
       "conv2d forward f16 x[2,5,5,8] w[16,3,3,8] y[2,5,5,16] strides[1,1] dilation[1,1] padding[1,1] bias relu tf32");
-  EXPECT_EQ(
-      to_string(NormProblem{.pass = NormPass::backward, .x = {2, 3, 8}, .add = true, .relu = true, .epsilon = 1e-7}),
-      "batch_norm backward f32 x[2,3,8] epsilon 1e-07 add relu");
 }
 
 TEST(DnnProblem, ImpossibleOnesAreErrors) {
@@ -251,10 +195,6 @@ TEST(DnnProblem, ImpossibleOnesAreErrors) {
   EXPECT_NE(with([](ConvProblem& p) { p.dilation[0] = 0; }).find("dilation of at least 1"), std::string::npos);
   EXPECT_NE(with([](ConvProblem& p) { p.x = {2, 5, 8}; }).find("of rank 4 or 5"), std::string::npos);
   EXPECT_NE(with([](ConvProblem& p) { p.pass = ConvPass::data_gradient, p.bias = true; }).find("forward pass only"),
-            std::string::npos);
-  EXPECT_NE(message_of([] {
-              check(NormProblem{.dtype = DType::f64, .x = {2, 8}});
-            }).find("expected f32, f16 or bf16; received f64"),
             std::string::npos);
 }
 

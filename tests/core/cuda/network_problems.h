@@ -5,7 +5,7 @@
 
 #include "core/cuda/dnn.h"
 
-/// What training some networks asks of cuDNN: each different convolution and batch normalization, forward.
+/// What training some networks asks of cuDNN: each different convolution, forward.
 namespace strata::testing {
 
 /// A square image [batch, size, size, channels], and how a square window of `kernel` moves over it.
@@ -33,18 +33,14 @@ struct Network {
   std::int64_t batch;
   bool convolution_bias;  ///< its convolutions have biases of their own
   std::vector<Window> convolutions;
-  std::vector<std::pair<std::int64_t, std::int64_t>> norms;  ///< size and channels
-  bool fused_add;                                            ///< norm + addend + ReLU is one pattern of it
 };
 
 /// Two convolutions, pooling, two dense layers: the MNIST example.
-inline Network mnist_cnn() {
-  return {"MNIST CNN", 128, true, {{28, 1, 32, 3, 1, false}, {26, 32, 64, 3, 1, false}}, {}, false};
-}
+inline Network mnist_cnn() { return {"MNIST CNN", 128, true, {{28, 1, 32, 3, 1, false}, {26, 32, 64, 3, 1, false}}}; }
 
 /// ResNet-20 for images of 32 by 32 (He et al., 2015, section 4.2).
 inline Network cifar_resnet() {
-  Network n{"CIFAR ResNet-20", 128, true, {{32, 3, 16, 3}, {32, 16, 16, 3}}, {{32, 16}, {16, 32}, {8, 64}}, true};
+  Network n{"CIFAR ResNet-20", 128, true, {{32, 3, 16, 3}, {32, 16, 16, 3}}};
   for (std::int64_t size = 32, c = 16; c < 64; size /= 2, c *= 2)
     n.convolutions.insert(n.convolutions.end(),
                           {{size, c, 2 * c, 3, 2}, {size, c, 2 * c, 1, 2}, {size / 2, 2 * c, 2 * c, 3}});
@@ -53,7 +49,7 @@ inline Network cifar_resnet() {
 
 /// ResNet-50 as keras.applications has it: the stride in the first convolution of a stage, biases everywhere.
 inline Network resnet50() {
-  Network n{"ResNet-50, 224", 32, true, {{230, 3, 64, 7, 2, false}, {56, 64, 64, 1}}, {{112, 64}}, true};
+  Network n{"ResNet-50, 224", 32, true, {{230, 3, 64, 7, 2, false}, {56, 64, 64, 1}}};
   std::int64_t in = 64, size = 56;
   for (std::int64_t c = 64; c <= 512; c *= 2) {
     const std::int64_t stride = c == 64 ? 1 : 2, smaller = size / stride;
@@ -62,7 +58,6 @@ inline Network resnet50() {
                                                  {smaller, c, c, 3},
                                                  {smaller, c, 4 * c, 1},
                                                  {smaller, 4 * c, c, 1}});
-    n.norms.insert(n.norms.end(), {{smaller, c}, {smaller, 4 * c}});
     in = 4 * c, size = smaller;
   }
   return n;
@@ -70,15 +65,12 @@ inline Network resnet50() {
 
 /// Xception (Chollet, 2016, figure 5): separable convolutions are a depthwise 3x3 and a 1x1.
 inline Network xception() {
-  Network n{"Xception, 299",        32,   false, {{299, 3, 32, 3, 2, false}, {149, 32, 64, 3, 1, false}},
-            {{149, 32}, {147, 64}}, false};
+  Network n{"Xception, 299", 32, false, {{299, 3, 32, 3, 2, false}, {149, 32, 64, 3, 1, false}}};
   const auto separable = [&](std::int64_t size, std::int64_t in, std::int64_t out) {
     n.convolutions.insert(n.convolutions.end(), {{size, in, in, 3, 1, true, in}, {size, in, out, 1}});
-    n.norms.emplace_back(size, out);
   };
   const auto residual = [&](std::int64_t size, std::int64_t in, std::int64_t out) {
     n.convolutions.push_back({size, in, out, 1, 2});
-    n.norms.emplace_back((size + 1) / 2, out);
   };
   residual(147, 64, 128), separable(147, 64, 128), separable(147, 128, 128);
   residual(74, 128, 256), separable(74, 128, 256), separable(74, 256, 256);

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/compile/memory_planner.h"
+#include "core/compile/plan.h"
+#include "core/compile/rematerialize.h"
+#include "core/compile/schedule.h"
+
+namespace strata {
+
+/// Turns a graph into steps with places: prepares kernels, orders them, decides which memory each value has. Keeps
+/// references to what it is made of.
+class PlanBuilder {
+ public:
+  PlanBuilder(const Values& inputs, const Graph& graph, const PlanOptions& options);
+  /// For a graph whose nodes stand for those of an earlier builder's: the same kernels, in the places it wants.
+  PlanBuilder(const Values& inputs, const Rematerialized& r, const PlanBuilder& earlier);
+  std::shared_ptr<const Plan> build();
+  /// The graph of this builder with less kept.
+  Rematerialized with_arena_of(std::size_t bytes) const;
+
+ private:
+  /// One piece of memory. Views and kernels that work in place let several values share one.
+  struct Buffer {
+    Place::Kind kind;
+    std::size_t index;
+    Block block;
+    int remaining_uses;
+  };
+
+  using Key = std::pair<const Node*, int>;  // a node and which of its outputs
+  struct KeyHash {
+    std::size_t operator()(const Key& k) const {
+      return std::hash<const void*>{}(k.first) * 31u + static_cast<std::size_t>(k.second);
+    }
+  };
+
+  bool may_overwrite(const Node& node, int input, int output) const;
+  void prepare_kernels();
+  std::shared_ptr<const void> compile_tiles() const;
+  Kernel prepare_for_gpu(const Node& node, const CpuTarget& processor, const Signature& s) const;
+
+  int uses_of(const Value& v) const;
+  static Key key(const Value& v);
+  std::size_t new_buffer(Place::Kind kind, std::size_t index, const Value& v);
+  std::size_t buffer_of(const Value& v);
+  std::size_t variable_buffer(const Variable& variable, const Value& v);
+  void use(std::size_t buffer);
+
+  void add_step(const Node& node);
+  std::size_t output_buffer(const Node& node, int j, const std::vector<std::size_t>& in, std::vector<bool>& taken);
+  Device device_of(const Kernel& kernel) const;
+
+  void push_step(Kernel kernel, Signature signature, const std::vector<std::size_t>& in,
+                 const std::vector<std::size_t>& out, std::string op, const Origin& origin);
+  void push_copy(std::size_t from, std::size_t to, const Type& type, const std::string& op, const std::string& what);
+  void add_final_copies();
+
+  void place_blocks();
+  Place place(std::size_t b) const;
+
+  const Graph& graph_;
+  std::shared_ptr<Plan> plan_;
+  const Rematerialized* rematerialized_ = nullptr;
+  std::unordered_map<const Node*, std::size_t> inputs_;
+  std::unordered_map<const Node*, Kernel> kernels_;
+  std::unordered_map<const Node*, Signature> signatures_;
+  std::unordered_map<const void*, std::size_t> variables_;
+  Schedule schedule_;
+  UseCounts uses_;
+  std::vector<Buffer> buffers_;
+  std::unordered_map<Key, std::size_t, KeyHash> buffer_of_;
+  std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> step_buffers_;
+  std::vector<std::size_t> done_updates_;
+};
+
+}  // namespace strata

@@ -3,12 +3,13 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/ops/aspect_ratio.h"
 #include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
+#include "core/ops/resize_images.h"
 #include "layers/augmentation.h"
 #include "layers/augmentation_layer.h"
 #include "layers/checks.h"
-#include "layers/image_resize.h"
 #include "layers/registration.h"
 
 namespace strata::layers {

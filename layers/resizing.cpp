@@ -1,10 +1,9 @@
 #include "layers/resizing.h"
 
-#include <algorithm>
-
+#include "core/ops/aspect_ratio.h"
 #include "core/ops/ops.h"
+#include "core/ops/resize_images.h"
 #include "layers/checks.h"
-#include "layers/image_resize.h"
 #include "layers/registration.h"
 
 namespace strata::layers {
@@ -34,13 +33,6 @@ constexpr auto center_crop_arguments = [](auto& field, auto& height, auto& width
   field.required("width", width);
   newer(field, "data_format", o.data_format, "channels_last");
 };
-
-Value padded_to_ratio(const Value& images, std::int64_t height, std::int64_t width, double value) {
-  const std::int64_t given_height = images.shape()[1], given_width = images.shape()[2];
-  const std::int64_t rows = std::max(given_width * height / width - given_height, std::int64_t{0}) / 2;
-  const std::int64_t columns = std::max(given_height * width / height - given_width, std::int64_t{0}) / 2;
-  return pad(images, {0, rows, columns, 0}, {0, rows, columns, 0}, value);
-}
 
 class ResizingLayer final : public Definition {
  public:
@@ -80,7 +72,7 @@ class CenterCropLayer final : public Definition {
   Value call(Value x, Mode) override {
     x = to_compute(x);
     if (x.shape()[1] >= height_ && x.shape()[2] >= width_) return middle_of(x, height_, width_);
-    return resize_images(cut_to_ratio(x, height_, width_), height_, width_, Interpolation::bilinear);
+    return resize_images(cut_to_ratio(x, height_, width_), height_, width_);
   }
 
   Config config() const override { return write_arguments(center_crop_arguments, height_, width_, o_); }

@@ -4,6 +4,7 @@
 #include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
 #include "core/ops/random_beta.h"
+#include "core/ops/resize_images.h"
 
 namespace strata {
 
@@ -28,13 +29,13 @@ using AllOps = OpList<
     // pooling, normalization
     MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
     LayerNormGradient,
+    // images
+    ResizeImages, ResizeImagesGradient, FlipImages, AffineTransform, AffineTransformGradient,
     // choice by index
     Gather, ScatterAdd, OneHot,
     // probabilities and losses
     Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient,
     SoftmaxCrossEntropy, SoftmaxCrossEntropyGradient,
-    // images
-    FlipImages, AffineTransform, AffineTransformGradient,
     // random numbers
     RandomUniform, RandomNormal, TruncatedNormal, RandomInt, RandomBeta, Dropout>;
 

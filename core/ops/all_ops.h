@@ -30,14 +30,12 @@ using AllOps = OpList<
     MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
     LayerNormGradient,
     // images
-    ResizeImages, ResizeImagesGradient,
+    ResizeImages, ResizeImagesGradient, FlipImages, AffineTransform, AffineTransformGradient,
     // choice by index
     Gather, ScatterAdd, OneHot,
     // probabilities and losses
     Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient,
     SoftmaxCrossEntropy, SoftmaxCrossEntropyGradient,
-    // images
-    FlipImages, AffineTransform, AffineTransformGradient,
     // random numbers
     RandomUniform, RandomNormal, TruncatedNormal, RandomInt, RandomBeta, Dropout>;
 

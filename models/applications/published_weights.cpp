@@ -23,8 +23,8 @@ void verify(const fs::path& path, const PublishedWeights& published) {
   }
   // Out of memory: HDF5 wants to lock a file that it opens, and so does who downloads one.
   std::ifstream in(path, std::ios::binary);
-  const Hdf5File file = Hdf5File::open_bytes({std::istreambuf_iterator<char>(in), {}}, path.string() + " (content)");
-  if (!file.has_attribute("", "layer_names") && !file.has_attribute("", "layer_names0"))
+  const auto file = Hdf5File::open_bytes({std::istreambuf_iterator<char>(in), {}}, path.string() + " (content)");
+  if (!file->has_attribute("", "layer_names") && !file->has_attribute("", "layer_names0"))
     throw Error(path.string(), "holds no weights: it has no `layer_names`");
 }
 

@@ -2,11 +2,9 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include "core/base/error.h"
-#include "data/download.h"
 
 namespace strata::data {
 
@@ -14,23 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A variable that is set and not empty.
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (!value || *value == '\0') return std::nullopt;
-  return std::string(value);
-}
-
-// $variable, or a folder in the home folder; nothing when neither is known.
-std::optional<fs::path> home_folder(const char* variable, const char* fallback) {
-  if (const auto value = environment(variable)) return fs::path(*value);
-  if (const auto home = environment("HOME")) return fs::path(*home) / fallback;
-  return std::nullopt;
-}
-
-std::optional<fs::path> own_cache() {
-  const auto base = home_folder("XDG_CACHE_HOME", ".cache");
-  return base ? std::optional(*base / "strata" / "datasets") : std::nullopt;
+std::optional<fs::path> dataset_cache() {
+  const auto cache = own_cache();
+  return cache ? std::optional(*cache / "datasets") : std::nullopt;
 }
 
 bool is_folder(const fs::path& path) {
@@ -49,19 +33,6 @@ std::optional<fs::path> installed_data() {
     if (is_folder(folder / "share" / "strata" / "data")) return folder / "share" / "strata" / "data";
   return std::nullopt;
 }
-
-// What was tried and why it failed, for the one error at the end.
-class Attempts {
- public:
-  void add(const std::string& place, const std::string& reason) {
-    text_ += "\n  " + std::to_string(++count_) + ". " + place + ": " + reason;
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-  int count_ = 0;
-};
 
 // The data set from a folder or its subfolders, or nothing and a line in `attempts`.
 std::optional<datasets::Data> from_place(const DatasetSource& source, const fs::path& place, const std::string& label,
@@ -87,47 +58,21 @@ std::optional<datasets::Data> from_place(const DatasetSource& source, const fs::
   return std::nullopt;
 }
 
-void fetch_file(const DatasetSource& source, const RemoteFile& file, const fs::path& folder, bool quiet) {
-  std::error_code ignored;
-  const fs::path target = folder / file.name;
-  if (fs::exists(target, ignored)) {
-    try {
-      return file.verify(target);
-    } catch (const Error&) {
-      fs::remove(target, ignored);  // our own cache: the caller has reported it as damaged
-    }
-  }
-  std::vector<std::string> urls = file.urls;
-  if (auto mirror = environment("STRATA_DATASETS_URL")) {
-    while (mirror->ends_with('/')) mirror->pop_back();
-    urls = {*mirror + "/" + source.name + "/" + file.name};
-  }
-  DownloadOptions options;
-  options.quiet = quiet;
-  std::string reasons;
-  for (const std::string& url : urls) {
-    try {
-      return download(url, target, file.verify, options);
-    } catch (const Error& e) {
-      reasons += (reasons.empty() ? "" : "; ") + std::string(e.what());
-    }
-  }
-  throw Error(reasons);
-}
-
 std::optional<datasets::Data> from_network(const DatasetSource& source, bool quiet, Attempts& attempts) {
-  const auto offline = environment("STRATA_OFFLINE");
-  if (offline && *offline != "0") {
+  if (offline()) {
     attempts.add("download", "switched off by STRATA_OFFLINE");
     return std::nullopt;
   }
-  const auto cache = own_cache();
+  const auto cache = dataset_cache();
   if (!cache) {
-    attempts.add("download", "no cache folder: neither XDG_CACHE_HOME nor HOME is set");
+    attempts.add("download", std::string("no cache folder: ") + no_own_cache);
     return std::nullopt;
   }
   try {
-    for (const RemoteFile& file : source.files) fetch_file(source, file, *cache / source.name, quiet);
+    for (RemoteFile file : source.files) {
+      file.urls = or_mirror("STRATA_DATASETS_URL", source.name + "/" + file.name, file.urls);
+      fetch_into(*cache / source.name, file, quiet);
+    }
     return source.read(*cache / source.name);
   } catch (const Error& e) {
     attempts.add("download", e.what());
@@ -150,12 +95,12 @@ datasets::Data find_dataset(const DatasetSource& source, const datasets::LoadOpt
     std::string why_not;
   };
   const auto named = environment("STRATA_DATA_DIR");
-  auto keras = home_folder("KERAS_HOME", ".keras");
+  auto keras = keras_home();
   if (keras) *keras /= "datasets";
   const Place places[] = {
       {"STRATA_DATA_DIR", named ? std::optional<fs::path>(*named) : std::nullopt, "not set"},
-      {"Keras's cache", keras, "neither KERAS_HOME nor HOME is set"},
-      {"cache", own_cache(), "neither XDG_CACHE_HOME nor HOME is set"},
+      {"Keras's cache", keras, no_keras_home},
+      {"cache", dataset_cache(), no_own_cache},
       {"installation", installed_data(), "no share/strata/data beside the library"},
       {"repository", fs::path(STRATA_SOURCE_DATA_DIR), ""},
   };

@@ -6,16 +6,9 @@
 #include <vector>
 
 #include "data/datasets.h"
+#include "data/search.h"
 
 namespace strata::data {
-
-/// A file to download: its name, the addresses that hold it, and what must be true of it.
-struct RemoteFile {
-  std::string name;
-  std::vector<std::string> urls;
-  /// Throws what is wrong with a downloaded file.
-  std::function<void(const std::filesystem::path&)> verify;
-};
 
 /// What the search knows of a data set.
 struct DatasetSource {

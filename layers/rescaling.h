@@ -1,17 +1,18 @@
 #pragma once
 
 #include "layers/layer.h"
+#include "layers/numbers.h"
 
 namespace strata::layers {
 
 struct RescalingOptions {
-  double offset = 0.0;
+  Numbers offset = 0.0;
   std::string name = {};
   bool trainable = true;
 };
 
-/// x * scale + offset, in f32.
-STRATA_API Layer Rescaling(double scale, const RescalingOptions& = {});
+/// x * scale + offset, in f32. Lists broadcast against the last axes: one number for each channel, say.
+STRATA_API Layer Rescaling(const Numbers& scale, const RescalingOptions& = {});
 
 /// What comes in.
 STRATA_API Layer Identity(const LayerArguments& = {});

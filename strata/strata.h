@@ -126,6 +126,8 @@
 #include "data/image_dataset.h"
 #include "data/npy.h"
 
+#include "models/applications.h"
+#include "models/applications/imagenet_utils.h"
 #include "models/callbacks.h"
 #include "models/choose_device.h"
 #include "models/compare_devices.h"

@@ -22,7 +22,7 @@ import sys
 SCOPES = {
     "A.1": ["layers", "utils", "data"], "A.2": ["activations"], "A.3": ["initializers"], "A.4": ["regularizers"],
     "A.5": ["constraints"], "A.6": ["optimizers"], "A.7": ["optimizers::schedules"], "A.8": ["losses"],
-    "A.9": ["metrics"], "A.10": ["callbacks"], "A.11": ["", "Model"], "A.12": ["utils", "data"],
+    "A.9": ["metrics"], "A.10": ["callbacks"], "A.11": ["", "Model"], "A.12": ["utils", "data"], "A.13": ["applications"],
 }
 KINDS = {"A.1": "layer", "A.2": "activation", "A.3": "initializer", "A.4": "regularizer", "A.5": "constraint",
          "A.6": "optimizer", "A.7": "schedule", "A.8": "loss", "A.9": "metric", "A.11": "layer"}
@@ -65,6 +65,8 @@ def guesses(section, name):
     if argument:
         return [f"{OPTIONS[argument[1]]}::{argument[2]}"]
     owner, _, member = name.partition(".")
+    if member and section == "A.13":
+        return [f"applications::{owner}::{member}"]
     if member:
         return [f"{MEMBERS[owner]}::{member}"] if owner in MEMBERS else [f"datasets::{owner}::{member}"]
     return [f"{scope}::{name}".removeprefix("::") for scope in SCOPES[section]]

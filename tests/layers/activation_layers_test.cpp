@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "core/base/json.h"
 #include "layers/input.h"
+#include "layers/registry.h"
 #include "layers/rescaling.h"
 #include "tests/layers/layer_testing.h"
 
@@ -31,6 +33,24 @@ TEST(ActivationLayers, IntegersBecomeFloats) {
   EXPECT_EQ(run(layers::Activation("linear"), {x}).dtype(), DType::f32);
   expect_values(run(layers::Rescaling(1.0 / 255), {x}), {0, 1});
   expect_values(run(layers::Rescaling(2.0, {.offset = -1.0}), {x}), {-1, 509});
+}
+
+TEST(ActivationLayers, RescalingTakesANumberForEachChannel) {
+  const Tensor x = Tensor::from<float>({2, 1, 2}, {1, 2, 3, 4});
+  const Layer layer = layers::Rescaling({10.0, 0.5}, {.offset = {0.0, 1.0}, .name = "scaled"});
+  expect_values(run(layer, {x}), {10, 2, 30, 3});
+  expect_values(run(layers::Rescaling(2.0, {.offset = {0.0, 1.0}}), {x}), {2, 5, 6, 9});
+  EXPECT_EQ(to_json(layer.config()), R"({"scale": [10.0, 0.5], "offset": [0.0, 1.0]})");
+  Layer again;
+  from_config(to_config(layer), again);
+  expect_values(run(again, {x}), {10, 2, 30, 3});
+  expect_error(
+      [&] {
+        layer(layers::Input({4, 3}));
+      },
+      "[Rescaling 'scaled'] expected an input that numbers of shape [2] broadcast to; received [?,4,3]");
+  expect_error([] { layers::Rescaling(1.0, {.offset = {}, .name = "none"}); },
+               "[Rescaling 'none'] expected numbers as scale and offset; received none");
 }
 
 TEST(ActivationLayers, NamesAndConfigs) {

@@ -40,6 +40,10 @@ class WorkerProcess:
 
     def ask(self, command, timeout=1800):
         """Sends one command; returns the first number of its answer."""
+        return float(self.answer(command, timeout)[0])
+
+    def answer(self, command, timeout=1800):
+        """Sends one command; returns the words of its answer after the first, which repeats the command."""
         try:
             self.process.stdin.write((command + "\n").encode())
         except OSError as error:
@@ -48,7 +52,7 @@ class WorkerProcess:
         words = answer.split()
         if len(words) < 2 or words[0] != command.split()[0]:
             raise WorkerError(f"'{command}': received '{answer}'")
-        return float(words[1])
+        return words[1:]
 
     def read_line(self, timeout):
         deadline = time.monotonic() + timeout

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/ops/ops.h"
+#include "core/ops/resize_images.h"
 #include "layers/checks.h"
-#include "layers/image_resize.h"
 #include "layers/registration.h"
 
 namespace strata::layers {
@@ -93,7 +93,7 @@ class CenterCropLayer final : public Definition {
   Value call(Value x, Mode) override {
     x = to_compute(x);
     if (x.shape()[1] >= height_ && x.shape()[2] >= width_) return middle_of(x, height_, width_);
-    return resize_images(cut_to_ratio(x, height_, width_), height_, width_, Interpolation::bilinear);
+    return resize_images(cut_to_ratio(x, height_, width_), height_, width_);
   }
 
   Config config() const override { return write_arguments(center_crop_arguments, height_, width_, o_); }

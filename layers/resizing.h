@@ -8,7 +8,8 @@
 namespace strata::layers {
 
 struct ResizingOptions {
-  std::string interpolation = "bilinear";  ///< or "nearest", "bicubic", "lanczos3", "lanczos5"
+  /// Or "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic" (core/ops/resize_images.h).
+  std::string interpolation = "bilinear";
   bool crop_to_aspect_ratio = false;       ///< first cuts off, evenly on both sides, what would distort the image
   bool pad_to_aspect_ratio = false;        ///< first puts `fill_value` around it instead
   std::string fill_mode = "constant";      ///< the only one that Keras has

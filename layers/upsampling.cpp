@@ -1,8 +1,8 @@
 #include "layers/upsampling.h"
 
 #include "core/ops/ops.h"
+#include "core/ops/resize_images.h"
 #include "layers/checks.h"
-#include "layers/image_resize.h"
 #include "layers/registration.h"
 
 namespace strata::layers {
@@ -41,7 +41,7 @@ class UpSampling2DLayer final : public Definition {
   void check_inputs(const Shapes& inputs) const override { require_rank(describe(), inputs[0], 4); }
   Value call(Value x, Mode) override {
     if (interpolation_ == Interpolation::nearest) return repeated(repeated(x, size_.height, 1), size_.width, 2);
-    return resize_images(x, x.shape()[1] * size_.height, x.shape()[2] * size_.width, interpolation_);
+    return resize_images(to_compute(x), x.shape()[1] * size_.height, x.shape()[2] * size_.width, interpolation_);
   }
   Config config() const override { return write_arguments(arguments_2d, size_, o_); }
 

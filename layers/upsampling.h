@@ -13,7 +13,7 @@ STRATA_API Layer UpSampling1D(std::int64_t size = 2, const LayerArguments& = {})
 
 struct UpSampling2DOptions {
   std::string data_format = "channels_last";
-  std::string interpolation = "nearest";  ///< or "bilinear", "bicubic", "lanczos3", "lanczos5"
+  std::string interpolation = "nearest";  ///< or another of Interpolation (core/ops/resize_images.h)
   std::string name = {};
   bool trainable = true;
 };

@@ -61,6 +61,7 @@
 #include "core/ops/reduce.h"
 #include "core/ops/repeat.h"
 #include "core/ops/reshape.h"
+#include "core/ops/resize_images.h"
 #include "core/ops/slice.h"
 #include "core/ops/softmax.h"
 #include "core/ops/transpose.h"
@@ -123,6 +124,7 @@
 
 #include "data/dataset.h"
 #include "data/datasets.h"
+#include "data/image.h"
 #include "data/image_dataset.h"
 #include "data/npy.h"
 

@@ -2,6 +2,7 @@
 
 #include "core/graph/apply.h"
 #include "core/ops/ops.h"
+#include "core/ops/resize_images.h"
 
 namespace strata {
 
@@ -25,6 +26,8 @@ using AllOps = OpList<
     // pooling, normalization
     MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
     LayerNormGradient,
+    // images
+    ResizeImages, ResizeImagesGradient,
     // choice by index
     Gather, ScatterAdd, OneHot,
     // probabilities and losses

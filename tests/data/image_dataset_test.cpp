@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/ops.h"
+#include "data/image.h"
 #include "tests/data/image_cases.h"
 #include "tests/data/make_files.h"
 #include "tests/support/messages.h"
@@ -69,7 +71,7 @@ class ImageDatasetTest : public ::testing::Test {
   /// Relative to the folder.
   Names paths(const ImageDataset& dataset) const {
     Names all;
-    for (const std::string& path : dataset.file_paths) all.push_back(path.substr(directory().size() + 1));
+    for (const std::string& path : dataset.file_paths()) all.push_back(path.substr(directory().size() + 1));
     return all;
   }
   TemporaryFolder folder_;
@@ -90,7 +92,7 @@ constexpr float jpeg_tolerance = 1.001f;  // a pixel may differ by one level (im
 TEST_F(ImageDatasetTest, FilesLabelsAndValuesAreThoseOfKeras) {
   const ImageDataset dataset = image_dataset_from_directory(
       directory(), {.batch_size = 4, .image_size = {6, 7}, .shuffle = false, .verbose = false});
-  EXPECT_EQ(dataset.class_names, (Names{"birds", "cats", "dogs"}));
+  EXPECT_EQ(dataset.class_names(), (Names{"birds", "cats", "dogs"}));
   EXPECT_EQ(paths(dataset), in_order);
   EXPECT_EQ(dataset.cardinality(), 3);
   std::vector<std::int32_t> labels;
@@ -187,7 +189,7 @@ TEST_F(ImageDatasetTest, WithoutLabelsAllFilesBelowAreTaken) {
             (Names{"top.png", ".hidden/h.png", "birds/Z.JPG", "birds/a.png", "birds/palette.png", "cats/color420.jpg",
                    "cats/gray.jpeg", "cats/b/deep.png", "cats/b-side/x.png", "dogs/bits.png", "dogs/progressive.jpg"}));
   EXPECT_FALSE(dataset.iterate()->next()->y.defined());
-  EXPECT_TRUE(dataset.class_names.empty());
+  EXPECT_TRUE(dataset.class_names().empty());
 }
 
 TEST_F(ImageDatasetTest, ADamagedFileEndsThePassWithItsName) {
@@ -201,6 +203,99 @@ TEST_F(ImageDatasetTest, ADamagedFileEndsThePassWithItsName) {
   EXPECT_ERROR(dataset.iterate()->next(), "cats/gray.jpeg");
 }
 
+TEST_F(ImageDatasetTest, DamagedFilesAreSkippedWhereThatIsAsked) {
+  put("cats/gray.jpeg", bytes_of("gray.jpg").substr(0, 150));
+  put("birds/a.png", "");
+  const ImageDataset dataset = image_dataset_from_directory(
+      directory(),
+      {.batch_size = 4, .image_size = {4, 4}, .shuffle = false, .verbose = false, .damaged_files = "skip"});
+  for (int pass = 0; pass < 2; ++pass) {
+    ::testing::internal::CaptureStderr();
+    std::vector<std::int32_t> labels;
+    for (const data::Sample& batch : dataset) {
+      EXPECT_EQ(batch.x.shape()[0], batch.y.shape()[0]);
+      for (const std::int32_t label : batch.y.data<std::int32_t>()) labels.push_back(label);
+    }
+    const std::string messages = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(labels, (std::vector<std::int32_t>{0, 0, 1, 1, 1, 2, 2}));
+    EXPECT_EQ(messages.find("cats/gray.jpeg") != std::string::npos, pass == 0) << messages;
+    EXPECT_EQ(messages.find("birds/a.png") != std::string::npos, pass == 0) << messages;
+  }
+}
+
+TEST_F(ImageDatasetTest, BothSubsetsAsAPair) {
+  const data::ImageDatasetOptions options{
+      .batch_size = 2, .image_size = {4, 4}, .seed = 7, .validation_split = 0.4, .subset = "both", .verbose = false};
+  auto [train, val] = image_dataset_from_directory(directory(), options);
+  EXPECT_EQ(paths(val), (Names{"cats/b-side/x.png", "birds/a.png", "cats/gray.jpeg"}));
+  EXPECT_EQ(paths(train), (Names{"birds/palette.png", "dogs/bits.png", "birds/Z.JPG", "dogs/progressive.jpg",
+                                 "cats/b/deep.png", "cats/color420.jpg"}));
+  EXPECT_EQ(val.class_names(), train.class_names());
+  EXPECT_EQ(val.cardinality(), 2);
+  EXPECT_EQ(train.cardinality(), 3);
+  const auto alone = image_dataset_from_directory(directory(), {.image_size = {4, 4}, .verbose = false});
+  EXPECT_ERROR(alone.validation(), "needs a validation_split and subset \"both\"");
+}
+
+TEST_F(ImageDatasetTest, GivenLabels) {
+  const ImageDataset dataset =
+      image_dataset_from_directory(directory(), {.labels = std::vector<std::int64_t>{7, 7, 7, -1, 3, 3, 3, 3, 3, 3, 3},
+                                                 .image_size = {2, 2},
+                                                 .shuffle = false,
+                                                 .verbose = false});
+  EXPECT_EQ(dataset.class_names(), (Names{"-1", "3", "7"}));
+  EXPECT_EQ(paths(dataset).front(), "top.png");
+  const Tensor labels = dataset.iterate()->next()->y;
+  EXPECT_TRUE(
+      std::ranges::equal(labels.data<std::int32_t>(), std::vector<std::int32_t>{7, 7, 7, -1, 3, 3, 3, 3, 3, 3, 3}));
+}
+
+TEST_F(ImageDatasetTest, EveryFormatByItsContent) {
+  put("cats/first.GIF", bytes_of("first.gif"));
+  put("cats/rgb.bmp", bytes_of("rgb.bmp"));
+  put("cats/wrong.png", bytes_of("color420.jpg"));
+  const ImageDataset dataset = image_dataset_from_directory(
+      directory(), {.class_names = {"cats"}, .image_size = {7, 9}, .shuffle = false, .verbose = false});
+  EXPECT_EQ(dataset.file_paths().size(), 7u);
+  EXPECT_EQ(dataset.iterate()->next()->x.shape(), Shape({7, 7, 9, 3}));
+}
+
+TEST_F(ImageDatasetTest, LinksToFoldersAreFollowedWhereThatIsAsked) {
+  std::filesystem::create_directories(folder_.path / "links/a");
+  std::filesystem::create_directory_symlink(folder_.path / "dogs", folder_.path / "links/a/more");
+  put("links/a/x.png", bytes_of("rgb.png"));
+  const auto count = [&](bool follow_links) {
+    return image_dataset_from_directory(directory() + "/links", {.follow_links = follow_links, .verbose = false})
+        .file_paths()
+        .size();
+  };
+  EXPECT_EQ(count(false), 1u);
+  EXPECT_EQ(count(true), 3u);
+}
+
+TEST_F(ImageDatasetTest, HowImagesBecomeTheirSize) {
+  const auto first = [&](data::ImageDatasetOptions options) {
+    options.class_names = {"cats"};
+    options.shuffle = options.verbose = false;
+    options.batch_size = 0;
+    return image_dataset_from_directory(directory(), options).iterate()->next()->x;
+  };
+  const std::string file = directory() + "/cats/color420.jpg";
+  const auto equal = [](const Tensor& a, const Tensor& b) {
+    return a.type() == b.type() && std::ranges::equal(a.data<float>(), b.data<float>());
+  };
+  EXPECT_TRUE(equal(first({.image_size = {6, 6}, .interpolation = "area"}),
+                    image::load(file, {.height = 6, .width = 6, .interpolation = "area"})));
+  EXPECT_TRUE(equal(first({.image_size = {6, 6}, .crop_to_aspect_ratio = true}),
+                    image::load(file, {.height = 6, .width = 6, .crop_to_aspect_ratio = true})));
+  EXPECT_TRUE(equal(first({.image_size = {6, 6}, .pad_to_aspect_ratio = true}),
+                    image::load(file, {.height = 6, .width = 6, .pad_to_aspect_ratio = true})));
+  EXPECT_TRUE(equal(first({.image_size = {6, 6}, .antialias = true, .scaled_decoding = true}),
+                    image::load(file, {.height = 6, .width = 6, .antialias = true, .scaled_decoding = true})));
+  const Tensor planes = first({.image_size = {6, 7}, .data_format = "channels_first"});
+  EXPECT_TRUE(equal(planes, transpose(image::load(file, {.height = 6, .width = 7}), {2, 0, 1})));
+}
+
 TEST_F(ImageDatasetTest, FoldersThatHoldNoSuchImages) {
   const data::ImageDatasetOptions quiet{.verbose = false};
   EXPECT_ERROR(image_dataset_from_directory(directory() + "/nowhere", quiet), "no such folder");
@@ -208,8 +303,6 @@ TEST_F(ImageDatasetTest, FoldersThatHoldNoSuchImages) {
   EXPECT_ERROR(image_dataset_from_directory(directory() + "/dogs", quiet), "expected a folder for each class");
   std::filesystem::create_directories(folder_.path / "empty/a");
   EXPECT_ERROR(image_dataset_from_directory(directory() + "/empty", quiet), "No images found");
-  put("cats/old.BMP", "BM");
-  EXPECT_ERROR(image_dataset_from_directory(directory(), quiet), "BMP and GIF are not supported");
 }
 
 TEST_F(ImageDatasetTest, OptionsThatDoNotFit) {
@@ -218,16 +311,28 @@ TEST_F(ImageDatasetTest, OptionsThatDoNotFit) {
     return image_dataset_from_directory(directory(), options);
   };
   EXPECT_ERROR(with({.label_mode = "one_hot"}), "expected label_mode \"int\"");
-  EXPECT_ERROR(with({.label_mode = "none", .class_names = {"cats"}}), "no class_names");
+  EXPECT_ERROR(with({.label_mode = "none", .class_names = {"cats"}}), "`class_names` cannot be specified");
+  EXPECT_ERROR(with({.labels = nullptr, .class_names = {"cats"}}), "`labels=None`");
+  EXPECT_ERROR(with({.labels = "guessed"}), "expected labels \"inferred\", nullptr");
+  EXPECT_ERROR(with({.labels = std::vector<std::int64_t>{1, 2}}), "expected as many labels as there are files, 11");
+  EXPECT_ERROR(with({.labels = std::vector<std::int64_t>{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2}, .label_mode = "binary"}),
+               "expected 2 classes");
+  EXPECT_ERROR(with({.labels = std::vector<std::int64_t>{0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0}, .label_mode = "binary"}),
+               "a label from 0 to below");
   EXPECT_ERROR(with({.label_mode = "binary"}), "expected 2 classes");
   EXPECT_ERROR(with({.class_names = {"cows"}}), "no folder 'cows'");
   EXPECT_ERROR(with({.color_mode = "bgr"}), "expected color_mode");
   EXPECT_ERROR(with({.batch_size = -1}), "batch_size");
   EXPECT_ERROR(with({.image_size = {0, 5}}), "received 0 x 5");
-  EXPECT_ERROR(with({.image_size = {1 << 20, 1 << 20}}), "image_size of 1 to");
+  EXPECT_ERROR(with({.image_size = {1 << 20, 1 << 20}}), "a size of 1 to");
+  EXPECT_ERROR(with({.image_size = {0, 0}}), "received 0 x 0");
+  EXPECT_ERROR(with({.interpolation = "cubic"}), "interpolation to be one of");
+  EXPECT_ERROR(with({.crop_to_aspect_ratio = true, .pad_to_aspect_ratio = true}), "Only one of");
+  EXPECT_ERROR(with({.data_format = "channels"}), "data_format");
+  EXPECT_ERROR(with({.damaged_files = "ignore"}), "damaged_files \"error\" or \"skip\"");
   EXPECT_ERROR(with({.seed = std::uint64_t{1} << 32}), "a seed below 2^32");
   EXPECT_ERROR(with({.validation_split = 0.5, .subset = "training"}), "needs a seed");
-  EXPECT_ERROR(with({.seed = 1, .validation_split = 0.5}), "subset \"training\" or \"validation\"");
+  EXPECT_ERROR(with({.seed = 1, .validation_split = 0.5}), "subset \"training\", \"validation\" or \"both\"");
   EXPECT_ERROR(with({.subset = "training"}), "none without");
   EXPECT_ERROR(with({.seed = 1, .validation_split = 1}), "from 0 to below 1");
   EXPECT_ERROR(with({.seed = 1, .validation_split = 0.05, .subset = "validation"}), "No validation images found");

@@ -5,12 +5,15 @@ import io
 import json
 import math
 import pathlib
+import re
 import struct
 import sys
 import tarfile
 import zipfile
 
-SUITE = pathlib.Path(__file__).resolve().parent.parent / "oracle/suite/files.tar.xz"
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+SUITE = TESTS / "oracle/suite/files.tar.xz"
+IMAGES = TESTS / "data/image_cases.h"
 LARGEST_CONFIG = 8000
 
 
@@ -38,6 +41,13 @@ def zip_files():
                 for name in names:
                     archive.writestr(zipfile.ZipInfo(name), b"{}" * 40, method)
             yield content.getvalue()
+
+
+def images(ending):
+    """The files of tests/data/image_cases.h whose names end so."""
+    for name, content in re.findall(r'\{"([a-z0-9]+\.[a-z]+)",((?:\s*"[0-9a-f]+")+)', IMAGES.read_text()):
+        if name.endswith(ending):
+            yield bytes.fromhex("".join(re.findall(r"[0-9a-f]+", content)))
 
 
 def configs():
@@ -72,7 +82,8 @@ def words_of(value):
 def main():
     folder = pathlib.Path(sys.argv[1])
     seeds = {"idx": list(idx_files()), "npy": list(npy_files()), "zip": list(zip_files()), "json": sorted(set(configs())),
-             "wire": [bytes(64)], "hdf5_layouts": [bytes(64)]}
+             "wire": [bytes(64)], "hdf5_layouts": [bytes(64)], "bmp": list(images("bmp")), "gif": list(images("gif")),
+             "jpeg": list(images("jpg")), "png": list(images("png"))}
     seeds["idx"] += [gzip.compress(content, mtime=0) for content in seeds["idx"]]
     for target, contents in seeds.items():
         (folder / target).mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ set -euo pipefail
 sources=$(cd "$(dirname "$0")" && pwd)
 folder=$1/fuzz seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- hdf5_layouts idx json npy wire zip
+[ $# -gt 0 ] || set -- bmp gif hdf5_layouts idx jpeg json npy png wire zip
 mkdir -p "$folder/found" "$folder/corpus"
 python3 "$sources/make_seeds.py" "$folder/seeds"
 

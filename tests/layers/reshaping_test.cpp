@@ -76,7 +76,7 @@ TEST(Reshaping, Errors) {
       "[Permute 'p'] expected min_ndim=3, found ndim=2; received full shape [?,4]");
   expect_error([] { layers::ZeroPadding2D(-1); }, "expected padding of at least 0; received -1");
   expect_error([] { layers::UpSampling2D(0); }, "must be a tuple of 2 positive integers. Received size=(0, 0)");
-  expect_error([] { layers::UpSampling2D(2, {.interpolation = "area"}); }, "received \"area\"");
+  expect_error([] { layers::UpSampling2D(2, {.interpolation = "cubic"}); }, "received \"cubic\"");
   expect_error([] { layers::UpSampling1D(0); }, "Argument `size` should be a positive integer. Received: size=0");
   expect_error([] { layers::UpSampling3D({2, 0, 2}); }, "must be a tuple of 3 positive integers. Received size=(2, 0, 2)");
   expect_error([] { layers::RepeatVector(0); }, "Argument `n` should be a positive integer. Received: n=0");

@@ -9,6 +9,7 @@
 #include "tests/core/ops/harness/samples_products.h"  // IWYU pragma: export
 #include "tests/core/ops/harness/samples_random.h"    // IWYU pragma: export
 #include "tests/core/ops/harness/samples_reduce.h"    // IWYU pragma: export
+#include "tests/core/ops/harness/samples_resize.h"    // IWYU pragma: export
 #include "tests/core/ops/harness/samples_shape.h"     // IWYU pragma: export
 #include "tests/core/ops/harness/samples_softmax.h"   // IWYU pragma: export
 #include "tests/core/ops/harness/samples_unary.h"     // IWYU pragma: export

@@ -29,6 +29,36 @@ function(strata_link folder)
   set_property(GLOBAL APPEND PROPERTY STRATA_PRIVATE_LIBRARIES ${ARGN})
 endfunction()
 
+# strata_module(<name> <folder> SOURCES <file>... LINK <target>...): sources of the folder that libstrata loads when it first
+# needs them (core/base/module.h), and the libraries that only they may include. Compiled once, for the lowest level.
+function(strata_module name folder)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;LINK")
+  add_library(${name}_module OBJECT ${arg_SOURCES})
+  target_link_libraries(${name}_module PRIVATE strata_library_flags strata_level_${STRATA_LOWEST_LEVEL} ${arg_LINK})
+  if(STRATA_FUZZ AND folder IN_LIST STRATA_FUZZED_FOLDERS)
+    target_link_libraries(${name}_module PRIVATE strata_fuzzed_code)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY STRATA_MODULES ${name})
+  set_property(GLOBAL PROPERTY STRATA_MODULE_LIBRARIES_${name} ${arg_LINK})
+endfunction()
+
+# strata_everything(<level> <objects> <modules> <libraries>): what a program is made of that holds the library's own code:
+# the folders' objects, the modules' (linked by name, since nothing refers to them), and the libraries of both.
+function(strata_everything level objects_result modules_result libraries_result)
+  get_property(objects GLOBAL PROPERTY STRATA_OBJECTS_${level})
+  get_property(libraries GLOBAL PROPERTY STRATA_PRIVATE_LIBRARIES)
+  get_property(modules GLOBAL PROPERTY STRATA_MODULES)
+  foreach(name IN LISTS modules)
+    get_property(own GLOBAL PROPERTY STRATA_MODULE_LIBRARIES_${name})
+    list(APPEND libraries ${own})
+  endforeach()
+  list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
+  list(TRANSFORM modules REPLACE "(.+)" "$<TARGET_OBJECTS:\\1_module>")
+  set(${objects_result} ${objects} PARENT_SCOPE)
+  set(${modules_result} ${modules} PARENT_SCOPE)
+  set(${libraries_result} ${libraries} PARENT_SCOPE)
+endfunction()
+
 # strata_internal_headers(<folder> [<file>...]): headers of this folder, all of them if none is named, that
 # are not installed. They may include third-party headers; no public header may include them.
 function(strata_internal_headers folder)
@@ -102,22 +132,47 @@ function(strata_add_library)
   add_library(strata::strata ALIAS strata)
 endfunction()
 
+# strata_add_modules(): the shared libraries of the modules, in strata/ beside the library, where it looks for them.
+function(strata_add_modules)
+  get_property(modules GLOBAL PROPERTY STRATA_MODULES)
+  foreach(name IN LISTS modules)
+    get_property(libraries GLOBAL PROPERTY STRATA_MODULE_LIBRARIES_${name})
+    add_library(strata_module_${name} MODULE $<TARGET_OBJECTS:${name}_module>)
+    target_link_libraries(strata_module_${name} PRIVATE strata_library_flags strata ${libraries})
+    # What it shares with libstrata is libstrata's; it registers itself, so nothing leaves it.
+    target_link_options(strata_module_${name} PRIVATE
+      -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/module_exports.map -Wl,-z,defs)
+    if(STRATA_SANITIZE)
+      target_link_options(strata_module_${name} PRIVATE -Wl,-z,undefs)
+    endif()
+    set_target_properties(strata_module_${name} PROPERTIES
+      LINKER_LANGUAGE CXX
+      PREFIX "" OUTPUT_NAME ${name}
+      LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/module_exports.map
+      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata
+      INSTALL_RPATH "$ORIGIN/..")
+    add_dependencies(strata_companions strata_module_${name})
+  endforeach()
+endfunction()
+
 # strata_add_reader(): the program strata-read, which the library starts to read files in a process of its own. It lies in
 # strata/ beside the library, where the library looks for it. It is started for each file, so it takes from the library's
-# objects only what reading needs, and links HDF5 statically where it can: loading libstrata, and what the shared HDF5
-# brings along (libcurl and 30 more), takes 13 of 16 milliseconds.
+# objects only what reading needs, the modules' included, and links HDF5 statically where it can: loading libstrata, and what
+# the shared HDF5 brings along (libcurl and 30 more), takes 13 of 16 milliseconds.
 function(strata_add_reader)
   add_library(strata_read_parts STATIC
     $<TARGET_OBJECTS:core_base> $<TARGET_OBJECTS:core_device> $<TARGET_OBJECTS:models>)
   set_target_properties(strata_read_parts PROPERTIES LINKER_LANGUAGE CXX)
   # It allocates tensors, but never on a GPU.
   add_executable(strata_read
-    ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime_none.cpp)
+    ${PROJECT_SOURCE_DIR}/models/saving/strata_read.cpp ${PROJECT_SOURCE_DIR}/core/device/cuda_runtime_none.cpp
+    $<TARGET_OBJECTS:zip_module> $<TARGET_OBJECTS:hdf5_module>)
   target_link_libraries(strata_read PRIVATE
     strata_library_flags strata_read_parts ${STRATA_HDF5_OF_READER} strata::libzip ZLIB::ZLIB)
   set_target_properties(strata_read PROPERTIES
     OUTPUT_NAME strata-read
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/strata)
+  add_dependencies(strata_companions strata_read)
 endfunction()
 
 # strata_program(<name> <file>... [LINK <target>...]): an example, a tool or a benchmark, in bin/.
@@ -125,5 +180,6 @@ function(strata_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" LINK)
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE strata::strata strata_common ${arg_LINK})
+  add_dependencies(${name} strata_companions)
   set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 endfunction()

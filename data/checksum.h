@@ -5,6 +5,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+
+#include "core/base/module.h"
 
 namespace strata::data {
 
@@ -13,17 +16,11 @@ enum class Hash { md5, sha256 };
 /// A digest over bytes given in pieces.
 class Digest {
  public:
-  explicit Digest(Hash);
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
-  ~Digest();
-  void update(std::span<const std::byte> bytes);
+  static std::unique_ptr<Digest> start(Hash);
+  virtual ~Digest() = default;
+  virtual void update(std::span<const std::byte> bytes) = 0;
   /// Lower-case hexadecimal. Once.
-  std::string hex();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
+  virtual std::string hex() = 0;
 };
 
 std::string hex_digest(Hash, std::span<const std::byte> bytes);
@@ -31,5 +28,12 @@ std::string hex_digest(Hash, std::span<const std::byte> bytes);
 std::string file_digest(Hash, const std::filesystem::path& file);
 /// Error unless the file as it lies on the disk has this MD5.
 void verify_md5(const std::filesystem::path& file, const std::string& expected);
+
+/// The module with OpenSSL's libcrypto, its only use.
+class ChecksumModule : public Module {
+ public:
+  static constexpr std::string_view module_name = "checksum";
+  virtual std::unique_ptr<Digest> start(Hash) const = 0;
+};
 
 }  // namespace strata::data

@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
+
+#include "core/base/module.h"
 
 namespace strata::data {
 
@@ -17,11 +20,22 @@ struct DownloadOptions {
   std::int64_t max_bytes = std::int64_t{1} << 30;
 };
 
+/// Looks at a file and throws what is wrong with it.
+using Verify = std::function<void(const std::filesystem::path&)>;
+
 /// Fetches `url` (http or https) into `target`. Data goes to `target` + ".part" first; one that an earlier attempt or
-/// process left is continued, or started anew where the server cannot. Then `verify` looks at the .part file and
-/// throws what is wrong with it, in which case it is removed and fetched once more from the beginning; then it is
+/// process left is continued, or started anew where the server cannot. Then `verify` looks at the .part file; one that
+/// is wrong is removed and fetched once more from the beginning; then it is
 /// renamed. Two processes fetching the same file take turns. Error naming the URL and the reason of each attempt.
-void download(const std::string& url, const std::filesystem::path& target,
-              const std::function<void(const std::filesystem::path&)>& verify, const DownloadOptions& options = {});
+void download(const std::string& url, const std::filesystem::path& target, const Verify& verify,
+              const DownloadOptions& options = {});
+
+/// The module with libcurl, its only use.
+class DownloadModule : public Module {
+ public:
+  static constexpr std::string_view module_name = "download";
+  virtual void download(const std::string& url, const std::filesystem::path& target, const Verify& verify,
+                        const DownloadOptions& options) const = 0;
+};
 
 }  // namespace strata::data

@@ -197,7 +197,8 @@ void check_total(const ZipReader& archive, const std::string& file) {
   }
   if (total > always_allowed && total / ZipReader::most_inflated > stored)
     throw Error(file, "declares arrays of " + std::to_string(total) + " bytes in " + std::to_string(stored) +
-                          ", more than " + std::to_string(ZipReader::most_inflated) + " times as many, which is refused");
+                          ", more than " + std::to_string(ZipReader::most_inflated) +
+                          " times as many, which is refused");
 }
 
 /// "x" of the member "x.npy".
@@ -223,19 +224,19 @@ void save_npy(const std::string& file, const Tensor& array) {
 }
 
 NamedArrays load_npz(const std::string& file) {
-  const ZipReader archive(file);
-  check_total(archive, file);
+  const auto archive = ZipReader::open(file);
+  check_total(*archive, file);
   NamedArrays arrays;
-  for (const ZipReader::Member& member : archive.members())
-    arrays.emplace_back(array_name(member.name), read_member(archive, file, member.name));
+  for (const ZipReader::Member& member : archive->members())
+    arrays.emplace_back(array_name(member.name), read_member(*archive, file, member.name));
   return arrays;
 }
 
 Tensor load_npz(const std::string& file, const std::string& name) {
-  const ZipReader archive(file);
+  const auto archive = ZipReader::open(file);
   std::string there;
-  for (const ZipReader::Member& member : archive.members()) {
-    if (array_name(member.name) == name) return read_member(archive, file, member.name);
+  for (const ZipReader::Member& member : archive->members()) {
+    if (array_name(member.name) == name) return read_member(*archive, file, member.name);
     there += (there.empty() ? "'" : ", '") + array_name(member.name) + "'";
   }
   throw Error(file, "there is no array '" + name + "'; there are: " + there);

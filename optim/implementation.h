@@ -34,7 +34,7 @@ class Implementation {
 
  protected:
   /// A state variable of the optimizer, at Keras's path.
-  Variable add_variable(const std::string& name, const Tensor& initial) const;
+  Variable add_variable(const std::string& name, Tensor initial) const;
 
   const Variable& own_iterations() const { return iterations_; }
 

@@ -17,8 +17,8 @@ Implementation::Implementation(std::string class_name, std::string name)
 
 Implementation::~Implementation() = default;
 
-Variable Implementation::add_variable(const std::string& name, const Tensor& initial) const {
-  Variable v(name, initial, false);
+Variable Implementation::add_variable(const std::string& name, Tensor initial) const {
+  Variable v(name, std::move(initial), false);
   v.set_path(name_ + "/" + name);
   return v;
 }

@@ -95,10 +95,10 @@ RuleOptimizer::RuleOptimizer(std::shared_ptr<const Rule> rule, CommonOptions opt
 
 void RuleOptimizer::build(const Variables& variables) {
   if (built_) return;
-  const auto add = [&](const Variable& v, const Slot& slot) {
+  const auto add = [&](const Variable& v, Slot slot) {
     std::string stem = v.path();
     std::replace(stem.begin(), stem.end(), '/', '_');
-    state_in_order_.push_back(add_variable(stem + "_" + slot.name, slot.initial));
+    state_in_order_.push_back(add_variable(stem + "_" + slot.name, std::move(slot.initial)));
     return state_in_order_.back();
   };
   trained_ = variables;
@@ -112,8 +112,9 @@ void RuleOptimizer::build(const Variables& variables) {
   const std::size_t groups = slots.empty() ? 0 : slots[0].size();
   for (std::size_t group = 0; group < groups; ++group)
     for (std::size_t i = 0; i < variables.size(); ++i)
-      for (const Slot& slot : slots[i].at(group)) states_[variables[i].id()].slots.push_back(add(variables[i], slot));
-  for (const Slot& slot : rule_->shared()) shared_.push_back(add_variable(slot.name, slot.initial));
+      for (Slot& slot : slots[i].at(group))
+        states_[variables[i].id()].slots.push_back(add(variables[i], std::move(slot)));
+  for (Slot& slot : rule_->shared()) shared_.push_back(add_variable(slot.name, std::move(slot.initial)));
   built_ = true;
 }
 

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/export.h"
+#include "core/base/module.h"
 
 namespace strata {
 
-/// A zip archive, the only use of libzip in the library. Errors name the archive and the member.
+/// A zip archive. Errors name the archive and the member.
 ///
 /// Reading does not trust the file: names that are absolute, hold ".." or a backslash, or come twice, are
 /// refused when the archive is opened; so are encrypted members and methods other than "stored" and "deflated" when
@@ -30,20 +30,14 @@ class STRATA_API ZipReader {
   };
 
   /// Error when the file is missing or no zip archive.
-  explicit ZipReader(const std::filesystem::path& file);
-  ZipReader(ZipReader&&) noexcept;
-  ZipReader& operator=(ZipReader&&) noexcept;
-  ~ZipReader();
+  static std::unique_ptr<ZipReader> open(const std::filesystem::path& file);
+  virtual ~ZipReader() = default;
 
   /// In the order of the archive.
-  const std::vector<Member>& members() const;
+  virtual const std::vector<Member>& members() const = 0;
   bool contains(std::string_view member) const;
   /// The whole content. Error when it is damaged, larger than `limit`, or beyond the limits above.
-  std::string read(std::string_view member, std::uint64_t limit) const;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  virtual std::string read(std::string_view member, std::uint64_t limit) const = 0;
 };
 
 /// One member of an archive to be written. The content must outlive the writing.
@@ -55,5 +49,13 @@ struct ZipContent {
 /// Writes an archive of stored (not compressed) members, dated 1980-01-01, in place of `file`, which must exist or be
 /// creatable; the same content gives the same bytes. Error when that fails (full disk).
 void write_zip(const std::filesystem::path& file, const std::vector<ZipContent>& members);
+
+/// The module with libzip, its only use.
+class ZipModule : public Module {
+ public:
+  static constexpr std::string_view module_name = "zip";
+  virtual std::unique_ptr<ZipReader> open(const std::filesystem::path& file) const = 0;
+  virtual void write(const std::filesystem::path& file, const std::vector<ZipContent>& members) const = 0;
+};
 
 }  // namespace strata

@@ -11,11 +11,23 @@ struct Variable::State {
   Constraint constraint;
 };
 
+namespace {
+
+/// The tensor itself where nobody else holds its memory: large initial values need not be there twice, not even for a
+/// moment. Else a copy.
+Tensor own(Tensor value) {
+  const std::shared_ptr<Storage> memory = value.storage();
+  const bool alone = memory.use_count() == 2 && memory->bytes() == value.bytes();  // 2: the tensor, and here
+  return alone ? std::move(value) : value.clone();
+}
+
+}  // namespace
+
 Variable::Variable(std::string name, Tensor value, bool trainable) : state_(std::make_shared<State>()) {
   if (!value.defined()) throw Error("variable '" + name + "'", "expected a tensor as value; received an empty one");
   state_->path = name;
   state_->name = std::move(name);
-  state_->value = value.device() == current_device() ? value.clone() : value.to(current_device());
+  state_->value = value.device() == current_device() ? own(std::move(value)) : value.to(current_device());
   state_->trainable = trainable;
 }
 

@@ -14,7 +14,7 @@ namespace strata {
 class STRATA_API Variable {
  public:
   Variable() = default;
-  /// On current_device(), wherever the value lies.
+  /// On current_device(), wherever the value lies. Copies it, unless nobody else holds it.
   Variable(std::string name, Tensor value, bool trainable = true);
 
   bool defined() const { return state_ != nullptr; }

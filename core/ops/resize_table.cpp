@@ -59,53 +59,64 @@ double kernel(Interpolation kind, double distance) {
 }
 
 /// The pixels behind one position, neighbours.
-struct Taps {
-  std::int64_t first = 0;
-  std::vector<double> weights;
+struct Span {
+  std::int64_t first = 0, count = 0;
 };
 
-/// As much of each pixel as lies in the position's part of the image.
-Taps overlaps(std::int64_t i, std::int64_t size, std::int64_t given) {
-  const std::int64_t begin = i * given, end = begin + given;  // in units of 1 / size pixels
-  Taps taps{begin / size, {}};
-  for (std::int64_t pixel = taps.first; pixel * size < end; ++pixel) {
-    const std::int64_t overlap = std::min(end, (pixel + 1) * size) - std::max(begin, pixel * size);
-    taps.weights.push_back(static_cast<double>(overlap) / static_cast<double>(given));
-  }
-  return taps;
-}
+/// How positions along one axis look at pixels.
+class Axis {
+ public:
+  Axis(Interpolation kind, std::int64_t given, std::int64_t size, bool antialias)
+      : kind_(kind),
+        given_(given),
+        size_(size),
+        step_(static_cast<double>(given) / static_cast<double>(size)),
+        widening_(antialias ? std::max(step_, 1.0) : 1.0) {}
 
-Taps taps_of(Interpolation kind, std::int64_t i, std::int64_t size, std::int64_t given, bool antialias) {
-  if (kind == Interpolation::nearest) return {(2 * i + 1) * given / (2 * size), {1}};
-  if (kind == Interpolation::area) return overlaps(i, size, given);
-  const double step = static_cast<double>(given) / static_cast<double>(size);
-  const double widening = antialias ? std::max(step, 1.0) : 1.0, reach = radius_of(kind) * widening;
-  const double center = (static_cast<double>(i) + 0.5) * step;
-  const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(center - reach - 0.5)), 0);
-  const auto last = std::min(static_cast<std::int64_t>(std::floor(center + reach - 0.5)), given - 1);
-  Taps taps{first, {}};
-  double total = 0;
-  for (std::int64_t pixel = first; pixel <= last; ++pixel) {
-    taps.weights.push_back(kernel(kind, (static_cast<double>(pixel) + 0.5 - center) / widening));
-    total += taps.weights.back();
+  Span span(std::int64_t i) const {
+    if (kind_ == Interpolation::nearest) return {(2 * i + 1) * given_ / (2 * size_), 1};
+    if (kind_ == Interpolation::area) {
+      const std::int64_t first = i * given_ / size_;
+      return {first, ((i + 1) * given_ - 1) / size_ - first + 1};
+    }
+    const double reach = radius_of(kind_) * widening_;
+    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(center(i) - reach - 0.5)), 0);
+    const auto last = std::min(static_cast<std::int64_t>(std::floor(center(i) + reach - 0.5)), given_ - 1);
+    return {first, last - first + 1};
   }
-  for (double& weight : taps.weights) weight /= total;
-  return taps;
-}
 
-/// Brings all positions to the same number of taps.
-Table padded(std::int64_t given, const std::vector<Taps>& positions) {
-  std::size_t longest = 1;
-  for (const Taps& taps : positions) longest = std::max(longest, taps.weights.size());
-  const auto size = static_cast<Index>(positions.size()), length = static_cast<Index>(longest);
-  Table table{given, size, length, {}, std::vector<double>(positions.size() * longest)};
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const std::int64_t first = std::min<std::int64_t>(positions[i].first, given - length);
-    table.first.push_back(static_cast<std::int32_t>(first));
-    const auto shift = static_cast<std::size_t>(positions[i].first - first);
-    std::ranges::copy(positions[i].weights, table.weights.begin() + static_cast<Index>(i * longest + shift));
+  void write_weights(std::int64_t i, const Span& pixels, double* weights) const {
+    double total = 0;
+    for (std::int64_t k = 0; k < pixels.count; ++k) total += weights[k] = weight(i, pixels.first + k);
+    for (std::int64_t k = 0; k < pixels.count; ++k) weights[k] /= total;
   }
+
+ private:
+  double center(std::int64_t i) const { return (static_cast<double>(i) + 0.5) * step_; }
+  double weight(std::int64_t i, std::int64_t pixel) const {
+    if (kind_ == Interpolation::nearest) return 1;
+    if (kind_ == Interpolation::area)  // what they share, in units of 1 / size pixels
+      return static_cast<double>(std::min((i + 1) * given_, (pixel + 1) * size_) - std::max(i * given_, pixel * size_));
+    return kernel(kind_, (static_cast<double>(pixel) + 0.5 - center(i)) / widening_);
+  }
+  Interpolation kind_;
+  std::int64_t given_, size_;
+  double step_, widening_;
+};
+
+/// A table without weights yet, as wide as the longest span; each span's weights begin at place(table, span, i).
+Table table_for(std::int64_t given, const std::vector<Span>& spans) {
+  std::int64_t longest = 1;
+  for (const Span& span : spans) longest = std::max(longest, span.count);
+  const auto size = static_cast<Index>(spans.size());
+  Table table{given, size, longest, {}, std::vector<double>(static_cast<std::size_t>(size * longest))};
+  table.first.reserve(spans.size());
+  for (const Span& span : spans)
+    table.first.push_back(static_cast<std::int32_t>(std::min(span.first, given - longest)));
   return table;
+}
+double* place(Table& table, const Span& span, Index i) {
+  return table.weights.data() + i * table.taps + (span.first - table.first[static_cast<std::size_t>(i)]);
 }
 
 }  // namespace
@@ -117,25 +128,40 @@ Table make_table(Interpolation kind, std::int64_t given, std::int64_t size, bool
   const double step = static_cast<double>(given) / static_cast<double>(size);
   const bool widens = antialias || kind == Interpolation::area;
   const auto longest = static_cast<std::size_t>(2 + 2 * radius_of(kind) * (widens ? std::max(step, 1.0) : 1.0));
-  AllocationBudget::take_table(size, sizeof(Taps) + 3 * longest * sizeof(double));
-  std::vector<Taps> positions;
-  for (std::int64_t i = 0; i < size; ++i) positions.push_back(taps_of(kind, i, size, given, antialias));
-  return padded(given, positions);
+  AllocationBudget::take_table(size, sizeof(Span) + 3 * longest * sizeof(double));
+  const Axis axis(kind, given, size, antialias);
+  std::vector<Span> spans;
+  spans.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t i = 0; i < size; ++i) spans.push_back(axis.span(i));
+  Table table = table_for(given, spans);
+  for (std::int64_t i = 0; i < size; ++i) {
+    const Span& span = spans[static_cast<std::size_t>(i)];
+    axis.write_weights(i, span, place(table, span, i));
+  }
+  return table;
 }
 
 Table transposed(const Table& table) {
+  // f(position, pixel, weight) for all weights that count, by position.
+  const auto for_weights = [&](auto f) {
+    for (Index i = 0; i < table.size; ++i)
+      for (Index t = 0; t < table.taps; ++t)
+        if (const double weight = table.weights[static_cast<std::size_t>(i * table.taps + t)]; weight != 0)
+          f(i, table.first[static_cast<std::size_t>(i)] + t, weight);
+  };
   // Positions that look at one pixel are neighbours, since `first` never decreases.
-  std::vector<Taps> pixels(static_cast<std::size_t>(table.given));
-  for (Index i = 0; i < table.size; ++i)
-    for (Index t = 0; t < table.taps; ++t) {
-      const double weight = table.weights[static_cast<std::size_t>(i * table.taps + t)];
-      if (weight == 0) continue;
-      Taps& pixel = pixels[static_cast<std::size_t>(table.first[static_cast<std::size_t>(i)] + t)];
-      if (pixel.weights.empty()) pixel.first = i;
-      pixel.weights.resize(static_cast<std::size_t>(i - pixel.first));
-      pixel.weights.push_back(weight);
-    }
-  return padded(table.size, pixels);
+  std::vector<Span> spans(static_cast<std::size_t>(table.given));
+  for_weights([&](Index i, Index pixel, double) {
+    Span& span = spans[static_cast<std::size_t>(pixel)];
+    if (span.count == 0) span.first = i;
+    span.count = i - span.first + 1;
+  });
+  Table by_pixel = table_for(table.size, spans);
+  for_weights([&](Index i, Index pixel, double weight) {
+    const Span& span = spans[static_cast<std::size_t>(pixel)];
+    place(by_pixel, span, pixel)[i - span.first] = weight;
+  });
+  return by_pixel;
 }
 
 }  // namespace strata::resizing

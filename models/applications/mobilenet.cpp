@@ -59,6 +59,8 @@ Model MobileNet(const MobileNetOptions& options) {
   const Network network("MobileNet", common_options(options),
                         {.usual = usual_size(options, trained_sizes), .least = 32});
   require_positive_alpha(network, options.alpha);
+  if (!options.include_top && options.dropout != MobileNetOptions{}.dropout)
+    network.fail("`dropout` belongs to the top, and `include_top` is false");
   if (network.pretrained()) {
     if (options.depth_multiplier != 1)
       network.fail("If imagenet weights are being loaded, depth multiplier must be 1. Received depth_multiplier=" +

@@ -21,24 +21,24 @@ std::string tensor_name(std::size_t i) { return "tensors/" + std::to_string(i); 
 
 void write_run(const fs::path& path, const SavedState& run) {
   AtomicFile target(path);
-  Hdf5File file = Hdf5File::create(target.temporary());
+  const auto file = Hdf5File::create(target.temporary());
   ConfigValue::List names;
   for (std::size_t i = 0; i < run.tensors.size(); ++i) {
     names.emplace_back(run.tensors[i].first);
-    file.write(tensor_name(i), run.tensors[i].second);
+    file->write(tensor_name(i), run.tensors[i].second);
   }
-  file.write_text("", attribute, to_json(Config{{"values", run.values}, {"tensors", std::move(names)}}),
-                  Hdf5Text::variable_utf8);
-  file.close();
+  file->write_text("", attribute, to_json(Config{{"values", run.values}, {"tensors", std::move(names)}}),
+                   Hdf5Text::variable_utf8);
+  file->close();
   target.commit();
 }
 
 SavedState read_run(const fs::path& path) {
-  const Hdf5File file = Hdf5File::open(path);
-  const ConfigValue all = parse_json(file.read_text("", attribute), path.string());
+  const auto file = Hdf5File::open(path);
+  const ConfigValue all = parse_json(file->read_text("", attribute), path.string());
   SavedState run{all.as_config().at("values").as_config(), {}, path.string()};
   for (const ConfigValue& name : all.as_config().at("tensors").as_list())
-    run.tensors.emplace_back(name.as_string(), file.read(tensor_name(run.tensors.size())));
+    run.tensors.emplace_back(name.as_string(), file->read(tensor_name(run.tensors.size())));
   return run;
 }
 

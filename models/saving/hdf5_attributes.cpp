@@ -4,10 +4,7 @@
 #include "core/base/error.h"
 #include "models/saving/hdf5_impl.h"
 
-namespace strata {
-
-using hdf5::Handle;
-using hdf5::Session;
+namespace strata::hdf5 {
 
 namespace {
 
@@ -62,8 +59,7 @@ herr_t write_variable(hid_t attribute, hid_t type, const std::vector<std::string
 
 }  // namespace
 
-std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const std::string& attribute_name,
-                                               bool scalar) {
+std::vector<std::string> File::texts(const std::string& object, const std::string& attribute_name, bool scalar) const {
   const std::string label = object + "@" + attribute_name;
   const Handle owner = open_object(object);
   if (H5Aexists(owner.get(), attribute_name.c_str()) <= 0) fail(object, "has no attribute '" + attribute_name + "'");
@@ -79,7 +75,7 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
   if (count == 0) return {};
   if (H5Tget_class(type.get()) != H5T_STRING) fail(label, "expected text; received elements of another type");
   const std::size_t width = H5Tget_size(type.get());
-  if (width == 0 || count > bytes / width) fail(label, "declares more than the file can hold");
+  if (width == 0 || count > bytes_ / width) fail(label, "declares more than the file can hold");
 
   std::vector<std::string> result;
   if (H5Tis_variable_str(type.get()) > 0) {
@@ -97,8 +93,8 @@ std::vector<std::string> Hdf5File::Impl::texts(const std::string& object, const 
   return result;
 }
 
-void Hdf5File::Impl::put_texts(const std::string& object, const std::string& attribute_name,
-                               const std::vector<std::string>& texts, Hdf5Text kind, bool scalar) const {
+void File::put_texts(const std::string& object, const std::string& attribute_name,
+                     const std::vector<std::string>& texts, Hdf5Text kind, bool scalar) const {
   const std::string label = object + "@" + attribute_name;
   for (const std::string& t : texts)
     if (t.find('\0') != std::string::npos) fail(label, "cannot be written: the text holds a zero byte");
@@ -107,7 +103,7 @@ void Hdf5File::Impl::put_texts(const std::string& object, const std::string& att
     fail_hdf5(label, "cannot be replaced");
   const hsize_t count = texts.size();
   const Handle space(scalar ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, nullptr), H5Sclose);
-  const Handle type = texts.empty() ? hdf5::file_type(DType::f64) : text_type(kind, texts);
+  const Handle type = texts.empty() ? file_type(DType::f64) : text_type(kind, texts);
   const Handle attribute =
       checked(H5Acreate2(owner.get(), attribute_name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
               H5Aclose, label, "cannot be written");
@@ -117,47 +113,47 @@ void Hdf5File::Impl::put_texts(const std::string& object, const std::string& att
   if (status < 0) fail_hdf5(label, "cannot be written");
 }
 
-bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
+bool File::has_attribute(const std::string& object, const std::string& name) const {
   const Session session;
-  return H5Aexists(impl_->open_object(object).get(), name.c_str()) > 0;
+  return H5Aexists(open_object(object).get(), name.c_str()) > 0;
 }
 
-std::string Hdf5File::read_text(const std::string& object, const std::string& name) const {
+std::string File::read_text(const std::string& object, const std::string& name) const {
   const Session session;
-  return impl_->texts(object, name, true).front();
+  return texts(object, name, true).front();
 }
 
-std::vector<std::string> Hdf5File::read_texts(const std::string& object, const std::string& name) const {
+std::vector<std::string> File::read_texts(const std::string& object, const std::string& name) const {
   const Session session;
-  return impl_->texts(object, name, false);
+  return texts(object, name, false);
 }
 
-double Hdf5File::read_number(const std::string& object, const std::string& name) const {
+double File::read_number(const std::string& object, const std::string& name) const {
   const Session session;
   const std::string label = object + "@" + name;
-  const Handle owner = impl_->open_object(object);
-  if (H5Aexists(owner.get(), name.c_str()) <= 0) impl_->fail(object, "has no attribute '" + name + "'");
+  const Handle owner = open_object(object);
+  if (H5Aexists(owner.get(), name.c_str()) <= 0) fail(object, "has no attribute '" + name + "'");
   const Handle attribute =
-      impl_->checked(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose, label, "cannot be opened");
-  const Handle type = impl_->checked(H5Aget_type(attribute.get()), H5Tclose, label, "has no type");
-  const Handle space = impl_->checked(H5Aget_space(attribute.get()), H5Sclose, label, "has no shape");
+      checked(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose, label, "cannot be opened");
+  const Handle type = checked(H5Aget_type(attribute.get()), H5Tclose, label, "has no type");
+  const Handle space = checked(H5Aget_space(attribute.get()), H5Sclose, label, "has no shape");
   const H5T_class_t kind = H5Tget_class(type.get());
   if (H5Sget_simple_extent_npoints(space.get()) != 1 || (kind != H5T_INTEGER && kind != H5T_FLOAT))
-    impl_->fail(label, "expected one number; received something else");
+    fail(label, "expected one number; received something else");
   double number = 0;
-  if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) impl_->fail_hdf5(label, "cannot be read");
+  if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0) fail_hdf5(label, "cannot be read");
   return number;
 }
 
-void Hdf5File::write_text(const std::string& object, const std::string& name, std::string_view text, Hdf5Text kind) {
+void File::write_text(const std::string& object, const std::string& name, std::string_view text, Hdf5Text kind) {
   const Session session;
-  impl_->put_texts(object, name, {std::string(text)}, kind, true);
+  put_texts(object, name, {std::string(text)}, kind, true);
 }
 
-void Hdf5File::write_texts(const std::string& object, const std::string& name, const std::vector<std::string>& texts,
-                           Hdf5Text kind) {
+void File::write_texts(const std::string& object, const std::string& name, const std::vector<std::string>& texts,
+                       Hdf5Text kind) {
   const Session session;
-  impl_->put_texts(object, name, texts, kind, false);
+  put_texts(object, name, texts, kind, false);
 }
 
-}  // namespace strata
+}  // namespace strata::hdf5

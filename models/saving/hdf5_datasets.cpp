@@ -5,12 +5,9 @@
 #include "core/base/error.h"
 #include "models/saving/hdf5_impl.h"
 
-namespace strata {
+namespace strata::hdf5 {
 
-using hdf5::Handle;
-using hdf5::Session;
-
-Shape Hdf5File::Impl::shape_of(hid_t space, const std::string& object) const {
+Shape File::shape_of(hid_t space, const std::string& object) const {
   const H5S_class_t kind = H5Sget_simple_extent_type(space);
   if (kind == H5S_SCALAR) return {};
   const int rank = H5Sget_simple_extent_ndims(space);
@@ -25,7 +22,7 @@ Shape Hdf5File::Impl::shape_of(hid_t space, const std::string& object) const {
   return shape;
 }
 
-void Hdf5File::Impl::check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const {
+void File::check_storage(hid_t dataset, hid_t type, const Shape& shape, const std::string& path) const {
   const Handle properties = checked(H5Dget_create_plist(dataset), H5Pclose, path, "has no properties");
   const H5D_layout_t layout = H5Pget_layout(properties.get());
   if (layout == H5D_VIRTUAL) fail(path, "is a virtual data set, which is refused");
@@ -40,13 +37,13 @@ void Hdf5File::Impl::check_storage(hid_t dataset, hid_t type, const Shape& shape
   }
   if (shape.elements() == 0) return;
   const std::string tells = "declares " + std::to_string(declared) + " bytes, more than the file can hold";
-  if (layout != H5D_CHUNKED && declared > bytes) fail(path, tells);
+  if (layout != H5D_CHUNKED && declared > bytes_) fail(path, tells);
   // Compressed data may be larger than the file. The bound is the one Keras sets.
   const std::uint64_t stored = H5Dget_storage_size(dataset);
   if (declared > (std::uint64_t{4} << 30) && declared / 1000 > stored) fail(path, tells);
 }
 
-void Hdf5File::Impl::make_parents(const std::string& path) const {
+void File::make_parents(const std::string& path) const {
   const std::size_t end = path.rfind('/');
   if (end == std::string::npos || end == 0) return;
   const std::string parent = path.substr(0, end);
@@ -54,35 +51,35 @@ void Hdf5File::Impl::make_parents(const std::string& path) const {
   make_parents(parent);
   const Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
   H5Pset_obj_track_times(properties.get(), false);
-  const Handle group(H5Gcreate2(file.get(), parent.c_str(), H5P_DEFAULT, properties.get(), H5P_DEFAULT), H5Gclose);
+  const Handle group(H5Gcreate2(file_.get(), parent.c_str(), H5P_DEFAULT, properties.get(), H5P_DEFAULT), H5Gclose);
   if (!group.valid()) fail_hdf5(parent, "cannot be made");
 }
 
-std::string Hdf5File::Impl::opaque_name(hid_t dataset, hid_t type, const std::string& path) {
+std::string File::opaque_name(hid_t dataset, hid_t type, const std::string& path) const {
   if (H5Tget_class(type) != H5T_OPAQUE || H5Aexists(dataset, "dtype") <= 0) return {};
   return texts(path, "dtype", true).front();
 }
 
-hdf5::StoredType Hdf5File::Impl::element_type(hid_t dataset, hid_t type, const std::string& path) {
-  const auto stored = hdf5::stored_type(type, opaque_name(dataset, type, path));
+StoredType File::element_type(hid_t dataset, hid_t type, const std::string& path) const {
+  const auto stored = stored_type(type, opaque_name(dataset, type, path));
   if (!stored) fail(path, "has elements that are neither numbers, nor booleans, nor marked as bfloat16");
   return *stored;
 }
 
-bool Hdf5File::has_group(const std::string& path) const {
+bool File::has_group(const std::string& path) const {
   const Session session;
-  return impl_->exists(path) && H5Iget_type(impl_->open_object(path).get()) == H5I_GROUP;
+  return exists(path) && H5Iget_type(open_object(path).get()) == H5I_GROUP;
 }
 
-bool Hdf5File::has_dataset(const std::string& path) const {
+bool File::has_dataset(const std::string& path) const {
   const Session session;
-  return impl_->exists(path) && H5Iget_type(impl_->open_object(path).get()) == H5I_DATASET;
+  return exists(path) && H5Iget_type(open_object(path).get()) == H5I_DATASET;
 }
 
-std::vector<std::string> Hdf5File::children(const std::string& group) const {
+std::vector<std::string> File::children(const std::string& group) const {
   const Session session;
-  const Handle object = impl_->open_object(group);
-  if (H5Iget_type(object.get()) != H5I_GROUP) impl_->fail(group, "is not a group");
+  const Handle object = open_object(group);
+  if (H5Iget_type(object.get()) != H5I_GROUP) fail(group, "is not a group");
   std::vector<std::string> names;
   // One walk: asking for each name by its number would walk the group anew each time.
   const auto add = [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
@@ -95,74 +92,74 @@ std::vector<std::string> Hdf5File::children(const std::string& group) const {
   };
   hsize_t from = 0;
   if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, &from, add, &names) < 0)
-    impl_->fail_hdf5(group, "cannot be listed");
+    fail_hdf5(group, "cannot be listed");
   return names;
 }
 
-Type Hdf5File::dataset_type(const std::string& path) const {
+Type File::dataset_type(const std::string& path) const {
   const Session session;
-  const Handle dataset = impl_->open_dataset(path);
-  const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
-  const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
-  return {impl_->element_type(dataset.get(), type.get(), path).dtype, impl_->shape_of(space.get(), path)};
+  const Handle dataset = open_dataset(path);
+  const Handle type = checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
+  const Handle space = checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
+  return {element_type(dataset.get(), type.get(), path).dtype, shape_of(space.get(), path)};
 }
 
-StoredArray Hdf5File::describe(const std::string& path) const {
+StoredArray File::describe(const std::string& path) const {
   const Session session;
-  const Handle dataset = impl_->open_dataset(path);
-  const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
-  const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
-  return {hdf5::type_name(type.get(), impl_->opaque_name(dataset.get(), type.get(), path)),
-          impl_->shape_of(space.get(), path), H5Dget_storage_size(dataset.get())};
+  const Handle dataset = open_dataset(path);
+  const Handle type = checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
+  const Handle space = checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
+  return {type_name(type.get(), opaque_name(dataset.get(), type.get(), path)), shape_of(space.get(), path),
+          H5Dget_storage_size(dataset.get())};
 }
 
-Tensor Hdf5File::read(const std::string& path, DType dtype) const {
+Tensor File::read(const std::string& path, DType dtype) const {
   const Session session;
-  const Handle dataset = impl_->open_dataset(path);
-  const Handle type = impl_->checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
-  const Handle space = impl_->checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
-  const Shape shape = impl_->shape_of(space.get(), path);
-  impl_->check_storage(dataset.get(), type.get(), shape, path);
-  const hdf5::StoredType stored = impl_->element_type(dataset.get(), type.get(), path);
+  const Handle dataset = open_dataset(path);
+  const Handle type = checked(H5Dget_type(dataset.get()), H5Tclose, path, "has no type");
+  const Handle space = checked(H5Dget_space(dataset.get()), H5Sclose, path, "has no shape");
+  const Shape shape = shape_of(space.get(), path);
+  check_storage(dataset.get(), type.get(), shape, path);
+  const StoredType stored = element_type(dataset.get(), type.get(), path);
   // Booleans are read as bytes, since a damaged file may hold others than 0 and 1.
   const bool by_hand = dtype == DType::boolean || dtype == DType::bf16;
   const DType in_memory =
       stored.raw ? (stored.dtype == DType::boolean ? DType::u8 : stored.dtype) : (by_hand ? stored.dtype : dtype);
   Tensor t(in_memory, shape, Device{});
-  const Handle native = stored.raw ? Handle(H5Tcopy(type.get()), H5Tclose) : hdf5::memory_type(in_memory);
+  const Handle native = stored.raw ? Handle(H5Tcopy(type.get()), H5Tclose) : memory_type(in_memory);
   if (t.size() > 0 && H5Dread(dataset.get(), native.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, t.mutable_raw()) < 0)
-    impl_->fail_hdf5(path, "cannot be read");
-  return t.dtype() == dtype ? t : hdf5::convert_elements(t, dtype);
+    fail_hdf5(path, "cannot be read");
+  return t.dtype() == dtype ? t : convert_elements(t, dtype);
 }
 
-void Hdf5File::create_group(const std::string& path) {
+void File::create_group(const std::string& path) {
   const Session session;
-  const std::string full = normal_hdf5_path(path);
-  if (full != "/") impl_->make_parents(full + "/");
+  const std::string full = normal_path(path);
+  if (full != "/") make_parents(full + "/");
 }
 
-void Hdf5File::write(const std::string& path, const Tensor& stored) {
+void File::write(const std::string& path, const Tensor& stored) {
   const Tensor value = stored.on_host();
   const Session session;
-  const std::string full = normal_hdf5_path(path);
+  const std::string full = normal_path(path);
   if (!value.defined() || value.device().kind != DeviceKind::cpu)
-    impl_->fail(path, "cannot be written: expected a tensor on the CPU; received " + to_string(value));
-  if (impl_->exists(full)) impl_->fail(path, "cannot be written: the name is taken");
-  impl_->make_parents(full);
+    fail(path, "cannot be written: expected a tensor on the CPU; received " + to_string(value));
+  if (exists(full)) fail(path, "cannot be written: the name is taken");
+  make_parents(full);
   std::vector<hsize_t> dims;
   for (const std::int64_t d : value.shape()) dims.push_back(static_cast<hsize_t>(d));
   const int rank = value.shape().rank();
   const Handle space(rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, dims.data(), nullptr), H5Sclose);
   const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(properties.get(), false);
-  const Handle type = hdf5::file_type(value.dtype());
-  const Handle dataset = impl_->checked(
-      H5Dcreate2(impl_->file.get(), full.c_str(), type.get(), space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT),
+  const Handle type = file_type(value.dtype());
+  const Handle dataset = checked(
+      H5Dcreate2(file_.get(), full.c_str(), type.get(), space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT),
       H5Dclose, path, "cannot be written");
-  const Handle native = hdf5::memory_type(value.dtype());
+  const Handle native = memory_type(value.dtype());
   if (value.size() > 0 && H5Dwrite(dataset.get(), native.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, value.raw()) < 0)
-    impl_->fail_hdf5(path, "cannot be written");
-  if (value.dtype() == DType::bf16) impl_->put_texts(full, "dtype", {"bfloat16"}, Hdf5Text::variable_utf8, true);
+    fail_hdf5(path, "cannot be written");
+  if (value.dtype() == DType::bf16) put_texts(full, "dtype", {"bfloat16"}, Hdf5Text::variable_utf8, true);
 }
 
-}  // namespace strata
+}  // namespace strata::hdf5

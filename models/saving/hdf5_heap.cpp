@@ -14,7 +14,7 @@
 #include "core/base/error.h"
 #include "models/saving/hdf5_impl.h"
 
-namespace strata {
+namespace strata::hdf5 {
 
 namespace {
 
@@ -68,16 +68,16 @@ bool is_sound(std::string_view from) {
 
 }  // namespace
 
-void Hdf5File::Impl::check_text_heaps() {
-  if (heaps_checked) return;
-  const Mapping file_content(content.empty() ? name : "");
-  const std::string_view bytes_in_file = content.empty() ? file_content.bytes() : std::string_view(content);
+void File::check_text_heaps() const {
+  if (heaps_checked_) return;
+  const Mapping file_content(content_.empty() ? name_ : "");
+  const std::string_view bytes_in_file = content_.empty() ? file_content.bytes() : std::string_view(content_);
   constexpr std::string_view signature("GCOL\1\0\0\0", 8);
   for (std::size_t at = bytes_in_file.find(signature); at != std::string_view::npos;
        at = bytes_in_file.find(signature, at + signature.size()))
     if (!is_sound(bytes_in_file.substr(at)))
-      throw Error(name, "is damaged: the texts at byte " + std::to_string(at) + " do not fit their place");
-  heaps_checked = true;
+      throw Error(name_, "is damaged: the texts at byte " + std::to_string(at) + " do not fit their place");
+  heaps_checked_ = true;
 }
 
-}  // namespace strata
+}  // namespace strata::hdf5

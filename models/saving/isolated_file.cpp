@@ -1,6 +1,5 @@
 #include "models/saving/isolated_file.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -12,17 +11,16 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/module.h"
 #include "models/saving/wire.h"
 
 namespace strata {
 
-namespace fs = std::filesystem;
 using wire::Message;
 using wire::Question;
 
@@ -32,18 +30,9 @@ IsolationLimits isolation_limits(std::uint64_t file_bytes) {
 
 namespace {
 
-/// The program, below the folder of the library; that of a faster instruction set lies two folders deeper.
 std::string find_reader() {
   if (const char* given = std::getenv("STRATA_READER")) return given;
-  Dl_info here;
-  const char* const library = ::dladdr(reinterpret_cast<const void*>(&isolation_limits), &here) ? here.dli_fname : "";
-  const fs::path folder = fs::absolute(library).parent_path();
-  for (const char* way : {"strata", "../../strata", "../lib/strata"}) {
-    const fs::path candidate = (folder / way / "strata-read").lexically_normal();
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate.string();
-  }
-  throw Error("isolated reading", "the program strata/strata-read was not found beside the library in " +
-                                      folder.string() + "; the variable STRATA_READER may say where it is");
+  return companion_file("strata-read", "the program", "the variable STRATA_READER may say where it is").string();
 }
 
 [[noreturn]] void fail_system(const std::string& what, int error) {

@@ -31,11 +31,11 @@ class LocalFile : public ModelFile {
  public:
   explicit LocalFile(const std::string& path) : path_(path) {
     if (kind_of_file(path) == FileKind::keras)
-      archive_.emplace(path);
+      archive_ = ZipReader::open(path);
     else if (is_list_of_shards(path))
       tree_ = std::make_unique<ShardedTree>(path);
     else
-      tree_ = std::make_unique<Hdf5File>(Hdf5File::open(path));
+      tree_ = Hdf5File::open(path);
   }
 
   std::optional<std::string> text(const std::string& member) const override {
@@ -66,14 +66,14 @@ class LocalFile : public ModelFile {
         throw Error(path_, archive_->contains("model.weights.npz")
                                ? "its weights are in the form `model.weights.npz`, which is not supported"
                                : "Expected a `" + member + "` member; there is none");
-      tree_ = std::make_unique<Hdf5File>(Hdf5File::open_bytes(
-          archive_->read(member, std::numeric_limits<std::uint64_t>::max()), path_ + ":" + member));
+      tree_ =
+          Hdf5File::open_bytes(archive_->read(member, std::numeric_limits<std::uint64_t>::max()), path_ + ":" + member);
     }
     return *tree_;
   }
 
   std::string path_;
-  std::optional<ZipReader> archive_;
+  std::unique_ptr<ZipReader> archive_;  // of a `.keras` file; else null
   mutable std::unique_ptr<StoredTree> tree_;
 };
 

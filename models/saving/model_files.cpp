@@ -43,11 +43,11 @@ void save_archive(const Model& model, const std::string& path, const SaveOptions
                                                   : ConfigValue(Config{}));
   const std::string config_text = to_json(config);
   const std::string metadata = to_json(Config{{"keras_version", keras_version}, {"date_saved", date_now()}});
-  Hdf5File weights = Hdf5File::create_bytes(path + ":model.weights.h5");
-  write_weights(weights, definition, options.include_optimizer);
+  const auto weights = Hdf5File::create_bytes(path + ":model.weights.h5");
+  write_weights(*weights, definition, options.include_optimizer);
   AtomicFile target(path);
   write_zip(target.temporary(),
-            {{"metadata.json", metadata}, {"config.json", config_text}, {"model.weights.h5", weights.image()}});
+            {{"metadata.json", metadata}, {"config.json", config_text}, {"model.weights.h5", weights->image()}});
   target.commit();
 }
 
@@ -59,17 +59,17 @@ void save_legacy(const Model& model, const std::string& path, const SaveOptions&
                                          "weights. Give it an Input, call it on data first, or save as `.keras`");
   const std::string config = to_json(to_config(model, Spelling::legacy));
   AtomicFile target(path);
-  Hdf5File file = Hdf5File::create(target.temporary());
-  file.write_text("", "keras_version", legacy_keras_version, Hdf5Text::variable_utf8);
-  file.write_text("", "backend", keras_backend, Hdf5Text::variable_utf8);
-  file.write_text("", "model_config", config, Hdf5Text::variable_ascii);
-  write_legacy_weights(file, "model_weights", definition);
+  const auto file = Hdf5File::create(target.temporary());
+  file->write_text("", "keras_version", legacy_keras_version, Hdf5Text::variable_utf8);
+  file->write_text("", "backend", keras_backend, Hdf5Text::variable_utf8);
+  file->write_text("", "model_config", config, Hdf5Text::variable_ascii);
+  write_legacy_weights(*file, "model_weights", definition);
   if (definition.trainer && options.include_optimizer) {
-    file.write_text("", "training_config", to_json(compile_config(definition.trainer->options(), Spelling::legacy)),
-                    Hdf5Text::variable_ascii);
-    write_legacy_optimizer(file, definition.trainer->optimizer());
+    file->write_text("", "training_config", to_json(compile_config(definition.trainer->options(), Spelling::legacy)),
+                     Hdf5Text::variable_ascii);
+    write_legacy_optimizer(*file, definition.trainer->optimizer());
   }
-  file.close();
+  file->close();
   target.commit();
 }
 
@@ -166,9 +166,9 @@ void Model::save_weights(const std::string& path) const {
     throw Error("save_weights", "the model '" + name() + "' has not been built yet: it has no weights to save");
   const UseGuard guard(definition().use, UseGuard::Use::reading, name());
   AtomicFile target(path);
-  Hdf5File file = Hdf5File::create(target.temporary());
-  write_weights(file, definition(), true);
-  file.close();
+  const auto file = Hdf5File::create(target.temporary());
+  write_weights(*file, definition(), true);
+  file->close();
   target.commit();
 }
 

@@ -59,33 +59,32 @@ ShardedTree::ShardedTree(const fs::path& list) {
 }
 
 bool ShardedTree::has_group(const std::string& path) const {
-  return std::any_of(shards_.begin(), shards_.end(), [&](const Hdf5File& f) { return f.has_group(path); });
+  return std::any_of(shards_.begin(), shards_.end(), [&](const auto& f) { return f->has_group(path); });
 }
 
 bool ShardedTree::has_dataset(const std::string& path) const {
-  return std::any_of(shards_.begin(), shards_.end(), [&](const Hdf5File& f) { return f.has_dataset(path); });
+  return std::any_of(shards_.begin(), shards_.end(), [&](const auto& f) { return f->has_dataset(path); });
 }
 
 std::vector<std::string> ShardedTree::children(const std::string& group) const {
   std::set<std::string> all;
-  for (const Hdf5File& shard : shards_)
-    if (shard.has_group(group))
-      for (const std::string& name : shard.children(group)) all.insert(name);
+  for (const auto& shard : shards_)
+    if (shard->has_group(group))
+      for (const std::string& name : shard->children(group)) all.insert(name);
   return {all.begin(), all.end()};
 }
 
 // Where no shard has it, the first one says so.
 const Hdf5File& ShardedTree::with_dataset(const std::string& path) const {
-  const auto found =
-      std::find_if(shards_.begin(), shards_.end(), [&](const Hdf5File& f) { return f.has_dataset(path); });
-  return found == shards_.end() ? shards_.front() : *found;
+  const auto found = std::find_if(shards_.begin(), shards_.end(), [&](const auto& f) { return f->has_dataset(path); });
+  return found == shards_.end() ? *shards_.front() : **found;
 }
 
 const Hdf5File& ShardedTree::with_attribute(const std::string& object, const std::string& name) const {
-  const auto found = std::find_if(shards_.begin(), shards_.end(), [&](const Hdf5File& f) {
-    return (f.has_group(object) || f.has_dataset(object)) && f.has_attribute(object, name);
+  const auto found = std::find_if(shards_.begin(), shards_.end(), [&](const auto& f) {
+    return (f->has_group(object) || f->has_dataset(object)) && f->has_attribute(object, name);
   });
-  return found == shards_.end() ? shards_.front() : *found;
+  return found == shards_.end() ? *shards_.front() : **found;
 }
 
 Type ShardedTree::dataset_type(const std::string& path) const { return with_dataset(path).dataset_type(path); }

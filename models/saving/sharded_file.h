@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ class ShardedTree : public StoredTree {
  private:
   const Hdf5File& with_dataset(const std::string& path) const;
   const Hdf5File& with_attribute(const std::string& object, const std::string& name) const;
-  std::vector<Hdf5File> shards_;  // never empty
+  std::vector<std::unique_ptr<Hdf5File>> shards_;  // never empty
 };
 
 /// What the files of NAME.weights.json take on the disk, as far as their names tell; nothing is opened.

@@ -28,9 +28,9 @@ struct Subject {
   fuzzing::DamagedTree weights, legacy;
 
   static fuzzing::DamagedTree stored(const auto& write) {
-    Hdf5File file = Hdf5File::create_bytes("written");
-    write(file);
-    return fuzzing::DamagedTree(Hdf5File::open_bytes(std::string(file.image()), "written"));
+    const auto file = Hdf5File::create_bytes("written");
+    write(*file);
+    return fuzzing::DamagedTree(*Hdf5File::open_bytes(std::string(file->image()), "written"));
   }
   explicit Subject(const std::string& optimizer)
       : model(make_model(optimizer)),

@@ -232,6 +232,11 @@ def _():
     )
 
 
+@example("rescaling_by_channel", only=3)
+def _():
+    return keras.Sequential([L.Input((4, 3)), L.Rescaling([0.5, 1.0, 2.0], offset=[0.1, 0.0, -0.1]), L.Flatten(), L.Dense(2)])
+
+
 @example("activation_layers")
 def _():
     return keras.Sequential(

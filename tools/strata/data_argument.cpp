@@ -182,7 +182,7 @@ data::Dataset DataArgument::images(const Model& model, data::ImageDatasetOptions
   options.image_size = image_size(inputs[0].shape());
   options.label_mode = wants_targets_ ? label_mode_for(model) : "none";
   const data::ImageDataset found = data::image_dataset_from_directory(path_, options);
-  if (wants_targets_) check_classes(model, options.label_mode, found.class_names.size(), path_);
+  if (wants_targets_) check_classes(model, options.label_mode, found.class_names().size(), path_);
   return found.map([divisor = scaled_ ? 255.0f : 1.0f, dtype = inputs[0].dtype()](data::Sample sample) {
     sample.x = cast(Tensor(sample.x / divisor), dtype);
     return sample;

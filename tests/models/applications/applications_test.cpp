@@ -56,6 +56,8 @@ TEST(Applications, WhatWouldHaveNoEffectIsAnError) {
                "`classes` and `classifier_activation` belong to the top, and `include_top` is false");
   EXPECT_ERROR(ResNet50({.include_top = false, .weights = "", .classifier_activation = "sigmoid"}),
                "`classes` and `classifier_activation` belong to the top, and `include_top` is false");
+  EXPECT_ERROR(MobileNet({.dropout = 0.5, .include_top = false, .weights = ""}),
+               "`dropout` belongs to the top, and `include_top` is false");
   const Symbol x = layers::Input({40, 40, 3});
   EXPECT_ERROR(ResNet50({.weights = "", .input_tensor = x, .input_shape = {32, 32, 3}}),
                "`input_shape` and `input_tensor` differ. Received: input_shape=(32, 32, 3), input_tensor of shape "

@@ -244,14 +244,14 @@ TEST_F(DamagedFiles, FlippedBitsAreErrorsOrLoad) {
 
 /// The file with one text in place of another, both occurring once; archives are written anew.
 void replace_in_archive(const std::string& file, const std::string& text, const std::string& by) {
-  const ZipReader in(file);
+  const auto in = ZipReader::open(file);
   std::vector<std::string> contents;
-  for (const ZipReader::Member& member : in.members()) contents.push_back(in.read(member.name, ~std::uint64_t{0}));
+  for (const ZipReader::Member& member : in->members()) contents.push_back(in->read(member.name, ~std::uint64_t{0}));
   std::vector<ZipContent> members;
   for (std::size_t i = 0; i < contents.size(); ++i) {
     if (const std::size_t at = contents[i].find(text); at != std::string::npos)
       contents[i].replace(at, text.size(), by);
-    members.push_back({in.members()[i].name, contents[i]});
+    members.push_back({in->members()[i].name, contents[i]});
   }
   write_zip(file + ".new", members);
   std::filesystem::rename(file + ".new", file);
@@ -302,11 +302,11 @@ TEST_F(DamagedFiles, WeightsThatLinksMultiplyAreBounded) {
   for (int i = 0; i < 1001; ++i) layers.push_back("layer" + std::to_string(i));
   for (int i = 0; i < 1000; ++i) weights.push_back("w" + std::to_string(i));
   {
-    Hdf5File out = Hdf5File::create(file("a.h5"));
-    out.write_texts("", "layer_names", layers, Hdf5Text::fixed_ascii);
-    out.create_group("layer0");
-    out.write_texts("layer0", "weight_names", weights, Hdf5Text::fixed_ascii);
-    out.close();
+    const auto out = Hdf5File::create(file("a.h5"));
+    out->write_texts("", "layer_names", layers, Hdf5Text::fixed_ascii);
+    out->create_group("layer0");
+    out->write_texts("layer0", "weight_names", weights, Hdf5Text::fixed_ascii);
+    out->close();
   }
   const hid_t id = H5Fopen(file("a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
   for (int i = 1; i < 1001; ++i)

@@ -72,22 +72,22 @@ Tensor sample_tensor(DType dtype) {
 TEST_F(Hdf5FileTest, EveryDtypeComesBackAsItWent) {
   const DType all[] = {DType::f32, DType::f64, DType::f16, DType::bf16,
                        DType::i32, DType::i64, DType::u8,  DType::boolean};
-  Hdf5File out = Hdf5File::create(path("a.h5"));
-  for (const DType d : all) out.write("group/" + std::string(to_string(d)), sample_tensor(d));
-  out.write("scalar", Tensor::scalar<std::int64_t>(-7));
-  out.write("none", Tensor(DType::f32, Shape{0, 4}));
-  out.close();
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
+  const auto out = Hdf5File::create(path("a.h5"));
+  for (const DType d : all) out->write("group/" + std::string(to_string(d)), sample_tensor(d));
+  out->write("scalar", Tensor::scalar<std::int64_t>(-7));
+  out->write("none", Tensor(DType::f32, Shape{0, 4}));
+  out->close();
+  const auto in = Hdf5File::open(path("a.h5"));
   for (const DType d : all) {
     const std::string name = "group/" + std::string(to_string(d));
-    const Tensor want = sample_tensor(d), got = in.read(name);
-    EXPECT_EQ(in.dataset_type(name), want.type());
+    const Tensor want = sample_tensor(d), got = in->read(name);
+    EXPECT_EQ(in->dataset_type(name), want.type());
     ASSERT_EQ(got.type(), want.type());
     EXPECT_EQ(std::memcmp(got.raw(), want.raw(), want.bytes()), 0) << name;
   }
-  EXPECT_EQ(in.read("scalar").shape(), Shape{});
-  EXPECT_EQ(in.read("scalar").item<std::int64_t>(), -7);
-  EXPECT_EQ(in.read("none").shape(), Shape({0, 4}));
+  EXPECT_EQ(in->read("scalar").shape(), Shape{});
+  EXPECT_EQ(in->read("scalar").item<std::int64_t>(), -7);
+  EXPECT_EQ(in->read("none").shape(), Shape({0, 4}));
 }
 
 // What read() gives other types for, or cannot give, too.
@@ -102,34 +102,35 @@ TEST_F(Hdf5FileTest, DataSetsAreDescribedAsTheyAreStored) {
     H5Tclose(text);
     H5Sclose(space);
   });
-  const Hdf5File raw = Hdf5File::open(path("a.h5"));
-  EXPECT_EQ(raw.describe("i8").type, "int8");
-  EXPECT_EQ(raw.describe("i8").shape, Shape({3, 2}));
-  EXPECT_EQ(raw.describe("u32").type, "uint32");
-  EXPECT_EQ(raw.describe("text").type, "text");
-  EXPECT_NE(error_of([&] { raw.describe("none"); }).find("is not in the file"), std::string::npos);
-  EXPECT_NE(error_of([&] { raw.describe(""); }).find("is not a data set"), std::string::npos);
+  const auto raw = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(raw->describe("i8").type, "int8");
+  EXPECT_EQ(raw->describe("i8").shape, Shape({3, 2}));
+  EXPECT_EQ(raw->describe("u32").type, "uint32");
+  EXPECT_EQ(raw->describe("text").type, "text");
+  EXPECT_NE(error_of([&] { raw->describe("none"); }).find("is not in the file"), std::string::npos);
+  EXPECT_NE(error_of([&] { raw->describe(""); }).find("is not a data set"), std::string::npos);
 
-  Hdf5File out = Hdf5File::create(path("b.h5"));
-  for (const DType d : {DType::f16, DType::bf16, DType::boolean}) out.write(std::string(to_string(d)), sample_tensor(d));
-  out.close();
-  const Hdf5File in = Hdf5File::open(path("b.h5"));
+  const auto out = Hdf5File::create(path("b.h5"));
+  for (const DType d : {DType::f16, DType::bf16, DType::boolean})
+    out->write(std::string(to_string(d)), sample_tensor(d));
+  out->close();
+  const auto in = Hdf5File::open(path("b.h5"));
   for (const DType d : {DType::f16, DType::bf16, DType::boolean}) {
-    const StoredArray array = in.describe(std::string(to_string(d)));
+    const StoredArray array = in->describe(std::string(to_string(d)));
     EXPECT_EQ(array.type, keras_name(d));
     EXPECT_EQ(array.bytes, 6 * size_of(d));
   }
 }
 
 TEST_F(Hdf5FileTest, ElementsAreConvertedWhenAnotherDtypeIsAsked) {
-  Hdf5File out = Hdf5File::create(path("a.h5"));
+  const auto out = Hdf5File::create(path("a.h5"));
   for (const DType d : {DType::f64, DType::f16, DType::bf16, DType::i64, DType::boolean})
-    out.write(std::string(to_string(d)), sample_tensor(d));
-  out.close();
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
+    out->write(std::string(to_string(d)), sample_tensor(d));
+  out->close();
+  const auto in = Hdf5File::open(path("a.h5"));
   for (const DType from : {DType::f64, DType::f16, DType::bf16, DType::i64, DType::boolean})
     for (const DType to : {DType::f32, DType::f16, DType::bf16, DType::i32}) {
-      const Tensor want = sample_tensor(from), got = in.read(std::string(to_string(from)), to);
+      const Tensor want = sample_tensor(from), got = in->read(std::string(to_string(from)), to);
       ASSERT_EQ(got.dtype(), to);
       for (int i = 0; i < 6; ++i)  // integers cut off
         EXPECT_EQ(got.at<double>(i), is_floating(to) ? want.at<double>(i) : std::trunc(want.at<double>(i)))
@@ -138,10 +139,10 @@ TEST_F(Hdf5FileTest, ElementsAreConvertedWhenAnotherDtypeIsAsked) {
 }
 
 TEST_F(Hdf5FileTest, NumbersBeyondAnElementTypeBecomeItsLimit) {
-  Hdf5File out = Hdf5File::create(path("a.h5"));
-  out.write("x", cast(Tensor::from<float>({4}, {-1e30f, 1e30f, NAN, 300.0f}), DType::bf16));
-  out.close();
-  const Tensor t = Hdf5File::open(path("a.h5")).read("x", DType::u8);
+  const auto out = Hdf5File::create(path("a.h5"));
+  out->write("x", cast(Tensor::from<float>({4}, {-1e30f, 1e30f, NAN, 300.0f}), DType::bf16));
+  out->close();
+  const Tensor t = Hdf5File::open(path("a.h5"))->read("x", DType::u8);
   EXPECT_EQ(t.at<int>(0), 0);
   EXPECT_EQ(t.at<int>(1), 255);
   EXPECT_EQ(t.at<int>(2), 0);
@@ -149,47 +150,47 @@ TEST_F(Hdf5FileTest, NumbersBeyondAnElementTypeBecomeItsLimit) {
 }
 
 TEST_F(Hdf5FileTest, GroupsAreMadeListedAndTold) {
-  Hdf5File out = Hdf5File::create(path("a.h5"));
-  out.create_group("/layers/dense/vars");
-  out.write("layers/dense/vars/0", Tensor::scalar(1.0f));
-  out.create_group("layers/dense_1");
-  out.create_group("layers/dense_1");  // no error
-  out.close();
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
-  EXPECT_EQ(in.children(""), std::vector<std::string>{"layers"});
-  EXPECT_EQ(in.children("layers"), (std::vector<std::string>{"dense", "dense_1"}));
-  EXPECT_TRUE(in.has_group("/layers/dense/vars/"));
-  EXPECT_FALSE(in.has_group("layers/dense/vars/0"));
-  EXPECT_TRUE(in.has_dataset("layers/dense/vars/0"));
-  EXPECT_FALSE(in.has_dataset("layers/dense/vars/0/below"));
-  EXPECT_FALSE(in.has_group("layers/nothing/here"));
+  const auto out = Hdf5File::create(path("a.h5"));
+  out->create_group("/layers/dense/vars");
+  out->write("layers/dense/vars/0", Tensor::scalar(1.0f));
+  out->create_group("layers/dense_1");
+  out->create_group("layers/dense_1");  // no error
+  out->close();
+  const auto in = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(in->children(""), std::vector<std::string>{"layers"});
+  EXPECT_EQ(in->children("layers"), (std::vector<std::string>{"dense", "dense_1"}));
+  EXPECT_TRUE(in->has_group("/layers/dense/vars/"));
+  EXPECT_FALSE(in->has_group("layers/dense/vars/0"));
+  EXPECT_TRUE(in->has_dataset("layers/dense/vars/0"));
+  EXPECT_FALSE(in->has_dataset("layers/dense/vars/0/below"));
+  EXPECT_FALSE(in->has_group("layers/nothing/here"));
 }
 
 TEST_F(Hdf5FileTest, TextAttributesInEveryForm) {
-  Hdf5File out = Hdf5File::create(path("a.h5"));
-  out.create_group("g");
+  const auto out = Hdf5File::create(path("a.h5"));
+  out->create_group("g");
   const std::vector<std::string> names = {"dense", "a much longer name", ""};
   for (const auto& [name, kind] :
        {std::pair{"u", Hdf5Text::variable_utf8}, {"v", Hdf5Text::variable_ascii}, {"f", Hdf5Text::fixed_ascii}}) {
-    out.write_text("g", std::string("one_") + name, "first", kind);
-    out.write_text("g", std::string("one_") + name, "Grüße", kind);  // replaces
-    out.write_texts("/", std::string("list_") + name, names, kind);
-    out.write_texts("/", std::string("empty_") + name, {}, kind);
+    out->write_text("g", std::string("one_") + name, "first", kind);
+    out->write_text("g", std::string("one_") + name, "Grüße", kind);  // replaces
+    out->write_texts("/", std::string("list_") + name, names, kind);
+    out->write_texts("/", std::string("empty_") + name, {}, kind);
   }
   const std::string config(100'000, 'x');  // longer than an object header holds
-  out.write_text("", "model_config", config, Hdf5Text::variable_ascii);
-  out.close();
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
+  out->write_text("", "model_config", config, Hdf5Text::variable_ascii);
+  out->close();
+  const auto in = Hdf5File::open(path("a.h5"));
   for (const std::string form : {"u", "v", "f"}) {
-    EXPECT_EQ(in.read_text("g", "one_" + form), "Grüße");
-    EXPECT_EQ(in.read_texts("/", "list_" + form), names);
-    EXPECT_TRUE(in.read_texts("/", "empty_" + form).empty());
+    EXPECT_EQ(in->read_text("g", "one_" + form), "Grüße");
+    EXPECT_EQ(in->read_texts("/", "list_" + form), names);
+    EXPECT_TRUE(in->read_texts("/", "empty_" + form).empty());
   }
-  EXPECT_EQ(in.read_text("/", "model_config"), config);
-  EXPECT_TRUE(in.has_attribute("g", "one_u"));
-  EXPECT_FALSE(in.has_attribute("g", "two"));
-  EXPECT_EQ(error_of([&] { in.read_text("g", "two"); }), "[" + path("a.h5").string() + "] 'g' has no attribute 'two'");
-  EXPECT_NE(error_of([&] { in.read_text("", "list_f"); }).find("expected one text; received shape [3]"),
+  EXPECT_EQ(in->read_text("/", "model_config"), config);
+  EXPECT_TRUE(in->has_attribute("g", "one_u"));
+  EXPECT_FALSE(in->has_attribute("g", "two"));
+  EXPECT_EQ(error_of([&] { in->read_text("g", "two"); }), "[" + path("a.h5").string() + "] 'g' has no attribute 'two'");
+  EXPECT_NE(error_of([&] { in->read_text("", "list_f"); }).find("expected one text; received shape [3]"),
             std::string::npos);
 }
 
@@ -212,19 +213,19 @@ TEST_F(Hdf5FileTest, ReadsPaddingAndTypesOfOtherWriters) {
     H5Dclose(d);
     H5Sclose(space);
   });
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
-  EXPECT_EQ(in.read_texts("", "space"), (std::vector<std::string>{"ab", "cdef"}));
-  EXPECT_EQ(in.read_texts("", "term"), (std::vector<std::string>{"ab", "cde"}));
-  EXPECT_EQ(in.read("big_endian").dtype(), DType::i32);
-  EXPECT_EQ(in.read("big_endian", DType::f32).at<float>(0), -300.0f);
+  const auto in = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(in->read_texts("", "space"), (std::vector<std::string>{"ab", "cdef"}));
+  EXPECT_EQ(in->read_texts("", "term"), (std::vector<std::string>{"ab", "cde"}));
+  EXPECT_EQ(in->read("big_endian").dtype(), DType::i32);
+  EXPECT_EQ(in->read("big_endian", DType::f32).at<float>(0), -300.0f);
 }
 
 TEST_F(Hdf5FileTest, TheSameContentGivesTheSameBytes) {
   const auto write = [&](const fs::path& file) {
-    Hdf5File out = Hdf5File::create(file);
-    out.write("a/b/c", sample_tensor(DType::f32));
-    out.write_text("a", "name", "x", Hdf5Text::variable_utf8);
-    out.close();
+    const auto out = Hdf5File::create(file);
+    out->write("a/b/c", sample_tensor(DType::f32));
+    out->write_text("a", "name", "x", Hdf5Text::variable_utf8);
+    out->close();
   };
   write(path("1.h5"));
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // a time stamp would differ
@@ -242,9 +243,9 @@ TEST_F(Hdf5FileTest, FilesThatAreNotWhatTheyShouldBe) {
   std::ofstream(path("empty.h5")).close();
   EXPECT_NE(message("empty.h5").find("cannot be opened as an HDF5 file"), std::string::npos);
   {
-    Hdf5File out = Hdf5File::create(path("cut.h5"));
-    out.write("x", Tensor(DType::f32, Shape{1000}));
-    out.close();
+    const auto out = Hdf5File::create(path("cut.h5"));
+    out->write("x", Tensor(DType::f32, Shape{1000}));
+    out->close();
   }
   fs::resize_file(path("cut.h5"), 3000);
   EXPECT_NE(message("cut.h5").find("truncated file"), std::string::npos) << message("cut.h5");
@@ -252,11 +253,11 @@ TEST_F(Hdf5FileTest, FilesThatAreNotWhatTheyShouldBe) {
 
 TEST_F(Hdf5FileTest, DamagedStructureIsAnErrorAndNoCrash) {
   {
-    Hdf5File out = Hdf5File::create(path("good.h5"));
-    out.write("layers/dense/vars/0", sample_tensor(DType::f32));
-    out.write_text("layers/dense/vars", "name", "dense", Hdf5Text::variable_utf8);
-    out.write_texts("", "layer_names", {"dense", "dense_1"}, Hdf5Text::variable_ascii);
-    out.close();
+    const auto out = Hdf5File::create(path("good.h5"));
+    out->write("layers/dense/vars/0", sample_tensor(DType::f32));
+    out->write_text("layers/dense/vars", "name", "dense", Hdf5Text::variable_utf8);
+    out->write_texts("", "layer_names", {"dense", "dense_1"}, Hdf5Text::variable_ascii);
+    out->close();
   }
   const std::string good = bytes_of(path("good.h5"));
   const std::size_t heap = good.find("GCOL");
@@ -266,10 +267,10 @@ TEST_F(Hdf5FileTest, DamagedStructureIsAnErrorAndNoCrash) {
     std::fill_n(bad.begin() + static_cast<std::ptrdiff_t>(at), std::min<std::size_t>(24, bad.size() - at), with);
     std::ofstream(path("bad.h5"), std::ios::binary) << bad;
     return error_of([&] {
-      const Hdf5File in = Hdf5File::open(path("bad.h5"));
-      in.read_texts("", "layer_names");
-      in.read_text("layers/dense/vars", "name");
-      in.read("layers/dense/vars/0");
+      const auto in = Hdf5File::open(path("bad.h5"));
+      in->read_texts("", "layer_names");
+      in->read_text("layers/dense/vars", "name");
+      in->read("layers/dense/vars/0");
     });
   };
   const std::string in_heap = read_all(heap + 40, '\xff');
@@ -281,19 +282,20 @@ TEST_F(Hdf5FileTest, DamagedStructureIsAnErrorAndNoCrash) {
 }
 
 TEST_F(Hdf5FileTest, LinksOutOfTheTreeAreRefused) {
-  Hdf5File other = Hdf5File::create(path("other.h5"));
-  other.write("secret", Tensor::scalar(1.0f));
-  other.close();
+  const auto other = Hdf5File::create(path("other.h5"));
+  other->write("secret", Tensor::scalar(1.0f));
+  other->close();
   make_raw(path("a.h5"), [&](hid_t file) {
     const hid_t group = H5Gcreate2(file, "real", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(group);
     H5Lcreate_soft("/real", file, "soft", H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_external(path("other.h5").c_str(), "/secret", file, "external", H5P_DEFAULT, H5P_DEFAULT);
   });
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
-  EXPECT_NE(error_of([&] { in.has_group("soft"); }).find("'soft' is a soft link, which is refused"), std::string::npos);
-  EXPECT_NE(error_of([&] { in.has_group("soft/below"); }).find("soft link"), std::string::npos);
-  EXPECT_NE(error_of([&] { in.read("external"); }).find("is a link out of the file"), std::string::npos);
+  const auto in = Hdf5File::open(path("a.h5"));
+  EXPECT_NE(error_of([&] { in->has_group("soft"); }).find("'soft' is a soft link, which is refused"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { in->has_group("soft/below"); }).find("soft link"), std::string::npos);
+  EXPECT_NE(error_of([&] { in->read("external"); }).find("is a link out of the file"), std::string::npos);
 }
 
 TEST_F(Hdf5FileTest, AGroupWithinItselfEndsWhereTheCallerStops) {
@@ -301,9 +303,9 @@ TEST_F(Hdf5FileTest, AGroupWithinItselfEndsWhereTheCallerStops) {
     H5Gclose(H5Gcreate2(file, "layers", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Lcreate_hard(file, "/", file, "layers/up", H5P_DEFAULT, H5P_DEFAULT);
   });
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
-  EXPECT_EQ(in.children("layers/up/layers/up"), std::vector<std::string>{"layers"});
-  EXPECT_FALSE(in.has_dataset("layers/up/layers/up/layers/x"));
+  const auto in = Hdf5File::open(path("a.h5"));
+  EXPECT_EQ(in->children("layers/up/layers/up"), std::vector<std::string>{"layers"});
+  EXPECT_FALSE(in->has_dataset("layers/up/layers/up/layers/x"));
 }
 
 TEST_F(Hdf5FileTest, AGroupOfManyNamesIsListedInOneWalk) {
@@ -313,7 +315,7 @@ TEST_F(Hdf5FileTest, AGroupOfManyNamesIsListedInOneWalk) {
       H5Lcreate_hard(file, "/many", group, std::to_string(100'000 + i).c_str(), H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(group);
   });
-  const std::vector<std::string> names = Hdf5File::open(path("a.h5")).children("many");
+  const std::vector<std::string> names = Hdf5File::open(path("a.h5"))->children("many");
   ASSERT_EQ(names.size(), 20'000u);
   EXPECT_EQ(names.front(), "100000");
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
@@ -347,8 +349,8 @@ TEST_F(Hdf5FileTest, StorageElsewhereAndAbsurdSizesAreRefused) {
     for (const hid_t id : {external, virtual_, chunked}) H5Pclose(id);
     for (const hid_t id : {space, big, wide}) H5Sclose(id);
   });
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
-  const auto message = [&](const std::string& name) { return error_of([&] { in.read(name); }); };
+  const auto in = Hdf5File::open(path("a.h5"));
+  const auto message = [&](const std::string& name) { return error_of([&] { in->read(name); }); };
   EXPECT_NE(message("external").find("keeps its data in other files"), std::string::npos) << message("external");
   EXPECT_NE(message("virtual").find("virtual data set"), std::string::npos) << message("virtual");
   EXPECT_NE(message("contiguous").find("more than the file can hold"), std::string::npos) << message("contiguous");
@@ -366,22 +368,22 @@ TEST_F(Hdf5FileTest, ElementsThatAreNoNumbersAreRefused) {
     H5Tclose(opaque);
     H5Sclose(space);
   });
-  const Hdf5File in = Hdf5File::open(path("a.h5"));
+  const auto in = Hdf5File::open(path("a.h5"));
   for (const std::string name : {"opaque", "text"})
-    EXPECT_NE(error_of([&] { in.dataset_type(name); }).find("neither numbers, nor booleans"), std::string::npos);
+    EXPECT_NE(error_of([&] { in->dataset_type(name); }).find("neither numbers, nor booleans"), std::string::npos);
 }
 
 TEST_F(Hdf5FileTest, MisuseIsAnErrorWithTheObjectsName) {
-  Hdf5File out = Hdf5File::create(path("a.h5"));
-  out.write("x", Tensor::scalar(1.0f));
-  EXPECT_NE(error_of([&] { out.write("x", Tensor::scalar(2.0f)); }).find("'x' cannot be written: the name is taken"),
+  const auto out = Hdf5File::create(path("a.h5"));
+  out->write("x", Tensor::scalar(1.0f));
+  EXPECT_NE(error_of([&] { out->write("x", Tensor::scalar(2.0f)); }).find("'x' cannot be written: the name is taken"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { out.write("x/y", Tensor::scalar(2.0f)); }).find("'x/y' cannot be written"),
+  EXPECT_NE(error_of([&] { out->write("x/y", Tensor::scalar(2.0f)); }).find("'x/y' cannot be written"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { out.read("z"); }).find("'z' is not in the file"), std::string::npos);
-  EXPECT_NE(error_of([&] { out.children("x"); }).find("'x' is not a group"), std::string::npos);
-  out.close();
-  EXPECT_NE(error_of([&] { out.read("x"); }).find("the file is closed"), std::string::npos);
+  EXPECT_NE(error_of([&] { out->read("z"); }).find("'z' is not in the file"), std::string::npos);
+  EXPECT_NE(error_of([&] { out->children("x"); }).find("'x' is not a group"), std::string::npos);
+  out->close();
+  EXPECT_NE(error_of([&] { out->read("x"); }).find("the file is closed"), std::string::npos);
   EXPECT_NE(error_of([&] { Hdf5File::create(path("no/such/folder.h5")); }).find("cannot be created"),
             std::string::npos);
 }
@@ -393,18 +395,18 @@ TEST_F(Hdf5FileTest, AFullDiskIsAnError) {
   const rlimit small{100'000, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const std::string message = error_of([&] {
-    Hdf5File out = Hdf5File::create(path("full.h5"));
-    out.write("x", Tensor(DType::f32, Shape{100'000}));
-    out.close();
+    const auto out = Hdf5File::create(path("full.h5"));
+    out->write("x", Tensor(DType::f32, Shape{100'000}));
+    out->close();
   });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_NE(message.find("cannot be written"), std::string::npos) << message;
   EXPECT_NE(message.find(path("full.h5").string()), std::string::npos) << message;
-  Hdf5File again = Hdf5File::create(path("again.h5"));  // the library is still usable
-  again.write("x", Tensor::scalar(3.0f));
-  again.close();
-  EXPECT_EQ(Hdf5File::open(path("again.h5")).read("x").item<float>(), 3.0f);
+  const auto again = Hdf5File::create(path("again.h5"));  // the library is still usable
+  again->write("x", Tensor::scalar(3.0f));
+  again->close();
+  EXPECT_EQ(Hdf5File::open(path("again.h5"))->read("x").item<float>(), 3.0f);
 }
 
 TEST_F(Hdf5FileTest, ThreadsMayUseFilesAtOnce) {
@@ -413,10 +415,10 @@ TEST_F(Hdf5FileTest, ThreadsMayUseFilesAtOnce) {
     threads.emplace_back([&, t] {
       const fs::path file = path(std::to_string(t) + ".h5");
       for (int i = 0; i < 20; ++i) {
-        Hdf5File out = Hdf5File::create(file);
-        out.write("g/x", Tensor::scalar(t * 100 + i));
-        out.close();
-        EXPECT_EQ(Hdf5File::open(file).read("g/x").item<int>(), t * 100 + i);
+        const auto out = Hdf5File::create(file);
+        out->write("g/x", Tensor::scalar(t * 100 + i));
+        out->close();
+        EXPECT_EQ(Hdf5File::open(file)->read("g/x").item<int>(), t * 100 + i);
       }
     });
   for (std::thread& t : threads) t.join();

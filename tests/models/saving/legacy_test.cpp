@@ -11,14 +11,14 @@ class Legacy : public testing::TemporaryFolder {
  protected:
   /// Weights alone in Keras 1's spelling: one layer "dense_1" of 2 inputs and 3 outputs, and one without weights.
   void write_old_weights() const {
-    Hdf5File out = Hdf5File::create(file("w.h5"));
-    out.write_texts("", "layer_names", {"flatten_1", "dense_1"}, Hdf5Text::fixed_ascii);
-    out.create_group("flatten_1");
-    out.write_texts("flatten_1", "weight_names", {}, Hdf5Text::fixed_ascii);
-    out.write("dense_1/dense_1_W:0", Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
-    out.write("dense_1/dense_1_b:0", Tensor::from<float>({3}, {7, 8, 9}));
-    out.write_texts("dense_1", "weight_names", {"dense_1_W:0", "dense_1_b:0"}, Hdf5Text::variable_ascii);
-    out.close();
+    const auto out = Hdf5File::create(file("w.h5"));
+    out->write_texts("", "layer_names", {"flatten_1", "dense_1"}, Hdf5Text::fixed_ascii);
+    out->create_group("flatten_1");
+    out->write_texts("flatten_1", "weight_names", {}, Hdf5Text::fixed_ascii);
+    out->write("dense_1/dense_1_W:0", Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
+    out->write("dense_1/dense_1_b:0", Tensor::from<float>({3}, {7, 8, 9}));
+    out->write_texts("dense_1", "weight_names", {"dense_1_W:0", "dense_1_b:0"}, Hdf5Text::variable_ascii);
+    out->close();
   }
 
   static void write_layers(Hdf5File& out, const std::vector<std::pair<std::string, Tensors>>& layers) {
@@ -44,18 +44,18 @@ class Legacy : public testing::TemporaryFolder {
   /// b.h5: the model as tf.keras 2.15 writes it, compiled with these metrics.
   void write_with_metrics(const Model& model, const std::string& metrics) const {
     model.save(file("a.h5"));
-    const Hdf5File in = Hdf5File::open(file("a.h5"));
-    Config training = parse_json(in.read_text("", "training_config"), "a.h5").as_config();
+    const auto in = Hdf5File::open(file("a.h5"));
+    Config training = parse_json(in->read_text("", "training_config"), "a.h5").as_config();
     training.set("metrics", parse_json(metrics, "metrics"));
-    Hdf5File out = Hdf5File::create(file("b.h5"));
-    out.write_text("", "model_config", in.read_text("", "model_config"), Hdf5Text::variable_ascii);
-    out.write_text("", "training_config", to_json(training), Hdf5Text::variable_ascii);
-    out.write_text("", "keras_version", "2.15.0", Hdf5Text::variable_utf8);
+    const auto out = Hdf5File::create(file("b.h5"));
+    out->write_text("", "model_config", in->read_text("", "model_config"), Hdf5Text::variable_ascii);
+    out->write_text("", "training_config", to_json(training), Hdf5Text::variable_ascii);
+    out->write_text("", "keras_version", "2.15.0", Hdf5Text::variable_utf8);
     std::vector<std::pair<std::string, Tensors>> stored;
     for (const Layer& layer : model.layers())
       if (!layer.get_weights().empty()) stored.emplace_back(layer.name(), layer.get_weights());
-    write_layers(out, stored);
-    out.close();
+    write_layers(*out, stored);
+    out->close();
   }
 
   /// b.h5: a model of one layer of 2 inputs and 1 output, its optimizer after 5 steps. Slots are named `names`, kernel
@@ -64,17 +64,17 @@ class Legacy : public testing::TemporaryFolder {
     Sequential model({layers::Input({2}), layers::Dense(1, {.name = "d"})});
     model.compile({.optimizer = optimizer, .loss = "mse"});
     model.save(file("a.h5"));
-    const Hdf5File in = Hdf5File::open(file("a.h5"));
-    Hdf5File out = Hdf5File::create(file("b.h5"));
+    const auto in = Hdf5File::open(file("a.h5"));
+    const auto out = Hdf5File::create(file("b.h5"));
     for (const std::string text : {"model_config", "training_config"})
-      out.write_text("", text, in.read_text("", text), Hdf5Text::variable_ascii);
-    write_layers(out, {{"d", {zeros({2, 1}), zeros({1})}}});
-    out.create_group("optimizer_weights");
-    out.write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
-    out.write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));
+      out->write_text("", text, in->read_text("", text), Hdf5Text::variable_ascii);
+    write_layers(*out, {{"d", {zeros({2, 1}), zeros({1})}}});
+    out->create_group("optimizer_weights");
+    out->write_texts("optimizer_weights", "weight_names", names, Hdf5Text::variable_ascii);
+    out->write("optimizer_weights/" + names[0], Tensor::scalar<std::int64_t>(5));
     for (std::size_t i = 1; i < names.size(); ++i)
-      out.write("optimizer_weights/" + names[i], full(i % 2 == 1 ? Shape{2, 1} : Shape{1}, static_cast<double>(i)));
-    out.close();
+      out->write("optimizer_weights/" + names[i], full(i % 2 == 1 ? Shape{2, 1} : Shape{1}, static_cast<double>(i)));
+    out->close();
   }
 };
 
@@ -123,9 +123,9 @@ TEST_F(Legacy, WhatDoesNotFitChangesNothing) {
 TEST_F(Legacy, ListsAndGroupsThatDisagree) {
   write_old_weights();
   {
-    Hdf5File out = Hdf5File::create(file("ghost.h5"));
-    out.write_texts("", "layer_names", {"ghost"}, Hdf5Text::fixed_ascii);
-    out.close();
+    const auto out = Hdf5File::create(file("ghost.h5"));
+    out->write_texts("", "layer_names", {"ghost"}, Hdf5Text::fixed_ascii);
+    out->close();
   }
   Sequential model = one_dense();
   EXPECT_ERROR(model.load_weights(file("ghost.h5")), "'ghost' is in the list `layer_names`, but has no group");
@@ -133,11 +133,11 @@ TEST_F(Legacy, ListsAndGroupsThatDisagree) {
 }
 
 TEST_F(Legacy, ALayerThatIsListedTwiceIsRefused) {
-  Hdf5File out = Hdf5File::create(file("twice.h5"));
-  out.write_texts("", "layer_names", {"a", "a"}, Hdf5Text::fixed_ascii);
-  out.create_group("a");
-  out.write_texts("a", "weight_names", {}, Hdf5Text::fixed_ascii);
-  out.close();
+  const auto out = Hdf5File::create(file("twice.h5"));
+  out->write_texts("", "layer_names", {"a", "a"}, Hdf5Text::fixed_ascii);
+  out->create_group("a");
+  out->write_texts("a", "weight_names", {}, Hdf5Text::fixed_ascii);
+  out->close();
   EXPECT_ERROR(one_dense().load_weights(file("twice.h5")), "the layer 'a' comes twice in the list `layer_names`");
 }
 
@@ -151,10 +151,10 @@ TEST_F(Legacy, LongListsOfNamesAreSplitAsKerasDoes) {
   items.push_back(layers::Dense(1));
   Sequential model(items);
   model.save(file("a.h5"));
-  const Hdf5File in = Hdf5File::open(file("a.h5"));
-  EXPECT_FALSE(in.has_attribute("model_weights", "layer_names"));
-  EXPECT_EQ(in.read_texts("model_weights", "layer_names0").size(), 234u);
-  EXPECT_EQ(in.read_texts("model_weights", "layer_names2").size(), 233u);
+  const auto in = Hdf5File::open(file("a.h5"));
+  EXPECT_FALSE(in->has_attribute("model_weights", "layer_names"));
+  EXPECT_EQ(in->read_texts("model_weights", "layer_names0").size(), 234u);
+  EXPECT_EQ(in->read_texts("model_weights", "layer_names2").size(), 233u);
   Model back = load_model(file("a.h5"));
   expect_equal(back.get_weights(), model.get_weights());
 }
@@ -184,8 +184,8 @@ TEST_F(Legacy, AnAdafactorOfKeras2HasNoPlaceholders) {
   model.compile({.optimizer = "adafactor", .loss = "mse"});
   model.train_on_batch(ones({4, 2}), zeros({4, 1}));
   model.save(file("a.h5"));
-  const Hdf5File in = Hdf5File::open(file("a.h5"));
-  EXPECT_EQ(in.read_texts("optimizer_weights", "weight_names").size(), 5u);
+  const auto in = Hdf5File::open(file("a.h5"));
+  EXPECT_EQ(in->read_texts("optimizer_weights", "weight_names").size(), 5u);
   Tensors before, after;
   for (const Variable& v : model.optimizer().variables()) before.push_back(v.value());
   Model back = load_model(file("a.h5"));
@@ -218,7 +218,7 @@ TEST_F(Legacy, AccuracyFollowsTheTargetsWhateverKeras2Guessed) {
   EXPECT_TRUE(logs["accuracy"] == 0 || logs["accuracy"] == 1) << logs["accuracy"];
   // Keras 2.15 would guess again.
   back.save(file("c.h5"));
-  const std::string written = Hdf5File::open(file("c.h5")).read_text("", "training_config");
+  const std::string written = Hdf5File::open(file("c.h5"))->read_text("", "training_config");
   EXPECT_NE(written.find(R"({"class_name": "SparseCategoricalAccuracy", "config": {"name": "accuracy"}})"),
             std::string::npos)
       << written;

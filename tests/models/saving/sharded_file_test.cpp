@@ -30,14 +30,14 @@ class Dealer {
         continue;
       }
       const int shard = next_++ % 3;
-      shards_[static_cast<std::size_t>(shard)].write(path, from.read(path));
+      shards_[static_cast<std::size_t>(shard)]->write(path, from.read(path));
       used.emplace_back(name(shard));
     }
     if (used.size() == 1) map_.set("/" + group, used[0]);  // Keras reads a name as well as a list of one
     if (used.size() > 1) map_.set("/" + group, used);
   }
   void finish() {
-    for (Hdf5File& shard : shards_) shard.close();
+    for (const auto& shard : shards_) shard->close();
     const Config list{{"metadata", Config{{"total_size", 0}}}, {"weight_map", map_}};
     testing::write_bytes((folder_ / "m.weights.json").string(), to_json(list));
   }
@@ -45,7 +45,7 @@ class Dealer {
  private:
   static std::string name(int shard) { return "m_0000" + std::to_string(shard) + ".weights.h5"; }
   std::filesystem::path folder_;
-  std::vector<Hdf5File> shards_;
+  std::vector<std::unique_ptr<Hdf5File>> shards_;
   Config map_;
   int next_ = 0;
 };
@@ -57,7 +57,7 @@ class ShardedFile : public testing::TemporaryFolder {
     train(model_);
     model_.save_weights(file("whole.weights.h5"));
     Dealer dealer(folder_);
-    dealer.deal(Hdf5File::open(file("whole.weights.h5")), "");
+    dealer.deal(*Hdf5File::open(file("whole.weights.h5")), "");
     dealer.finish();
   }
   std::string list() const { return file("m.weights.json"); }

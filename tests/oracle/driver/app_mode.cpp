@@ -146,17 +146,17 @@ void put_layer_statistics(const Tensors& outputs, Result& result) {
 }  // namespace
 
 void run_app(const std::string& path, Result& result) {
-  const Hdf5File golden = Hdf5File::open(path);
+  const auto golden = Hdf5File::open(path);
   const std::string name = std::filesystem::path(path).stem();
-  const auto salt = static_cast<std::uint32_t>(golden.read_number("", "salt"));
+  const auto salt = static_cast<std::uint32_t>(golden->read_number("", "salt"));
   Shape shape;
-  const ConfigValue sizes = json_attribute(golden, "", "input_shape");
+  const ConfigValue sizes = json_attribute(*golden, "", "input_shape");
   for (const ConfigValue& d : sizes.as_list()) shape.push_back(d.as_int());
   const Symbol input = layers::Input(shape.slice(1, shape.rank()));
   Model model = name == "mobilenet_notop" ? mobilenet(input) : name == "xception_notop" ? xception(input) : Model();
   if (!model.defined()) throw Error("oracle_driver", "the application " + name + " is not known");
 
-  const Tensors weights = formula_weights(model.weights(), salt, golden.read_number("", "gain"));
+  const Tensors weights = formula_weights(model.weights(), salt, golden->read_number("", "gain"));
   model.set_weights(weights);
   std::vector<float> x, first, last;
   for (std::int64_t i = 0; i < shape.elements(); ++i)

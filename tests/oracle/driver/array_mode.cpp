@@ -213,8 +213,8 @@ void run_initializers(const Hdf5File& golden, const std::string& name, Result& r
 }  // namespace
 
 void run_arrays(const std::string& path, Result& result) {
-  const Hdf5File golden = Hdf5File::open(path);
-  const std::string kind = golden.read_text("", "kind");
+  const auto golden = Hdf5File::open(path);
+  const std::string kind = golden->read_text("", "kind");
   using Run = void (*)(const Hdf5File&, const std::string&, Result&);
   static const std::map<std::string, Run> runs{
       {"arrays:activations", run_activations},  {"arrays:losses", run_losses},
@@ -223,9 +223,9 @@ void run_arrays(const std::string& path, Result& result) {
       {"arrays:initializers", run_initializers}};
   const auto run = runs.find(kind);
   if (run == runs.end()) throw Error("oracle_driver", "arrays of the kind '" + kind + "' are not known");
-  for (const std::string& name : cases_of(golden)) {
+  for (const std::string& name : cases_of(*golden)) {
     try {
-      run->second(golden, name, result);
+      run->second(*golden, name, result);
     } catch (const Error& e) {  // the others go on; check.py reports what is missing
       std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
     }

@@ -54,17 +54,17 @@ void Result::put_variables(const std::string& group, const strata::Variables& va
 }
 
 void Result::write(const std::string& file) const {
-  Hdf5File out = Hdf5File::create(file);
-  for (const auto& [name, value] : values_) out.write(name, value);
-  out.close();
+  const auto out = Hdf5File::create(file);
+  for (const auto& [name, value] : values_) out->write(name, value);
+  out->close();
 }
 
 namespace {
 
 void write_unsupported(const std::string& file, const std::string& reason) {
-  Hdf5File out = Hdf5File::create(file);
-  out.write_text("", "unsupported", reason, strata::Hdf5Text::variable_utf8);
-  out.close();
+  const auto out = Hdf5File::create(file);
+  out->write_text("", "unsupported", reason, strata::Hdf5Text::variable_utf8);
+  out->close();
 }
 
 int run_and_write(const std::string& file, const auto& run) {

@@ -173,15 +173,15 @@ void fit(Model& model, const Hdf5File& golden, Result& result) {
 }  // namespace
 
 void run_model(const std::string& folder, const std::string& format, Result& result) {
-  const Hdf5File golden = Hdf5File::open(folder + "/golden.h5");
+  const auto golden = Hdf5File::open(folder + "/golden.h5");
   Model model = load_case(folder, format);
-  result.put_all("outputs", all_outputs(model, numbered(golden, "inputs")));
+  result.put_all("outputs", all_outputs(model, numbered(*golden, "inputs")));
   result.put_variables("weights", model.weights());
-  if (golden.has_group("train") && format != "legacy_weights") {
-    if (!model.compiled()) compile_as_stated(model, json_attribute(golden, "", "compile"));
-    train(model, golden, result);
+  if (golden->has_group("train") && format != "legacy_weights") {
+    if (!model.compiled()) compile_as_stated(model, json_attribute(*golden, "", "compile"));
+    train(model, *golden, result);
   }
-  if (golden.has_group("fit")) fit(model, golden, result);
+  if (golden->has_group("fit")) fit(model, *golden, result);
 }
 
 void save_case(const std::string& folder, const std::string& out) {
@@ -198,10 +198,10 @@ void save_case(const std::string& folder, const std::string& out) {
   };
   save("out");
   model.save_weights(out + "/out.weights.h5");
-  const Hdf5File golden = Hdf5File::open(folder + "/golden.h5");
-  if (!golden.has_group("train") || is_keras2) return;
+  const auto golden = Hdf5File::open(folder + "/golden.h5");
+  if (!golden->has_group("train") || is_keras2) return;
   Result unused;
-  train(model, golden, unused);
+  train(model, *golden, unused);
   save("trained");
 }
 

@@ -30,7 +30,7 @@ inline std::vector<ResizeCase> resize_cases() {
   cases.push_back({{1, 4, 5, 37}, 6, 3, bicubic, false});
   cases.push_back({{2, 4, 5, 3}, 4, 8, gaussian, false});
   cases.push_back({{1, 4, 5, 3}, 4, 5, lanczos3, false});
-  cases.push_back({{3, 40, 60, 3}, 200, 90, bilinear, false});  // rows for several threads
+  cases.push_back({{3, 8, 9, 3}, 60, 70, bilinear, false});  // rows for several threads
   cases.push_back({{0, 4, 5, 3}, 3, 3, bilinear, false});
   return cases;
 }
@@ -87,31 +87,35 @@ inline std::vector<double> resize_weights(const ResizeCase& c, std::int64_t give
   return weights;
 }
 
-inline Array resized(const ResizeCase& c, const Array& x) {
-  return built({x.shape[0], c.height, c.width, x.shape[3]}, [&](const Index& at) {
-    const std::vector<double> rows = resize_weights(c, c.x[1], c.height, at[1]);
-    const std::vector<double> columns = resize_weights(c, c.x[2], c.width, at[2]);
-    double sum = 0;
-    for (std::int64_t i = 0; i < c.x[1]; ++i)
-      for (std::int64_t j = 0; j < c.x[2]; ++j) {
-        const double weight = rows[static_cast<std::size_t>(i)] * columns[static_cast<std::size_t>(j)];
-        if (weight != 0) sum += weight * x.at({at[0], i, j, at[3]});
-      }
-    return sum;
+/// f(index of the result, index of the image, weight) for all weights that count.
+inline void for_resize_weights(const ResizeCase& c, const std::function<void(const Index&, const Index&, double)>& f) {
+  std::vector<std::vector<double>> rows, columns;
+  for (std::int64_t i = 0; i < c.height; ++i) rows.push_back(resize_weights(c, c.x[1], c.height, i));
+  for (std::int64_t j = 0; j < c.width; ++j) columns.push_back(resize_weights(c, c.x[2], c.width, j));
+  for_each_index({c.x[0], c.height, c.width, c.x[3]}, [&](const Index& to) {
+    for (std::int64_t i = 0; i < c.x[1]; ++i) {
+      const double row = rows[static_cast<std::size_t>(to[1])][static_cast<std::size_t>(i)];
+      for (std::int64_t j = 0; row != 0 && j < c.x[2]; ++j)
+        if (const double weight = row * columns[static_cast<std::size_t>(to[2])][static_cast<std::size_t>(j)];
+            weight != 0)
+          f(to, {to[0], i, j, to[3]}, weight);
+    }
   });
 }
 
+inline Array zeros(const Shape& shape) {
+  return {shape, std::vector<double>(static_cast<std::size_t>(shape.elements()))};
+}
+
+inline Array resized(const ResizeCase& c, const Array& x) {
+  Array y = zeros({c.x[0], c.height, c.width, c.x[3]});
+  for_resize_weights(c, [&](const Index& to, const Index& from, double weight) { y.at(to) += weight * x.at(from); });
+  return y;
+}
+
 inline Array resize_gradient(const ResizeCase& c, const Array& g) {
-  Array dx{{g.shape[0], c.x[1], c.x[2], g.shape[3]}, {}};
-  dx.data.resize(static_cast<std::size_t>(dx.shape.elements()));
-  for_each_index(g.shape, [&](const Index& at) {
-    const std::vector<double> rows = resize_weights(c, c.x[1], c.height, at[1]);
-    const std::vector<double> columns = resize_weights(c, c.x[2], c.width, at[2]);
-    for (std::int64_t i = 0; i < c.x[1]; ++i)
-      for (std::int64_t j = 0; j < c.x[2]; ++j)
-        dx.at({at[0], i, j, at[3]}) +=
-            rows[static_cast<std::size_t>(i)] * columns[static_cast<std::size_t>(j)] * g.at(at);
-  });
+  Array dx = zeros(c.x);
+  for_resize_weights(c, [&](const Index& to, const Index& from, double weight) { dx.at(from) += weight * g.at(to); });
   return dx;
 }
 

@@ -113,27 +113,25 @@ Model given_base(const Arguments& a) {
       {.include_top = false, .input_tensor = applications::xception::preprocess_input(pixels), .pooling = "avg"});
 }
 
-void learn(const Arguments& a) {
-  std::vector<std::string> classes = data::image_dataset_from_directory(a.data, {.verbose = false}).class_names(), old;
-  const examples::Interruption interruption;
-  FitOptions options{.epochs = a.epochs, .stop = interruption.token()};
-  if (a.base.empty()) {
-    const auto known = static_cast<std::ptrdiff_t>(classes.size()) - static_cast<std::ptrdiff_t>(a.new_classes);
-    if (known < 2)
-      throw Error("--new-classes", "must leave at least 2 of the " + std::to_string(classes.size()) + " classes in " +
-                                       a.data + " for the base; received " + std::to_string(a.new_classes));
-    old.assign(classes.begin(), classes.begin() + known);
-    classes.erase(classes.begin(), classes.begin() + known);
-  }
-  Model base = a.base.empty() ? learned_base(a, old, options) : given_base(a);
+/// The classes of the folder: those that the base learns first, and the new ones.
+struct Classes {
+  std::vector<std::string> known, added;
+};
 
-  std::printf("the last layer learns %zu new classes\n", classes.size());
-  const Batches batches = batches_of(a, classes);
+Classes classes_of(const Arguments& a) {
+  const std::vector<std::string> all = data::image_dataset_from_directory(a.data, {.verbose = false}).class_names();
+  if (!a.base.empty()) return {.known = {}, .added = all};
+  const auto known = static_cast<std::ptrdiff_t>(all.size()) - static_cast<std::ptrdiff_t>(a.new_classes);
+  if (known < 2)
+    throw Error("--new-classes", "must leave at least 2 of the " + std::to_string(all.size()) + " classes in " +
+                                     a.data + " for the base; received " + std::to_string(a.new_classes));
+  return {.known = {all.begin(), all.begin() + known}, .added = {all.begin() + known, all.end()}};
+}
+
+/// Trains the last layer alone, then everything, slowly.
+void learn_new_classes(const Arguments& a, Model& base, Model& model, const Batches& batches, FitOptions options) {
   options.validation_data = batches.validation;
   base.set_trainable(false);
-  const Symbol input = layers::Input({image_size(a), image_size(a), 3});
-  const Symbol features = layers::Dropout(0.2)(base(input));
-  Model model({input}, {layers::Dense(batches.classes, {.activation = "softmax"})(features)});
   compile(model, 1e-3);
   model.fit(batches.train, options);
   const double before = accuracy(model, batches.validation);
@@ -141,12 +139,26 @@ void learn(const Arguments& a) {
   std::printf("everything learns, slowly\n");
   base.set_trainable(true);
   for (const Layer& layer : base.layers())  // these keep their statistics, which few images would spoil
-    if (layer.class_name() == "BatchNormalization") Layer(layer).set_trainable(false);
+    if (layer.class_name() == "BatchNormalization") layer.set_trainable(false);
   compile(model, a.fine_rate);
   options.epochs = a.fine_epochs;
   model.fit(batches.train, options);
   std::printf("validation accuracy %.4f with the last layer alone, %.4f after fine-tuning\n", before,
               accuracy(model, batches.validation));
+}
+
+void learn(const Arguments& a) {
+  const Classes classes = classes_of(a);
+  const examples::Interruption interruption;
+  const FitOptions options{.epochs = a.epochs, .stop = interruption.token()};
+  Model base = a.base.empty() ? learned_base(a, classes.known, options) : given_base(a);
+
+  std::printf("the last layer learns %zu new classes\n", classes.added.size());
+  const Batches batches = batches_of(a, classes.added);
+  const Symbol input = layers::Input({image_size(a), image_size(a), 3});
+  const Symbol features = layers::Dropout(0.2)(base(input));
+  Model model({input}, {layers::Dense(batches.classes, {.activation = "softmax"})(features)});
+  learn_new_classes(a, base, model, batches, options);
   if (a.save.empty()) return;
   model.save(a.save);
   std::printf("model saved to %s\n", a.save.c_str());

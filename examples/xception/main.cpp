@@ -18,13 +18,13 @@ struct Arguments : examples::Common {
 };
 
 void add_options(CLI::App& app, Arguments& a) {
-  const auto* data = app.add_option("--data", a.data,
-                                    "folder with a folder of images for each class, as examples/data; default: random "
-                                    "images of 1000 classes, as in Keras's example for several GPUs");
+  auto* data = app.add_option("--data", a.data,
+                              "folder with a folder of images for each class, as examples/data; default: random "
+                              "images of 1000 classes, as in Keras's example for several GPUs");
   app.add_option("--samples", a.samples, "how many random images")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
-      ->excludes(const_cast<CLI::Option*>(data));
+      ->excludes(data);
   app.add_option("--image-size", a.image_size,
                  "height and width that images are brought to; default: 71, the least, with --data, otherwise 224")
       ->check(CLI::Range(71, 4096));
@@ -93,6 +93,7 @@ Images images_of(const Arguments& a, std::int64_t size) {
     constexpr std::int64_t classes = 1000;
     const auto random_image = [=, samples = a.samples](std::int64_t index) -> std::optional<data::Sample> {
       if (index == samples) return std::nullopt;
+      const DeviceScope on_processor("cpu");  // datasets live there
       return data::Sample{.x = random::uniform({size, size, 3}, 0, 255), .y = random::uniform({classes})};
     };
     return {.train = data::Dataset::from_generator(random_image, {.cardinality = a.samples}),

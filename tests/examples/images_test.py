@@ -86,7 +86,7 @@ def xception():
 def style_transfer():
     content, style = (sorted((DATA / name).iterdir())[0] for name in ("cat", "ship"))
     words = [content, style, "picture.png", "--size", 48]
-    nowhere = {"HOME": str(FOLDER / "nowhere"), "KERAS_HOME": "", "XDG_CACHE_HOME": "", "STRATA_WEIGHTS_DIR": ""}
+    nowhere = {name: str(FOLDER / "nowhere") for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME", "STRATA_WEIGHTS_DIR")}
     _, errors = run("style_transfer", *words, status=1, **nowhere)
     assert "no ImageNet weights" in errors and "cifar10 --model vgg --save" in errors, errors
     small_network("vgg", "--save", "cifar10_vgg.keras")

@@ -110,7 +110,7 @@ Images images_of(const Arguments& a, std::int64_t size) {
                                                   .damaged_files = "skip"});
   return {.train = train,
           .validation = validation,
-          .samples = train.cardinality(),
+          .samples = static_cast<std::int64_t>(train.file_paths().size()),
           .classes = static_cast<std::int64_t>(train.class_names().size())};
 }
 

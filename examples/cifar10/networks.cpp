@@ -17,7 +17,7 @@ Symbol unit(const Symbol& x, std::int64_t filters, const std::string& block, int
   const auto conv = layers::Conv2D(
       filters, 3,
       {.padding = "same", .use_bias = false, .kernel_initializer = "he_normal", .name = block + "_conv" + n});
-  const Symbol normalized = layers::BatchNormalization({.name = block + "_bn" + n})(conv(x));
+  const Symbol normalized = layers::BatchNormalization({.momentum = 0.9, .name = block + "_bn" + n})(conv(x));
   return layers::Activation("relu", {.name = block + "_relu" + n})(normalized);
 }
 

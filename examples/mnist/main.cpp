@@ -1,30 +1,20 @@
 // Trains a network on MNIST or Fashion-MNIST and prints its test accuracy. See --help.
-#include <strata/strata.h>
-
-#include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
-#include <optional>
-#include <stop_token>
 #include <string>
-#include <thread>
+
+#include "examples/command_line.h"
 
 using namespace strata;
 
 namespace {
 
-struct Arguments {
-  std::string device, model = "cnn", dataset = "mnist", data, save, load, batch_size = "128", precision = "float32";
-  int epochs = 5, threads = 0;
-  std::int64_t seed = 1;
+struct Arguments : examples::Common {
+  std::string model = "cnn", dataset = "mnist", data, save, load, batch_size = "128", precision = "float32";
+  int epochs = 5;
   double learning_rate = 1e-3;
 };
 
 void add_options(CLI::App& app, Arguments& a) {
-  app.add_option("--device", a.device,
-                 "where to compute: cpu, gpu, gpu:1, ..., or auto, which times a few steps where there are several; "
-                 "default: what STRATA_DEVICE says, or auto");
   app.add_option("--model", a.model, "cnn: 1,199,882 parameters; mlp: 784-512-512-10")
       ->check(CLI::IsMember({"mlp", "cnn"}))
       ->capture_default_str();
@@ -35,24 +25,14 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--epochs", a.epochs, "passes over the training images")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--batch-size", a.batch_size, "images in a step, or auto: the most that fit into memory")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "NUMBER") | CLI::IsMember({"auto"}))
-      ->capture_default_str();
-  app.add_option("--precision", a.precision, "what to compute in: float32, or 16 bits with weights in float32")
-      ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}))
-      ->capture_default_str();
+  examples::add_batch_size_option(app, a.batch_size, "images in a step, or auto: the most that fit into memory");
+  examples::add_precision_option(app, a.precision);
   app.add_option("--learning-rate", a.learning_rate, "of the optimizer, Adam")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--threads", a.threads, "processor threads; 0 means all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option("--seed", a.seed, "of weights, order of images and dropout")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
   app.add_option("--save", a.save, "write the weights to this file (FILE.weights.h5) at the end");
   app.add_option("--load", a.load, "start from the weights in this file");
-  app.set_version_flag("--version", std::string(version()));
+  examples::add_common_options(app, a);
 }
 
 Sequential make_network(const std::string& kind) {
@@ -76,51 +56,9 @@ Sequential make_model(const Arguments& a) {
   return model;
 }
 
-BatchSize batch_size(const Arguments& a) {
-  return a.batch_size == "auto" ? BatchSize::automatic() : BatchSize(std::stoll(a.batch_size));
-}
-
-/// The device to use. Asked for one that cannot be used, it says why on stderr and returns nothing.
-std::optional<DeviceChoice> choose(const Arguments& a) {
-  try {
-    return choose_device(a.device, {.make = [&] { return make_model(a); },
-                                    .batch_size = batch_size(a).is_automatic() ? 128 : batch_size(a).samples()});
-  } catch (const Error& e) {
-    std::fprintf(stderr, "--device %s: %s\n", a.device.c_str(), e.what());
-    return std::nullopt;
-  }
-}
-
-std::atomic<bool> interrupted{false};
-void on_interrupt(int) { interrupted = true; }
-
-/// Turns Ctrl-C into a request to stop after the current step. A second Ctrl-C ends the program at once.
-class Interruption {
- public:
-  Interruption() : watcher_([this](const std::stop_token& end) { watch(end); }) { std::signal(SIGINT, on_interrupt); }
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  void watch(const std::stop_token& end) {
-    while (!end.stop_requested() && !interrupted) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (!interrupted) return;
-    std::signal(SIGINT, SIG_DFL);
-    stop_.request_stop();
-  }
-  std::stop_source stop_;
-  std::jthread watcher_;
-};
-
 Tensor images(const Tensor& pixels) { return expand_dims(cast(pixels, DType::f32) / 255.0f, -1); }
 
-int run(const Arguments& a) {
-  config::set_num_threads(a.threads);
-  mixed_precision::set_global_policy(DTypePolicy(a.precision));
-  const auto choice = choose(a);
-  if (!choice) return 2;
-  std::printf("%s\n", choice->line().c_str());
-  const DeviceScope scope(choice->device);
-  utils::set_random_seed(static_cast<std::uint64_t>(a.seed));
+void train(const Arguments& a) {
   const datasets::LoadOptions where{.directory = a.data};
   const auto [train, test] =
       a.dataset == "mnist" ? datasets::mnist::load_data(where) : datasets::fashion_mnist::load_data(where);
@@ -128,11 +66,12 @@ int run(const Arguments& a) {
   Sequential model = make_model(a);
   model.summary();
   if (!a.load.empty()) model.load_weights(a.load);
-  const Interruption interruption;
-  std::printf("training on %s, %d threads, %s\n", to_string(choice->device).c_str(), config::num_threads(),
+  const examples::Interruption interruption;
+  std::printf("training on %s, %d threads, %s\n", to_string(current_device()).c_str(), config::num_threads(),
               a.precision.c_str());
   std::fflush(stdout);
-  model.fit(images(train.x), train.y, {.batch_size = batch_size(a), .epochs = a.epochs, .stop = interruption.token()});
+  model.fit(images(train.x), train.y,
+            {.batch_size = examples::batch_size(a.batch_size), .epochs = a.epochs, .stop = interruption.token()});
   if (interruption.token().stop_requested()) std::printf("\nstopped after the current step\n");
   if (!a.save.empty()) {
     model.save_weights(a.save);
@@ -140,7 +79,14 @@ int run(const Arguments& a) {
   }
   const Logs result = model.evaluate(images(test.x), test.y, {.batch_size = 256, .verbose = 0});
   std::printf("test loss %.4f\ntest accuracy %.4f\n", result["loss"], result["accuracy"]);
-  return 0;
+}
+
+int run(const Arguments& a) {
+  mixed_precision::set_global_policy(DTypePolicy(a.precision));
+  const BatchSize batch = examples::batch_size(a.batch_size);
+  return examples::run_on_device(
+      a, {.make = [&] { return make_model(a); }, .batch_size = batch.is_automatic() ? 128 : batch.samples()},
+      [&] { train(a); });
 }
 
 }  // namespace
@@ -149,13 +95,5 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Trains a network on MNIST or Fashion-MNIST and prints its test accuracy.", "mnist");
   add_options(app, arguments);
-  try {
-    app.parse(argc, argv);
-    return run(arguments);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "mnist: %s\n", e.what());
-    return 1;
-  }
+  return examples::main_of(app, argc, argv, [&] { return run(arguments); });
 }

@@ -49,9 +49,9 @@ class PublishedWeightsTest : public testing::TemporaryFolder {
   /// Its weights in the layout of Keras's files.
   static void write(const std::string& path, const Model& model) {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    Hdf5File out = Hdf5File::create(path);
-    write_legacy_weights(out, "", model.definition());
-    out.close();
+    const auto out = Hdf5File::create(path);
+    write_legacy_weights(*out, "", model.definition());
+    out->close();
   }
 
  private:

@@ -9,7 +9,7 @@
 namespace examples {
 
 /// Convolutions of `width`, 2, 4 and 8 times `width` filters, two pairs of them with a way around: what D. Page's
-/// ResNet-9 ("How to train your ResNet", 2018; width 64) is. A width of 24 makes 0.92 million parameters and 54 million
+/// ResNet-9 ("How to train your ResNet", 2018; width 64) is. A width of 24 makes 0.93 million parameters and 54 million
 /// multiplications for 32 x 32 pixels.
 strata::Model resnet(std::int64_t width, std::int64_t classes);
 

@@ -13,7 +13,7 @@ struct Arguments : examples::Common {
   std::string content, style, out, weights = "imagenet", features = "cifar10_vgg.keras", start = "content";
   std::int64_t size = 256;
   int steps = 200;
-  double content_weight = 1, style_weight = 10, variation_weight = 0.2, learning_rate = 5;
+  double content_weight = 1, style_weight = 3, variation_weight = 1, learning_rate = 5;
 };
 
 void add_options(CLI::App& app, Arguments& a) {

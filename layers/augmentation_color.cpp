@@ -22,7 +22,7 @@ constexpr auto color_arguments = [](auto& field, auto& factor, auto& o) {
 };
 constexpr auto grayscale_arguments = [](auto& field, auto& factor, auto& o) {
   field("data_format", o.data_format);
-  field("factor", factor);
+  field.required("factor", factor);
   if constexpr (std::is_same_v<std::remove_cvref_t<decltype(field)>, ArgumentWriter>)
     if (o.seed < 0) return;  // Keras leaves the seed out of the config
   field.seed("seed", o.seed);

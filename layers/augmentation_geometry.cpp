@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto flip_arguments = [](auto& field, auto& mode, auto& o) {
   field.seed("seed", o.seed);
-  field("mode", mode);
+  field.required("mode", mode);
   field("data_format", o.data_format);
 };
 constexpr auto rotation_arguments = [](auto& field, auto& factor, auto& o) {

@@ -112,7 +112,7 @@ class RandomRotationLayer final : public TransformLayer<RandomRotationOptions> {
 /// {-f, f} for one number, the ends in order for two.
 Interval both_ways(const Interval& given) {
   if (given.single) return {-std::abs(given.lower), std::abs(given.lower)};
-  return {std::min(given.lower, given.upper), std::max(given.lower, given.upper)};
+  return given.ordered();
 }
 
 class RandomZoomLayer final : public TransformLayer<RandomZoomOptions> {

@@ -40,7 +40,7 @@ Interval signed_factor(std::string_view where, std::string_view argument, const 
     throw Error(where, "The `" + name + "` argument should be a number (or a list of two numbers) in the range [" +
                            to_python(lowest) + ", " + to_python(highest) + "]. Received: " + name + "=" + received);
   }
-  if (!given.single) return given.lower <= given.upper ? given : Interval(given.upper, given.lower);
+  if (!given.single) return given.ordered();
   const double f = std::abs(given.lower);
   return {std::max(-f, lowest), f};
 }
@@ -49,7 +49,7 @@ Interval value_range(std::string_view where, const Interval& given) {
   if (given.single)
     throw Error(where, "The `value_range` argument should be a list of two numbers. Received: value_range=" +
                            to_python(given.lower));
-  return {std::min(given.lower, given.upper), std::max(given.lower, given.upper)};
+  return given.ordered();
 }
 
 namespace {

@@ -12,6 +12,8 @@ struct Interval {
   constexpr Interval() = default;
   constexpr Interval(double number) : lower(number), upper(number) {}
   constexpr Interval(double l, double u) : lower(l), upper(u), single(false) {}
+  /// The lower end first.
+  constexpr Interval ordered() const { return lower <= upper ? *this : Interval(upper, lower); }
   friend bool operator==(const Interval&, const Interval&) = default;
 };
 

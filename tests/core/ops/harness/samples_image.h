@@ -177,7 +177,7 @@ struct Samples<RandomBeta> {
     SampleList list;
     for (const auto& [a, b] :
          std::vector<std::pair<float, float>>{{0.2f, 0.2f}, {1, 1}, {3.5f, 0.75f}, {1e-4f, 1e-4f}}) {
-      Sample s = random_sample(RandomBeta{{41}, 5}, [=](std::size_t i) {
+      Sample s = random_sample(RandomBeta{{41}, 5}, [a = a, b = b](std::size_t i) {
         const double x = reference_log_gamma_variable(a, 128 * i, 5),
                      y = reference_log_gamma_variable(b, 128 * i + 64, 5);
         return 1 / (1 + std::exp(y - x));

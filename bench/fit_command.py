@@ -22,7 +22,7 @@ BATCH = 128
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strata", required=True, help="the command, as in build/release/bin/strata")
-    parser.add_argument("--peers", default="/tmp/peers", help="folder made by setup_peers.sh")
+    parser.add_argument("--peers", default=str(HERE.parent / "build" / "peers"), help="folder made by setup_peers.sh")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=7, help="at least 7 for a published result")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how fast Strata, tf.data and PyTorch's DataLoader read a folder of JPEG files, alternating them round by round.
 
-    python3 bench/images.py --ours build/release/bin/bench_images --peers /tmp/peers --size 224 224 DIRECTORY
+    python3 bench/images.py --ours build/release/bin/bench_images --peers build/peers --size 224 224 DIRECTORY
 
 The folder holds one folder for each class, as image_dataset_from_directory reads it. Each worker decodes, resizes bilinearly
 without antialiasing, flips half of the images and makes batches of 64 in float32. Reported are the medians of images per
@@ -22,7 +22,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory")
     parser.add_argument("--ours", required=True, help="the program bench_images")
-    parser.add_argument("--peers", default="/tmp/peers", help="folder made by setup_peers.sh")
+    parser.add_argument("--peers", default=str(HERE.parent / "build" / "peers"), help="folder made by setup_peers.sh")
     parser.add_argument("--size", type=int, nargs=2, default=[224, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7)

@@ -31,7 +31,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7, help="rounds of every row, at least 7 for a published result")
     parser.add_argument("--ours", help="Strata's benchmark program, bench_worker; without it only the peers are measured")
     parser.add_argument("--eigen-only-binary", help="the same program from a build without oneDNN")
-    parser.add_argument("--peers", default="/tmp/peers", help="folder made by setup_peers.sh")
+    parser.add_argument("--peers", default=str(HERE.parent / "build" / "peers"), help="folder made by setup_peers.sh")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=["mlp", "cnn"], metavar="WORKLOAD",
                         help=", ".join(WORKLOADS))
     parser.add_argument("--batch", nargs="+", type=int, help="of training steps; default: each workload's own")

@@ -42,14 +42,11 @@ endif()
 find_package(Threads REQUIRED)
 target_link_libraries(strata_common INTERFACE Threads::Threads)
 
-# The code that parses what files hold, in a build for libFuzzer (tests/fuzz). The rest is compiled as in any other
-# build with Clang, so that ccache has it.
+# The code that parses what files hold, in a build for libFuzzer (tests/fuzz). The rest is compiled as in the preset `debug`,
+# so that ccache has it.
 set(STRATA_FUZZED_FOLDERS core/base data models)
 add_library(strata_fuzzed_code INTERFACE)
-target_compile_options(strata_fuzzed_code INTERFACE
-  -O1 -gline-tables-only -fno-omit-frame-pointer
-  -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
-target_compile_definitions(strata_fuzzed_code INTERFACE _GLIBCXX_ASSERTIONS)
+target_compile_options(strata_fuzzed_code INTERFACE -fsanitize=fuzzer-no-link)
 
 # The library: no errno and no trapping from mathematics, so that loops vectorize; contraction is said
 # outright because the compilers' defaults differ; never -ffast-math. Inline functions are hidden too, or

@@ -87,7 +87,7 @@ class Event {
   float milliseconds_since(const Event& earlier) const;
 
  private:
-  int device_;
+  [[maybe_unused]] int device_;  // the emulated runtime has no use for it
   void* handle_ = nullptr;
 };
 
@@ -119,8 +119,8 @@ class Module {
   void* function(const char* name) const;
 
  private:
-  int device_;
-  void* handle_ = nullptr;
+  [[maybe_unused]] int device_;  // the emulated runtime loads no code
+  [[maybe_unused]] void* handle_ = nullptr;
 };
 
 struct LaunchShape {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <queue>
 #include <unordered_set>
 
@@ -17,8 +18,9 @@ class Grouping {
     for (std::size_t i = 0; i < order_.size(); ++i) index_[order_[i].get()] = i;
     users_.resize(order_.size());
     group_.resize(order_.size());
+    std::iota(group_.begin(), group_.end(), std::size_t{0});
+    first_ = last_ = group_;
     for (std::size_t i = 0; i < order_.size(); ++i) {
-      group_[i] = i;
       members_.push_back({i});
       for (const Value& v : order_[i]->inputs()) users_[index_.at(v.node().get())].push_back(i);
     }
@@ -81,21 +83,11 @@ class Grouping {
     last_[a] = std::max(last_[a], last_[b]);
   }
 
-  /// Smallest and largest position of each group's members.
-  struct Bounds {
-    std::vector<std::size_t> at;
-    std::size_t& operator[](std::size_t i) {
-      while (at.size() <= i) at.push_back(at.size());
-      return at[i];
-    }
-    std::size_t operator[](std::size_t i) const { return i < at.size() ? at[i] : i; }
-  };
-
   std::vector<NodePtr> order_;
   std::unordered_map<const Node*, std::size_t> index_;
   std::vector<std::vector<std::size_t>> users_, members_;
   std::vector<std::size_t> group_;
-  Bounds first_, last_;
+  std::vector<std::size_t> first_, last_;  // smallest and largest position of each group's members
 };
 
 /// Rebuilds a graph with a Fused node in place of each group of several members.

@@ -154,7 +154,7 @@ TEST(ImageDecoding, AGifKeepsItsPlaceOnItsCanvas) {
 TEST(ImageDecoding, BmpOfSixteenBits) {
   const auto number = [](std::uint32_t n, int bytes) {
     std::string text;
-    for (int i = 0; i < bytes; ++i) text += static_cast<char>(n >> 8 * i);
+    for (int i = 0; i < bytes; ++i, n >>= 8) text += static_cast<char>(n);
     return text;
   };
   const auto bmp = [&](std::uint32_t compression, const std::string& masks, std::vector<std::uint32_t> pixels) {

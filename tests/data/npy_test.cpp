@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "tests/support/messages.h"
+#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {
@@ -113,7 +114,7 @@ TEST_F(Npy, EveryTruncationIsAnError) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which reserves terabytes itself
+#if !STRATA_ADDRESS_SANITIZER  // which reserves terabytes itself
 TEST_F(Npy, AFileLargerThanMemoryIsAnError) {
   make("{}", "");
   fs::resize_file(file("made.npy"), std::uintmax_t{1} << 36);  // takes no room on the disk

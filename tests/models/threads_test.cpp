@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/support/messages.h"
+#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {
@@ -111,7 +112,7 @@ TEST(Process, AThousandFitsDoNotGrow) {
   const long before = resident();
   for (int i = 0; i < 1000; ++i) model.fit(data.x, data.y, once);
   EXPECT_EQ(config::memory_in_use({}), held);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !STRATA_ADDRESS_SANITIZER && !STRATA_THREAD_SANITIZER
   EXPECT_LT(resident() - before, 1 << 20);
 #else
   (void)before;

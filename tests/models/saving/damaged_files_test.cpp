@@ -28,6 +28,7 @@
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 #include "tests/support/own_program.h"
+#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {
@@ -36,7 +37,7 @@ namespace fs = std::filesystem;
 using testing::bytes_of;
 using testing::write_bytes;
 
-#if defined(__SANITIZE_ADDRESS__)
+#if STRATA_ADDRESS_SANITIZER
 constexpr bool sanitized = true;
 #else
 constexpr bool sanitized = false;

@@ -8,6 +8,7 @@
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 #include "tests/support/own_program.h"
+#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {
@@ -91,7 +92,7 @@ TEST_F(Isolation, TheReaderGetsItsLimits) {
   EXPECT_EQ(bytes_of(file("limits")), std::to_string((std::uint64_t{2} << 30) + 4 * bytes) + " 60\n");
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // sanitizers reserve terabytes, so that there is no limit on memory
+#if !STRATA_ADDRESS_SANITIZER  // sanitizers reserve terabytes, so that there is no limit on memory
 TEST_F(Isolation, AReaderThatNeedsMoreMemoryThanItMayTakeIsAnError) {
   Sequential large({layers::Input({1000}), layers::Dense(20'000)});  // 80 MB
   large.save(file("a.keras"));

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "core/base/error.h"
+#include "core/base/sanitizers.h"
 #include "models/saving/isolated_file.h"
 #include "models/saving/wire.h"
 
@@ -25,7 +26,7 @@ void limit(__rlimit_resource what, std::uint64_t most) {
 void limit_this_process(const IsolationLimits& limits) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, limits.seconds);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these reserve terabytes
+#if !STRATA_ADDRESS_SANITIZER && !STRATA_THREAD_SANITIZER  // these reserve terabytes
   limit(RLIMIT_AS, limits.memory);
 #endif
 }

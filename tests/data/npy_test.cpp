@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/sanitizers.h"
 #include "tests/support/messages.h"
-#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {

@@ -7,15 +7,16 @@
 #include <fstream>
 #include <thread>
 
+#include "core/base/sanitizers.h"
 #include "tests/support/messages.h"
-#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {
 
 Sequential network(std::uint64_t seed) {
   utils::set_random_seed(seed);
-  Sequential model({layers::Input({6}), layers::Dense(16, {.activation = "relu"}), layers::Dropout(0.3), layers::Dense(2)});
+  Sequential model(
+      {layers::Input({6}), layers::Dense(16, {.activation = "relu"}), layers::Dropout(0.3), layers::Dense(2)});
   model.compile({.optimizer = "adam", .loss = "mse"});
   return model;
 }

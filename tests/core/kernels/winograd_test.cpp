@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/sanitizers.h"
 #include "core/kernels/reference_conv.h"
 #include "tests/core/kernels/kernel_testing.h"
-#include "tests/support/sanitizers.h"
 
 namespace strata::kernels {
 namespace {
@@ -18,8 +18,8 @@ constexpr double kTolerance = 5e-6;
 // A sanitizer's checks part products from their sums in some loops and not in others, so that these round once more.
 constexpr double kDifferenceOfParts = STRATA_ADDRESS_SANITIZER ? 1e-6 : 0;
 
-Conv2DGeometry geometry(Index batch, Index height, Index width, Index in, Index out, Index pad_top,
-                        Index pad_left, Index pad_bottom, Index pad_right) {
+Conv2DGeometry geometry(Index batch, Index height, Index width, Index in, Index out, Index pad_top, Index pad_left,
+                        Index pad_bottom, Index pad_right) {
   Conv2DGeometry g;
   g.batch = batch;
   g.in_height = height;
@@ -35,9 +35,9 @@ Conv2DGeometry geometry(Index batch, Index height, Index width, Index in, Index 
 }
 
 std::vector<Conv2DGeometry> geometries() {
-  return {geometry(1, 3, 3, 1, 1, 0, 0, 0, 0),    geometry(1, 6, 6, 16, 16, 0, 0, 0, 0),
+  return {geometry(1, 3, 3, 1, 1, 0, 0, 0, 0),     geometry(1, 6, 6, 16, 16, 0, 0, 0, 0),
           geometry(2, 26, 26, 32, 64, 0, 0, 0, 0), geometry(3, 7, 9, 5, 33, 1, 1, 1, 1),
-          geometry(1, 13, 5, 35, 7, 1, 0, 0, 1),  geometry(2, 8, 15, 20, 48, 2, 2, 2, 2),
+          geometry(1, 13, 5, 35, 7, 1, 0, 0, 1),   geometry(2, 8, 15, 20, 48, 2, 2, 2, 2),
           geometry(1, 9, 10, 330, 17, 1, 1, 1, 1), geometry(1, 1, 1, 3, 4, 1, 1, 1, 1),
           geometry(1, 8, 8, 160, 150, 1, 1, 1, 1)};
 }

@@ -18,6 +18,7 @@
 #include <random>
 #include <thread>
 
+#include "core/base/sanitizers.h"
 #include "core/base/zip_archive.h"
 #include "core/device/allocation_budget.h"
 #include "data/gzip.h"
@@ -28,7 +29,6 @@
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 #include "tests/support/own_program.h"
-#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {

@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <random>
 
+#include "core/base/sanitizers.h"
 #include "tests/models/saving/saving_testing.h"
 #include "tests/support/messages.h"
 #include "tests/support/own_program.h"
-#include "tests/support/sanitizers.h"
 
 namespace strata {
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Whether this is compiled with a sanitizer, for tests of what sanitizers change. GCC says so by macros, Clang by features.
+// Whether this is compiled with a sanitizer, for what sanitizers change: they reserve terabytes of addresses, for example.
+// GCC says so by macros, Clang by features.
 
 #if defined(__has_feature)
 #define STRATA_HAS_FEATURE(name) __has_feature(name)

@@ -48,7 +48,7 @@ double resident_bytes() {
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
-// A huge page is in memory as a whole when its first byte is written: arrays a little larger than one must not take two.
+// The first byte of a huge page takes all of it: arrays a little larger than one must not take two.
 TEST(Storage, TakesNoHugePagesThatItDoesNotFill) {
   constexpr int arrays = 40, bytes = (2 << 20) + 4096;
   const double before = resident_bytes();

@@ -16,6 +16,7 @@
 #include "core/device/device.h"
 #include "core/device/device_info.h"
 #include "core/device/free_memory.h"
+#include "core/device/reorders.h"
 #include "core/device/seed.h"
 #include "core/device/seed_scope.h"
 #include "core/device/storage.h"

@@ -92,6 +92,7 @@ void Execution::bind(std::byte* base) {
 Execution::~Execution() = default;
 
 void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer* timer) {
+  const ReorderMeter::Scope reorders(timer == nullptr ? nullptr : &timer->reorder_meter());
   if (gpu_)
     run_on_gpu(arena, inputs, outputs, timer);
   else

@@ -8,40 +8,58 @@ namespace strata {
 
 StepTimer::~StepTimer() = default;
 
+void StepTimer::mark() {
+  mark_time();
+  reorders_.push_back(reorder_meter_.read());
+}
+
+StepTimes StepTimer::take() {
+  StepTimes times{take_marks(), {}};
+  for (std::size_t i = 1; i < reorders_.size(); ++i) {
+    const Reorders &before = reorders_[i - 1], &after = reorders_[i];
+    times.reorders.push_back({after.count - before.count, after.bytes - before.bytes, after.seconds - before.seconds});
+  }
+  reorders_.clear();
+  return times;
+}
+
 namespace {
 /// A kernel on the processor is done when it returns.
 class ClockTimer final : public StepTimer {
  public:
-  explicit ClockTimer(std::size_t steps) { marks_.reserve(steps + 1); }
-  void mark() override { marks_.push_back(Clock::now()); }
-  std::vector<double> take() override {
+  explicit ClockTimer(std::size_t steps) : StepTimer(steps) { marks_.reserve(steps + 1); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void mark_time() override { marks_.push_back(Clock::now()); }
+  std::vector<double> take_marks() override {
     std::vector<double> seconds;
     for (const Clock::time_point& m : marks_) seconds.push_back(std::chrono::duration<double>(m - marks_[0]).count());
     marks_.clear();
     return seconds;
   }
 
- private:
-  using Clock = std::chrono::steady_clock;
   std::vector<Clock::time_point> marks_;
 };
 
 /// A GPU's kernels are done later: it notes the time when it passes an event between two of them.
 class EventTimer final : public StepTimer {
  public:
-  EventTimer(Cuda& gpu, std::size_t steps) : gpu_(gpu) {
+  EventTimer(Cuda& gpu, std::size_t steps) : StepTimer(steps), gpu_(gpu) {
     for (std::size_t i = 0; i <= steps; ++i) events_.push_back(std::make_unique<cuda::Event>(gpu.device()));
   }
-  void mark() override { events_.at(marks_++)->record(gpu_.stream()); }
-  std::vector<double> take() override {
+
+ private:
+  void mark_time() override { events_.at(marks_++)->record(gpu_.stream()); }
+  std::vector<double> take_marks() override {
     wait_for({DeviceKind::gpu, gpu_.device()});
     std::vector<double> seconds;
-    for (std::size_t i = 0; i < marks_; ++i) seconds.push_back(1e-3 * double{events_[i]->milliseconds_since(*events_[0])});
+    for (std::size_t i = 0; i < marks_; ++i)
+      seconds.push_back(1e-3 * double{events_[i]->milliseconds_since(*events_[0])});
     marks_ = 0;
     return seconds;
   }
 
- private:
   Cuda& gpu_;
   std::vector<std::unique_ptr<cuda::Event>> events_;
   std::size_t marks_ = 0;

@@ -4,18 +4,36 @@
 #include <vector>
 
 #include "core/device/device.h"
+#include "core/device/reorders.h"
 
 namespace strata {
 
-/// Takes the time of each step while an Execution runs, by the clock of the device that runs them.
+/// What a StepTimer found in a run of n steps.
+struct StepTimes {
+  std::vector<double> marks;       ///< n + 1: seconds from the first mark to each
+  std::vector<Reorders> reorders;  ///< n: what the kernel of each step reordered on the processor
+};
+
+/// Takes the time of each step while an Execution runs, by the clock of the device that runs them, and counts reorders.
 class STRATA_API StepTimer {
  public:
   virtual ~StepTimer();
   /// Called before the first step and after every one. Allocates nothing.
-  virtual void mark() = 0;
-  /// Waits until the device has passed all marks. Seconds from the first mark to each, which is one more than there
-  /// were steps; the timer is then ready for another run.
-  virtual std::vector<double> take() = 0;
+  void mark();
+  /// Waits until the device has passed all marks. The timer is then ready for another run.
+  StepTimes take();
+  /// What the kernels count with while the run lasts.
+  ReorderMeter& reorder_meter() { return reorder_meter_; }
+
+ protected:
+  explicit StepTimer(std::size_t steps) { reorders_.reserve(steps + 1); }
+
+ private:
+  virtual void mark_time() = 0;
+  virtual std::vector<double> take_marks() = 0;
+
+  ReorderMeter reorder_meter_;
+  std::vector<Reorders> reorders_;  // as read at each mark
 };
 
 /// A timer for plans of `steps` steps on the device.

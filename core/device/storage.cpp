@@ -43,8 +43,9 @@ std::byte* take_from_processor(std::size_t bytes) {
   const std::size_t block = bytes >= huge_page ? huge_page : alignment;
   const std::size_t rounded = (bytes + block - 1) / block * block;
   void* data = std::aligned_alloc(block, rounded == 0 ? block : rounded);
-  if (data != nullptr && block == huge_page)
-    madvise(data, rounded, MADV_HUGEPAGE);  // a hint: fewer page faults and TLB misses
+  // A hint: fewer page faults and TLB misses. What does not fill a huge page stays on small ones: the first byte of a
+  // huge page takes all of it, and a network has many weights that are a little larger than one.
+  if (data != nullptr && block == huge_page) madvise(data, bytes / huge_page * huge_page, MADV_HUGEPAGE);
   return static_cast<std::byte*>(data);
 }
 

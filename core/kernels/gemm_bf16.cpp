@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 
 #include "core/kernels/simd.h"
 
@@ -193,12 +194,15 @@ std::size_t panel_bytes(std::size_t rows, std::size_t k) {
 
 }  // namespace
 
-bool bf16_products_available() {
-  static const bool found = [] {
+std::string_view bf16_products_lack() {
+  static const std::string_view lack = []() -> std::string_view {
+    const char* wanted = std::getenv("STRATA_BF16_PRODUCTS");
+    if (wanted != nullptr && std::string_view(wanted) == "0") return "STRATA_BF16_PRODUCTS=0 turns off AVX512-BF16";
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
+    const bool found = __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
+    return found ? "" : "the processor has no AVX512-BF16";
   }();
-  return found;
+  return lack;
 }
 
 std::size_t bf16_packed_bytes(std::size_t n, std::size_t k) {
@@ -256,7 +260,13 @@ void bf16_add_transposed_product(std::size_t length, std::size_t n, std::size_t 
 
 // Never called, since there are no such products.
 namespace strata::kernels {
-bool bf16_products_available() { return false; }
+std::string_view bf16_products_lack() {
+#if defined(__x86_64__)
+  return "this build of the library is for processors without AVX-512, which AVX512-BF16 belongs to";
+#else
+  return "only x86-64 processors have AVX512-BF16";
+#endif
+}
 std::size_t bf16_packed_bytes(std::size_t, std::size_t) { return 0; }
 void bf16_pack(std::size_t, std::size_t, Bf16Matrix, void*, std::size_t, std::size_t) {}
 std::size_t bf16_product_scratch_bytes(std::size_t, std::size_t) { return 0; }

@@ -2,19 +2,22 @@
 
 // Matrix products of bfloat16 with sums in single precision, for one thread, by AVX512-BF16: one instruction multiplies
 // and adds two pairs of neighbours along k, so everything is arranged in pairs. x86-64-v4 does not include it: what is
-// here may be called only where bf16_products_available() says so.
+// here may be called only where bf16_products_lack() is empty.
 //
 // An element of C is summed over k in one order, whatever rows and columns a call covers, so a caller may cut them as
 // it likes. Subnormal numbers count as zero. Nothing allocates; scratch comes from the caller, 64-byte aligned.
 
 #include <cstddef>
+#include <string_view>
 
 #include "core/base/half.h"
 
 namespace strata::kernels {
 
-// Whether this level of the library was compiled for AVX-512 and the processor has AVX512-BF16.
-bool bf16_products_available();
+// Why there are none, "the processor has no AVX512-BF16"; empty where there are. STRATA_BF16_PRODUCTS=0 in the
+// environment turns them off.
+std::string_view bf16_products_lack();
+inline bool bf16_products_available() { return bf16_products_lack().empty(); }
 
 // B[k, n] in panels; an odd k is filled up with zeros. `transposed`: data holds [n, k] in `segments` pieces of k, each
 // of the same even length, `segment_stride` elements apart. Shares of the work, 0 <= part < parts, write disjoint

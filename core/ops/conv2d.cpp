@@ -111,7 +111,7 @@ Kernel Conv2D::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
   const Conv2DGeometry g = geometry_of(window, s.inputs[0].shape, s.inputs[1].shape);
   if (auto faster = bf16_forward(g, s, epilogue, std::max(1, target.threads))) return *std::move(faster);
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? forward_f64(g, epilogue) : forward_f32(g, epilogue, std::max(1, target.threads));
 }
 
@@ -131,7 +131,7 @@ Kernel Conv2DDataGradient::prepare(const CpuTarget& target, const Signature& s) 
   if (is_empty(s)) return zeros_kernel();
   const Conv2DGeometry g = geometry_of(window, input, s.inputs[1].shape);
   if (auto faster = bf16_data_gradient(g, s, std::max(1, target.threads))) return *std::move(faster);
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? data_gradient_f64(g) : data_gradient_f32(g, std::max(1, target.threads));
 }
 
@@ -148,7 +148,7 @@ Kernel Conv2DWeightGradient::prepare(const CpuTarget& target, const Signature& s
   if (is_empty(s)) return zeros_kernel();
   const Conv2DGeometry g = geometry_of(window, s.inputs[0].shape, kernel);
   if (auto faster = bf16_weight_gradient(g, s, std::max(1, target.threads))) return *std::move(faster);
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   return s.inputs[0].dtype == DType::f64 ? weight_gradient_f64(g) : weight_gradient_f32(g, std::max(1, target.threads));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/device/reorders.h"
 #include "core/kernels/conv2d.h"
 #include "core/kernels/onednn.h"
 
@@ -45,16 +46,23 @@ Conv2DGeometry of_images(Conv2DGeometry g, std::size_t images) {
   return g;
 }
 
+/// What arranging or restoring the kernel reads and writes.
+std::size_t reordered_bytes(const kernels::onednn::Conv2D& primitive, const Conv2DGeometry& g) {
+  return primitive.kernel_bytes() + static_cast<std::size_t>(g.kernel_size()) * sizeof(float);
+}
+
 /// Forward or data gradient: `first` [images of from_image] and the plain kernel to `result` [images of to_image].
 Kernel image_by_image(const Primitive& primitive, const Conv2DGeometry& g, Index from_image, Index to_image, bool bias, int threads) {
   const std::size_t arranged = aligned(primitive->kernel_bytes()), scratch = aligned(primitive->scratch_bytes());
+  const std::size_t reordered = reordered_bytes(*primitive, g);
   Kernel kernel;
   kernel.scratch_bytes = arranged + scratch * static_cast<std::size_t>(threads);
   kernel.run = [=, batch = static_cast<std::size_t>(g.batch)](Cpu& cpu, const Buffers& io) {
     const float* from = io.in<float>(0).data();
     const float* bias_data = bias ? io.in<float>(2).data() : nullptr;
     float* to = io.out<float>(0).data();
-    primitive->arrange(io.in<float>(1).data(), io.scratch());
+    ReorderMeter::count(ReorderMeter::current(), reordered,
+                        [&] { primitive->arrange(io.in<float>(1).data(), io.scratch()); });
     cpu.parallel_ranges(batch, 1, [&](std::size_t begin, std::size_t end, int part) {
       std::byte* own = io.scratch() + arranged + scratch * static_cast<std::size_t>(part);
       for (auto i = static_cast<Index>(begin); i < static_cast<Index>(end); ++i)
@@ -98,13 +106,15 @@ std::optional<Kernel> onednn_weight_gradient(const Conv2DGeometry& g, int thread
   kernel.scratch_bytes = own_bytes * parts;
   kernel.run = [=](Cpu& cpu, const Buffers& io) {
     const float *x = io.in<float>(0).data(), *dy = io.in<float>(1).data();
+    ReorderMeter* const meter = ReorderMeter::current();
     cpu.parallel_ranges(parts, 1, [&](std::size_t first, std::size_t last, int) {
       for (std::size_t p = first; p < last; ++p) {
         const auto begin = static_cast<Index>(batch * p / parts);
         std::byte* own = io.scratch() + own_bytes * p;
         std::byte* work = own + partial;
         primitives[p]->run(x + begin * g.in_image(), dy + begin * g.out_image(), nullptr, work, work + arranged);
-        primitives[p]->restore(work, reinterpret_cast<float*>(own));
+        ReorderMeter::count(meter, reordered_bytes(*primitives[p], g),
+                            [&] { primitives[p]->restore(work, reinterpret_cast<float*>(own)); });
       }
     });
     const auto dw = io.out<float>(0);

@@ -144,7 +144,7 @@ Values Conv3D::vjp(const Node& node, Value g) const {
 
 Kernel Conv3D::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv3DGeometry g = geometry_of(window, s.inputs[0].shape, s.inputs[1].shape);
   if (s.inputs[0].dtype == DType::f64) return forward_f64(g, epilogue);
   return forward_f32(g, epilogue, std::max(1, target.threads));
@@ -164,7 +164,7 @@ Values Conv3DDataGradient::vjp(const Node& node, Value g) const {
 
 Kernel Conv3DDataGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv3DGeometry g = geometry_of(window, input, s.inputs[1].shape);
   return s.inputs[0].dtype == DType::f64 ? data_gradient_f64(g) : data_gradient_f32(g, std::max(1, target.threads));
 }
@@ -180,7 +180,7 @@ Values Conv3DWeightGradient::vjp(const Node& node, Value g) const {
 
 Kernel Conv3DWeightGradient::prepare(const CpuTarget& target, const Signature& s) const {
   if (is_empty(s)) return zeros_kernel();
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Conv3DGeometry g = geometry_of(window, s.inputs[0].shape, kernel);
   return s.inputs[0].dtype == DType::f64 ? weight_gradient_f64(g) : weight_gradient_f32(g, std::max(1, target.threads));
 }

@@ -4,6 +4,7 @@
 
 #include "core/kernels/conv_geometry.h"
 #include "core/kernels/gemm.h"
+#include "core/ops/matmul_bf16.h"
 #include "core/ops/matmul_problem.h"
 #include "core/ops/reduce.h"
 #include "core/ops/reshape.h"
@@ -227,7 +228,8 @@ Values MatMul::vjp(const Node& node, Value g) const {
 }
 
 Kernel MatMul::prepare(const CpuTarget& target, const Signature& s) const {
-  if (has_16_bit_floats(s)) return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
+  if (auto faster = bf16_matmul(*this, s, target.threads)) return *std::move(faster);
+  if (has_16_bit_floats(s)) return widened_product(s, [&](const Signature& wide) { return prepare(target, wide); });
   const Problem p = problem_of(*this, s);
   switch (s.inputs[0].dtype) {
     case DType::f32: return float_kernel(p, target);

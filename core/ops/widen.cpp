@@ -1,6 +1,11 @@
 #include "core/ops/widen.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <string>
+
+#include "core/kernels/gemm_bf16.h"
 
 namespace strata {
 
@@ -30,6 +35,17 @@ void from_f32(Cpu& cpu, const Type& type, const float* from, void* to) {
     cpu.parallel_for(n, [&](std::size_t i) { static_cast<Half*>(to)[i] = to_half(from[i]); });
   else
     cpu.parallel_for(n, [&](std::size_t i) { static_cast<BFloat16*>(to)[i] = to_bfloat16(from[i]); });
+}
+
+/// The user should know why 16 bits are no faster here, once.
+void report_missing_bf16_products() {
+  static std::atomic_flag said = ATOMIC_FLAG_INIT;
+  const std::string lack(kernels::bf16_products_lack());
+  if (lack.empty() || said.test_and_set()) return;
+  std::fprintf(stderr,
+               "strata: %s: products and convolutions of bfloat16 are computed in float32, their results rounded to "
+               "bfloat16, which is no faster than float32\n",
+               lack.c_str());
 }
 }  // namespace
 
@@ -67,6 +83,12 @@ Kernel widened(const Signature& s, const std::function<Kernel(const Signature&)>
       if (is_16_bit(s.outputs[j])) from_f32(cpu, s.outputs[j], static_cast<const float*>(out[j]), io.out_raw()[j]);
   };
   return kernel;
+}
+
+Kernel widened_product(const Signature& s, const std::function<Kernel(const Signature&)>& prepare_f32) {
+  const auto is_bf16 = [](const Type& t) { return t.dtype == DType::bf16; };
+  if (std::ranges::any_of(s.inputs, is_bf16)) report_missing_bf16_products();
+  return widened(s, prepare_f32);
 }
 
 }  // namespace strata

@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "no test is written in %s\n", argv[i] + 7);
       return 1;
     }
-    GTEST_FLAG_SET(filter, filter);
+    // The process of a death test has a filter of its own: that test alone.
+    if (GTEST_FLAG_GET(internal_run_death_test).empty()) GTEST_FLAG_SET(filter, filter);
   }
   return RUN_ALL_TESTS();
 }

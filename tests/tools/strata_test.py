@@ -214,11 +214,18 @@ def test_devices():
     contains(strata("compare", "trained.keras", "--device", "cpu:0,gpu:7", status=2), "--device cpu:0,gpu:7: ", "'gpu:7'")
     assert (FOLDER / "trained.keras").read_bytes() == saved
 
-    text = strata("profile", "trained.keras", "data.npz", "--device", "cpu", "--batch-size", "16", "--steps", "4", "--trace", "step.json")
-    contains(text, "a step on 16 samples on cpu:0: ", "dense", "(gradient)", "GB/s", "written to step.json")
+    text = strata("profile", "trained.keras", "data.npz", "--device", "cpu", "--batch-size", "16", "--steps", "4",
+                  "--trace", "step.json", "--json", "profile.json")
+    contains(text, "a step on 16 samples on cpu:0: ", "GFLOP/s in a large product of float32", "reorders into layouts of oneDNN",
+             "dense", "(gradient)", "GB/s", "roofline", "written to step.json", "written to profile.json")
+    assert max(len(line) for line in text.splitlines()) <= 120, text
+    profile = json.loads((FOLDER / "profile.json").read_text())
+    assert profile["reorders"]["count"] == 0 and len(profile["seconds"]) == 4, profile
+    assert any(kernel["flops"] > 0 and kernel["share_of_roofline"] > 0 for kernel in profile["kernels"]), profile
     events = json.loads((FOLDER / "step.json").read_text())["traceEvents"]
     assert len([e for e in events if e.get("cat") == "step"]) == 4, events
-    assert "(gradient)" not in strata("profile", "trained.keras", "data.npz", "--inference", "--steps", "2")
+    text = strata("profile", "trained.keras", "data.npz", "--inference", "--steps", "2", "--kernels")
+    assert "(gradient)" not in text and "   0 " in text, text
 
 
 def test_messages():

@@ -10,9 +10,9 @@ struct Arguments {
   ModelFile file;
   DataArgument data;
   DeviceArgument device;
-  std::string trace;
+  std::string trace, json;
   int threads = 0;
-  bool inference = false;
+  bool inference = false, kernels = false;
   ProfileOptions options;
 };
 
@@ -28,10 +28,15 @@ void run(const Arguments& a) {
   ProfileOptions options = a.options;
   options.mode = a.inference ? Mode::infer : Mode::train;
   const StepProfile profile = model.profile(data.inputs(), data.targets(), options);
-  std::printf("%s", profile.table().c_str());
-  if (a.trace.empty()) return;
-  profile.write_trace(a.trace);
-  std::printf("\nwritten to %s: open it in chrome://tracing or ui.perfetto.dev\n", a.trace.c_str());
+  std::printf("%s", a.kernels ? profile.kernel_table().c_str() : profile.table().c_str());
+  if (!a.json.empty()) {
+    profile.write_json(a.json);
+    std::printf("\nwritten to %s\n", a.json.c_str());
+  }
+  if (!a.trace.empty()) {
+    profile.write_trace(a.trace);
+    std::printf("\nwritten to %s: open it in chrome://tracing or ui.perfetto.dev\n", a.trace.c_str());
+  }
 }
 }  // namespace
 
@@ -53,8 +58,13 @@ void add_profile(CLI::App& strata) {
       ->capture_default_str();
   command->add_flag("--inference", a->inference, "steps of evaluate instead of training");
   command->add_option("--threads", a->threads, "processor threads; 0 means all")->check(CLI::NonNegativeNumber);
+  command->add_flag("--kernels", a->kernels,
+                    "lists each kernel in the order in which they run, instead of layers and ops");
+  command->add_option("--json", a->json, "file for all numbers (JSON)");
   command->add_option("--trace", a->trace, "file for all measured steps in Chrome's trace format (JSON)");
   command->footer(std::string(DataArgument::help) +
+                  "\n\nGFLOP/s are those of products and convolutions. roofline: the share of what the device reached "
+                  "at the start, in a large product or in a pass over memory, whichever limits the kernel."
                   "\n\nExamples:\n  strata profile model.keras mnist --batch-size 128\n  strata profile model.keras "
                   "data.npz --trace step.json");
   command->callback([a] { run(*a); });

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 #include <strata/strata.h>
 
+#include <unistd.h>
+
+#include <fstream>
+
 #include "tests/support/messages.h"
 
 namespace strata {
@@ -34,6 +38,24 @@ TEST(Device, EachHasItsOwnAccount) {
   }
   EXPECT_EQ(config::memory_in_use(second), 0);
   EXPECT_EQ(config::peak_memory_in_use(second), 4000);
+}
+
+/// Bytes of this process that are in memory; 0 where the system does not say.
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+// The first byte of a huge page takes all of it: arrays a little larger than one must not take two.
+TEST(Storage, TakesNoHugePagesThatItDoesNotFill) {
+  constexpr int arrays = 40, bytes = (2 << 20) + 4096;
+  const double before = resident_bytes();
+  if (before == 0) GTEST_SKIP() << "no /proc/self/statm";
+  Tensors kept;
+  for (int i = 0; i < arrays; ++i) kept.push_back(full({bytes / 4}, 1.0));
+  EXPECT_LT(resident_bytes() - before, 1.4 * arrays * bytes);
 }
 
 TEST(Device, EachHasItsOwnLimit) {

@@ -44,8 +44,8 @@ Value in_random_interval(const Draws& draws, const Value& lengths, std::int64_t 
   Shape positions{1, 1, 1, 1};
   positions[axis] = size;
   const Value place = constant(reshape(arange(0, static_cast<double>(size)), positions));
-  const Shape per_image{lengths.shape()[0], 1, 1, 1};
-  return logical_and(place >= reshape(start, per_image), place < reshape(start + lengths, per_image));
+  const Shape each{lengths.shape()[0], 1, 1, 1};
+  return logical_and(place >= reshape(start, each), place < reshape(start + lengths, each));
 }
 
 Value within(const Interval& range, const Value& u) { return u * (range.upper - range.lower) + range.lower; }

@@ -51,13 +51,13 @@ class RandomPosterizationLayer final : public Augmentation {
 
   Transformation transformation(const Shape& shape, const Draws& draws) const override {
     const auto fewest = static_cast<std::int64_t>(factor_.lower), most = static_cast<std::int64_t>(factor_.upper);
-    const Shape per_image{shape[0]};
-    const Value bits = fewest == most ? constant(full(per_image, factor_.lower, DType::i32))
-                                      : draws.integers(per_image, most - fewest) + fewest;
+    const Shape each{shape[0]};
+    const Value bits = fewest == most ? constant(full(each, factor_.lower, DType::i32))
+                                      : draws.integers(each, most - fewest) + fewest;
     const Tensor steps = Tensor::from<float>({9}, {256, 128, 64, 32, 16, 8, 4, 2, 1});
     const Value step = gather(constant(steps), bits);
     return [=, this](const Value& images) {
-      const Value whole = floor(clip(moved(images, o_.value_range, bytes), 0, 255)), s = layers::per_image(step, whole);
+      const Value whole = floor(clip(moved(images, o_.value_range, bytes), 0, 255)), s = per_image(step, whole);
       return moved(floor(whole / s) * s, bytes, o_.value_range);
     };
   }

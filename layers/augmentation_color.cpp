@@ -16,12 +16,6 @@ constexpr auto contrast_arguments = [](auto& field, auto& factor, auto& o) {
   field.seed("seed", o.seed);
   field.accepted("data_format", "channels_last");
 };
-constexpr auto color_arguments = [](auto& field, auto& factor, auto& o) {
-  field("data_format", o.data_format);
-  field.required("factor", factor);
-  field("value_range", o.value_range);
-  field.seed("seed", o.seed);
-};
 constexpr auto grayscale_arguments = [](auto& field, auto& factor, auto& o) {
   field("data_format", o.data_format);
   field.required("factor", factor);

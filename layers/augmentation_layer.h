@@ -62,6 +62,14 @@ class Augmentation : public Definition {
   Variable state_;
 };
 
+/// The arguments of layers with a factor and a value range, as Keras orders them.
+inline constexpr auto color_arguments = [](auto& field, auto& factor, auto& o) {
+  field("data_format", o.data_format);
+  field.required("factor", factor);
+  field("value_range", o.value_range);
+  field.seed("seed", o.seed);
+};
+
 /// Numbers [n] of the images' type and in a shape that broadcasts to them.
 Value per_image(const Value& numbers, const Value& images);
 /// Which of the `size` positions along an axis of images lie in an interval at a random place, `lengths` (f32 [n])

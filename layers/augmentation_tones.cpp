@@ -11,12 +11,6 @@
 namespace strata::layers {
 namespace {
 
-constexpr auto posterization_arguments = [](auto& field, auto& factor, auto& o) {
-  field("data_format", o.data_format);
-  field.required("factor", factor);
-  field("value_range", o.value_range);
-  field.seed("seed", o.seed);
-};
 constexpr auto solarization_arguments = [](auto& field, auto& addition_factor, auto& threshold_factor, auto& o) {
   field("data_format", o.data_format);
   field("value_range", o.value_range);
@@ -47,7 +41,7 @@ class RandomPosterizationLayer final : public Augmentation {
  public:
   RandomPosterizationLayer(const Interval& factor, RandomPosterizationOptions options)
       : Augmentation(options.seed), factor_(factor), o_(std::move(options)) {}
-  Config config() const override { return write_arguments(posterization_arguments, factor_, o_); }
+  Config config() const override { return write_arguments(color_arguments, factor_, o_); }
 
   Transformation transformation(const Shape& shape, const Draws& draws) const override {
     const auto fewest = static_cast<std::int64_t>(factor_.lower), most = static_cast<std::int64_t>(factor_.upper);
@@ -183,7 +177,7 @@ Layer Equalization(const EqualizationOptions& o) {
 
 namespace {
 const bool registered[] = {
-    register_built_in("RandomPosterization", RandomPosterization, posterization_arguments),
+    register_built_in("RandomPosterization", RandomPosterization, color_arguments),
     register_built_in("Solarization", Solarization, solarization_arguments),
     register_built_in("AutoContrast", AutoContrast, auto_contrast_arguments),
     register_built_in("Equalization", Equalization, equalization_arguments),

@@ -115,7 +115,6 @@ TEST(Image, FlipsAndParts) {
 
 TEST(EqualizeImages, MakesLevelsEven) {
   const Tensor x = Tensor::from<float>({1, 2, 4, 1}, {10, 10, 10, 10, 11, 12, 12, 13});
-  EXPECT_EQ(equalize_images(x).data<float>()[0], 0);
   // Of the four pixels above the lowest level one, three, four lie in a level or below.
   const std::vector<float> wanted{0, 0, 0, 0, 64, 191, 191, 255};
   EXPECT_TRUE(std::ranges::equal(equalize_images(x).data<float>(), wanted));

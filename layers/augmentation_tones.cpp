@@ -46,8 +46,8 @@ class RandomPosterizationLayer final : public Augmentation {
   Transformation transformation(const Shape& shape, const Draws& draws) const override {
     const auto fewest = static_cast<std::int64_t>(factor_.lower), most = static_cast<std::int64_t>(factor_.upper);
     const Shape each{shape[0]};
-    const Value bits = fewest == most ? constant(full(each, factor_.lower, DType::i32))
-                                      : draws.integers(each, most - fewest) + fewest;
+    const Value bits =
+        fewest == most ? constant(full(each, factor_.lower, DType::i32)) : draws.integers(each, most - fewest) + fewest;
     const Tensor steps = Tensor::from<float>({9}, {256, 128, 64, 32, 16, 8, 4, 2, 1});
     const Value step = gather(constant(steps), bits);
     return [=, this](const Value& images) {

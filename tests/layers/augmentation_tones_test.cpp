@@ -98,15 +98,8 @@ TEST(AutoContrast, WorksInInferenceAndLeavesChannelsOfOneNumberAlone) {
   for (std::int64_t i = 1; i < x.size(); i += 3) x.mutable_data<float>()[static_cast<std::size_t>(i)] = 7;
   const Tensor y = run(layers::AutoContrast(), {x * 0.5});
   EXPECT_TRUE(same(y, run(layers::AutoContrast(), {x * 0.5}, Mode::train)));
-  for (std::int64_t i = 0; i < x.size(); ++i)
-    if (i % 3 == 1) EXPECT_EQ(y.at<float>(i), 3.5f);
-  EXPECT_LT(difference(y.rows(0, 1), 0,
-                       [&] {
-                         std::vector<double> wanted;
-                         for (std::int64_t i = 0; i < 60; ++i) wanted.push_back(y.at<float>(60 + i));
-                         return wanted;
-                       }()),
-            1e-6);
+  for (std::int64_t i = 1; i < x.size(); i += 3) EXPECT_EQ(y.at<float>(i), 3.5f);
+  EXPECT_TRUE(same(testing::row(y, 0), testing::row(y, 1)));
   EXPECT_EQ(*std::ranges::max_element(y.data<float>()), 255);
   EXPECT_EQ(*std::ranges::min_element(y.data<float>()), 0);
 }
@@ -161,7 +154,7 @@ std::set<float> rectangle(const Tensor& images, std::int64_t n) {
 }
 
 TEST(RandomErasing, FillsARectangle) {
-  const auto erased = [](const Interval& factor, const std::optional<FillValue>& fill) {
+  const auto erased = [](const Interval& factor, const std::optional<layers::FillValue>& fill) {
     return run(layers::RandomErasing({.factor = factor, .scale = {0.25, 0.25}, .fill_value = fill, .seed = 4}),
                {blank()}, Mode::train);
   };

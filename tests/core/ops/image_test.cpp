@@ -127,7 +127,8 @@ TEST(EqualizeImages, MakesLevelsEven) {
 }
 
 TEST(EqualizeImages, ChecksItsInput) {
-  EXPECT_ERROR(equalize_images(full({2, 3, 1}, 1)), "expected images [N,H,W,C] of a floating type; received f32[2,3,1]");
+  EXPECT_ERROR(equalize_images(full({2, 3, 1}, 1)),
+               "expected images [N,H,W,C] of a floating type; received f32[2,3,1]");
   EXPECT_ERROR(equalize_images(full({1, 2, 3, 1}, 1, DType::u8)), "received u8[1,2,3,1]");
   EXPECT_ERROR(equalize_images(full({1, 2, 3, 1}, 1), 65537), "expected 1 to 65536 bins; received 65537");
 }

@@ -16,6 +16,12 @@ constexpr auto contrast_arguments = [](auto& field, auto& factor, auto& o) {
   field.seed("seed", o.seed);
   field.accepted("data_format", "channels_last");
 };
+constexpr auto invert_arguments = [](auto& field, auto& factor, auto& o) {
+  field("data_format", o.data_format);
+  field("factor", factor);
+  field("value_range", o.value_range);
+  field.seed("seed", o.seed);
+};
 constexpr auto grayscale_arguments = [](auto& field, auto& factor, auto& o) {
   field("data_format", o.data_format);
   field.required("factor", factor);
@@ -125,7 +131,7 @@ class RandomSharpnessLayer final : public ColorLayer<RandomSharpnessOptions, col
   }
 };
 
-class RandomInvertLayer final : public ColorLayer<RandomInvertOptions, color_arguments> {
+class RandomInvertLayer final : public ColorLayer<RandomInvertOptions, invert_arguments> {
  public:
   using ColorLayer::ColorLayer;
   // From the upper end alone: Keras leaves the lower one out.
@@ -204,7 +210,7 @@ const bool registered[] = {
     register_built_in("RandomSaturation", RandomSaturation, color_arguments),
     register_built_in("RandomColorDegeneration", RandomColorDegeneration, color_arguments),
     register_built_in("RandomSharpness", RandomSharpness, color_arguments),
-    register_built_in("RandomInvert", RandomInvert, color_arguments),
+    register_built_in("RandomInvert", RandomInvert, invert_arguments),
     register_built_in("RandomGrayscale", RandomGrayscale, grayscale_arguments),
 };
 }

@@ -95,7 +95,7 @@ TEST(RandAugment, GivesItsFactorToAll) {
   const Interval f{0.3, 0.3};
   Outcomes outcomes;
   for (const Layer& layer : {layers::RandomTranslation(f, f), layers::RandomRotation(f), layers::RandomBrightness(f),
-                             layers::RandomColorDegeneration(f), layers::RandomContrast(f), layers::RandomSharpness(f),
+                             layers::RandomColorDegeneration(f), layers::RandomSharpness(f),
                              layers::RandomPosterization(1), layers::AutoContrast(), layers::Equalization()})
     outcomes[layer.class_name()] = run(layer, {x}, Mode::train);
   for (const float side : {-0.3f, 0.3f}) {
@@ -106,8 +106,8 @@ TEST(RandAugment, GivesItsFactorToAll) {
   Repeated augment(layers::RandAugment({.num_ops = 1, .factor = f, .seed = 3}), x);
   std::map<std::string, int> counts;
   for (int i = 0; i < 220; ++i) ++counts[name_of(augment(), outcomes)];
-  EXPECT_EQ(counts.size(), 12u);    // with Solarization, which draws
-  EXPECT_NEAR(counts[""], 20, 15);  // that one alone
+  EXPECT_EQ(counts.size(), 11u);
+  EXPECT_NEAR(counts[""], 40, 20);  // RandomContrast and Solarization, which draw all the same
 }
 
 TEST(RandAugment, IsOfUseInTrainingOnly) {
@@ -119,21 +119,21 @@ TEST(RandAugment, IsOfUseInTrainingOnly) {
   EXPECT_EQ(layer.count_params(), 0);
 }
 
-// With the numbers of the streams, not the choice alone: the images of a batch are brightened each by another amount.
+// Grey images come out of RandomBrightness and of Solarization lighter, each by another amount.
 TEST(RandAugment, EachImageHasItsOwnStrength) {
   const Tensor x = full({4, 4, 5, 3}, 100);
   Repeated augment(layers::RandAugment({.num_ops = 1, .factor = 0.3, .seed = 5}), x);
-  bool brightened = false;
-  for (int i = 0; i < 60 && !brightened; ++i) {
+  bool seen = false;
+  for (int i = 0; i < 60 && !seen; ++i) {
     const Tensor y = augment();
     bool all = true;
     for (std::int64_t n = 0; n < 4; ++n) {
       const float v = y.at<float>(60 * n);
       all = all && v > 100 && v < 100 + 0.3f * 255 && same(row(y, n), full({1, 4, 5, 3}, v));
     }
-    brightened = all && y.at<float>(0) != y.at<float>(60) && y.at<float>(60) != y.at<float>(120);
+    seen = all && y.at<float>(0) != y.at<float>(60) && y.at<float>(60) != y.at<float>(120);
   }
-  EXPECT_TRUE(brightened);
+  EXPECT_TRUE(seen);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -7,7 +8,8 @@
 #include "layers/layer.h"
 
 /// Layers that change images [batch, height, width, channels] in training, each image by numbers of its own, and hand
-/// them on unchanged otherwise, in the floating type that the layer computes in. They have no weights.
+/// them on unchanged otherwise, in the floating type that the layer computes in, unless something else is said. They
+/// have no weights.
 ///
 /// Random numbers come as those of Dropout (layers/dropout.h) do: what happens to image i of a batch depends on the
 /// layer's seed, the step and i, not on the other images.
@@ -113,6 +115,67 @@ using RandomColorDegenerationOptions = RandomHueOptions;
 /// Moves colours towards grey by a share. f stands for {-f, f}. Three channels.
 STRATA_API Layer RandomColorDegeneration(const Interval& factor, const RandomColorDegenerationOptions& = {});
 
+using RandomSharpnessOptions = RandomHueOptions;
+/// Moves pixels towards the mean of their 3 x 3 neighbourhood (the pixel itself counting five times) by the share 1 - 2
+/// f: 0 blurs, 0.5 changes nothing, 1 sharpens. f stands for {0, f}.
+STRATA_API Layer RandomSharpness(const Interval& factor, const RandomSharpnessOptions& = {});
+
+using RandomPosterizationOptions = RandomHueOptions;
+/// Keeps so many bits of eight, having brought the images to whole numbers from 0 to 255: an integer in [1, 8]. n
+/// stands for {1, n}; the upper end of a range is not drawn.
+STRATA_API Layer RandomPosterization(const Interval& factor, const RandomPosterizationOptions& = {});
+
+struct RandomInvertOptions {
+  Interval value_range = {0, 255};
+  std::int64_t seed = -1;
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// The upper end of the value range minus the image, with a chance of the factor. f stands for {0, f}.
+STRATA_API Layer RandomInvert(const Interval& factor = 1.0, const RandomInvertOptions& = {});
+
+using SolarizationOptions = RandomInvertOptions;
+/// Brings images to [0, 255], adds a number, and inverts what is not below a threshold. A factor {l, u} stands for
+/// numbers from l to 255 u, as in Keras; f stands for {0, f}.
+STRATA_API Layer Solarization(const Interval& addition_factor = 0.0, const Interval& threshold_factor = 0.0,
+                              const SolarizationOptions& = {});
+
+struct AutoContrastOptions {
+  Interval value_range = {0, 255};
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// Stretches each channel of each image to the whole value range, in inference, too. One of a single number stays as it
+/// is.
+STRATA_API Layer AutoContrast(const AutoContrastOptions& = {});
+
+struct EqualizationOptions {
+  Interval value_range = {0, 255};
+  std::int64_t bins = 256;
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// Spreads the levels of each channel evenly, counted in so many bins over the whole batch: equalize_images
+/// (core/ops/equalize_images.h). In training only, as Keras does it, whatever its documentation says.
+STRATA_API Layer Equalization(const EqualizationOptions& = {});
+
+struct RandomColorJitterOptions {
+  Interval value_range = {0, 255};
+  std::optional<Interval> brightness_factor = {};  ///< none: this step is left out
+  std::optional<Interval> contrast_factor = {};
+  std::optional<Interval> saturation_factor = {};
+  std::optional<Interval> hue_factor = {};
+  std::int64_t seed = -1;
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// RandomBrightness, RandomContrast, RandomSaturation and RandomHue, one after the other.
+STRATA_API Layer RandomColorJitter(const RandomColorJitterOptions& = {});
+
 struct RandomGrayscaleOptions {
   std::string data_format = "channels_last";
   std::int64_t seed = -1;
@@ -121,6 +184,46 @@ struct RandomGrayscaleOptions {
 };
 /// Makes images grey, in as many channels, with this chance. One or three channels.
 STRATA_API Layer RandomGrayscale(double factor = 0.5, const RandomGrayscaleOptions& = {});
+
+/// One number for all channels of an image, or red, green and blue.
+struct FillValue {
+  std::array<double, 3> channels{};
+  bool single = true;
+  constexpr FillValue(double grey = 0) : channels{grey, grey, grey} {}
+  constexpr FillValue(double red, double green, double blue) : channels{red, green, blue}, single(false) {}
+};
+/// In configs: a number or a list of three.
+STRATA_API ConfigValue to_config(const FillValue&);
+STRATA_API void from_config(const ConfigValue&, FillValue&);
+
+struct RandomErasingOptions {
+  Interval factor = 1.0;          ///< the chance; f stands for {0, f}
+  Interval scale = {0.02, 0.33};  ///< squares of the rectangle's shares of the height and of the width; s: {0, s}
+  std::optional<FillValue> fill_value = {};  ///< none: noise, normal, with the value range's upper end as its deviation
+  Interval value_range = {0, 255};           ///< cuts off what is filled in
+  std::int64_t seed = -1;
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// Fills a rectangle of an image. Z. Zhong et al., "Random erasing data augmentation", AAAI 2020.
+STRATA_API Layer RandomErasing(const RandomErasingOptions& = {});
+
+struct RandAugmentOptions {
+  Interval value_range = {0, 255};
+  std::int64_t num_ops = 2;
+  Interval factor = 0.5;  ///< the strength, in [0, 1]; f stands for {0, f}
+  std::string interpolation = "bilinear";
+  std::int64_t seed = -1;
+  std::string data_format = "channels_last";
+  std::string name = {};
+  bool trainable = true;
+};
+/// `num_ops` of eleven layers, one after the other, chosen at random for the whole batch and possibly the same:
+/// RandomShear, RandomTranslation, RandomRotation, RandomBrightness, RandomColorDegeneration, RandomContrast,
+/// RandomSharpness, RandomPosterization (to at most 8 times the factor bits), Solarization, AutoContrast and
+/// Equalization, with the factor as theirs. Three channels. E. Cubuk et al., "RandAugment", NeurIPS 2020.
+STRATA_API Layer RandAugment(const RandAugmentOptions& = {});
 
 /// The next two take {images} or {images, labels}, labels being one-hot or otherwise shares, [batch, classes]; the
 /// result has as many. Each image is mixed with another of the batch, and its label by the same shares.

@@ -62,11 +62,10 @@ class RandomFlipLayer final : public Augmentation {
   RandomFlipLayer(std::string mode, RandomFlipOptions options)
       : Augmentation(options.seed), mode_(std::move(mode)), o_(std::move(options)) {}
   Config config() const override { return write_arguments(flip_arguments, mode_, o_); }
-
- protected:
-  Value augmented(const Value& images) const override {
-    return flip_images(images, draw(Shape{images.shape()[0]}) <= 0.5,
-                       {.left_right = mode_ != "vertical", .up_down = mode_ != "horizontal"});
+  Transformation transformation(const Shape&, const Draws& draws) const override {
+    const Value chosen = draws.each({0, 1}) <= 0.5;
+    const FlipImages how{.left_right = mode_ != "vertical", .up_down = mode_ != "horizontal"};
+    return [=](const Value& images) { return flip_images(images, chosen, how); };
   }
 
  private:
@@ -74,22 +73,24 @@ class RandomFlipLayer final : public Augmentation {
   RandomFlipOptions o_;
 };
 
+/// A number from the range for each image, [n, 1].
+Value column(const Draws& draws, const Interval& range) { return expand_dims(draws.each(range), 1); }
+
 /// A layer that transforms each image by a matrix of its own.
 template <class Options>
 class TransformLayer : public Augmentation {
  public:
   explicit TransformLayer(Options options) : Augmentation(options.seed), o_(std::move(options)) {}
+  Transformation transformation(const Shape& shape, const Draws& draws) const final {
+    const Value each = transforms(shape, draws);
+    return [=, this](const Value& images) {
+      return image::affine_transform(images, each, {o_.interpolation, o_.fill_mode, o_.fill_value});
+    };
+  }
 
  protected:
   /// Transforms f32 [n, 8].
-  virtual Value transforms(const Value& images) const = 0;
-  Value augmented(const Value& images) const final {
-    return image::affine_transform(images, transforms(images), {o_.interpolation, o_.fill_mode, o_.fill_value});
-  }
-  /// A number from the range for each image, [n, 1].
-  Value column(const Value& images, const Interval& range) const {
-    return within(range, draw(Shape{images.shape()[0], 1}));
-  }
+  virtual Value transforms(const Shape& images, const Draws& draws) const = 0;
   Options o_;
 };
 
@@ -100,9 +101,8 @@ class RandomRotationLayer final : public TransformLayer<RandomRotationOptions> {
   Config config() const override { return write_arguments(rotation_arguments, factor_, o_); }
 
  protected:
-  Value transforms(const Value& images) const override {
-    return image::rotations<Value>(column(images, factor_) * (2 * std::numbers::pi), images.shape()[1],
-                                   images.shape()[2]);
+  Value transforms(const Shape& images, const Draws& draws) const override {
+    return image::rotations<Value>(column(draws, factor_) * (2 * std::numbers::pi), images[1], images[2]);
   }
 
  private:
@@ -122,10 +122,10 @@ class RandomZoomLayer final : public TransformLayer<RandomZoomOptions> {
   Config config() const override { return write_arguments(zoom_arguments, height_factor_, o_); }
 
  protected:
-  Value transforms(const Value& images) const override {
-    const Value height = column(images, both_ways(height_factor_)) + 1;
-    const Value width = o_.width_factor ? column(images, both_ways(*o_.width_factor)) + 1 : height;
-    return image::zooms(width, height, images.shape()[1], images.shape()[2]);
+  Value transforms(const Shape& images, const Draws& draws) const override {
+    const Value height = column(draws, both_ways(height_factor_)) + 1;
+    const Value width = o_.width_factor ? column(draws, both_ways(*o_.width_factor)) + 1 : height;
+    return image::zooms(width, height, images[1], images[2]);
   }
 
  private:
@@ -140,9 +140,9 @@ class RandomTranslationLayer final : public TransformLayer<RandomTranslationOpti
   Config config() const override { return write_arguments(translation_arguments, height_factor_, width_factor_, o_); }
 
  protected:
-  Value transforms(const Value& images) const override {
-    const Value height = column(images, both_ways(height_factor_)), width = column(images, both_ways(width_factor_));
-    return image::translations(width, height, images.shape()[1], images.shape()[2]);
+  Value transforms(const Shape& images, const Draws& draws) const override {
+    const Value height = column(draws, both_ways(height_factor_)), width = column(draws, both_ways(width_factor_));
+    return image::translations(width, height, images[1], images[2]);
   }
 
  private:
@@ -156,9 +156,10 @@ class RandomShearLayer final : public TransformLayer<RandomShearOptions> {
   Config config() const override { return write_arguments(shear_arguments, x_factor_, y_factor_, o_); }
 
  protected:
-  Value transforms(const Value& images) const override {
-    const Value side = 1 - 2 * cast(column(images, {0, 1}) > 0.5, DType::f32);
-    return image::shears<Value>(column(images, x_factor_) * side, column(images, y_factor_) * side);
+  Value transforms(const Shape&, const Draws& draws) const override {
+    const Value side = 1 - 2 * cast(column(draws, {0, 1}) > 0.5, DType::f32);
+    const Value x = column(draws, x_factor_) * side, y = column(draws, y_factor_) * side;
+    return image::shears(x, y);
   }
 
  private:
@@ -170,28 +171,32 @@ class RandomCropLayer final : public Augmentation {
   RandomCropLayer(std::int64_t height, std::int64_t width, RandomCropOptions options)
       : Augmentation(options.seed), height_(height), width_(width), o_(std::move(options)) {}
   Config config() const override { return write_arguments(crop_arguments, height_, width_, o_); }
+  Transformation transformation(const Shape& shape, const Draws& draws) const override {
+    const std::int64_t rows = shape[1], columns = shape[2];
+    if (rows > height_ && columns > width_) {
+      const Value top = place_of(height_, rows, draws), left = place_of(width_, columns, draws);
+      return [=](const Value& images) { return gather(gather(images, top, 1), left, 2); };
+    }
+    return [=, this](const Value& images) {
+      const std::int64_t top = (rows - std::clamp<std::int64_t>(columns * height_ / width_, 1, rows)) / 2;
+      const std::int64_t left = (columns - std::clamp<std::int64_t>(rows * width_ / height_, 1, columns)) / 2;
+      const Value part = slice(images, {0, top, left}, {slice_end, top + height_, left + width_});
+      return resize_images(part, height_, width_, Interpolation::bilinear);
+    };
+  }
 
  protected:
-  Value augmented(const Value& images) const override {
-    const std::int64_t rows = images.shape()[1], columns = images.shape()[2];
-    if (rows > height_ && columns > width_) return part_of(part_of(images, 1, height_), 2, width_);
-    const std::int64_t top = (rows - std::clamp<std::int64_t>(columns * height_ / width_, 1, rows)) / 2;
-    const std::int64_t left = (columns - std::clamp<std::int64_t>(rows * width_ / height_, 1, columns)) / 2;
-    const Value part = slice(images, {0, top, left}, {slice_end, top + height_, left + width_});
-    return resize_images(part, height_, width_, Interpolation::bilinear);
-  }
   Value inferred(const Value& images) const override {
     return resize_images(cut_to_ratio(images, height_, width_), height_, width_, Interpolation::bilinear);
   }
 
  private:
-  /// `size` positions along an axis from a random one on, the same for all images.
-  Value part_of(const Value& images, std::int64_t axis, std::int64_t size) const {
-    const auto places = static_cast<double>(images.shape()[axis] - size + 1);
+  /// `part` of `size` positions from a random one on, the same for all images.
+  static Value place_of(std::int64_t part, std::int64_t size, const Draws& draws) {
+    const auto places = static_cast<double>(size - part + 1);
     // u places may round up to the number of places.
-    const Value first = minimum(floor(draw(Shape{1}) * places), places - 1);
-    return gather(images, cast(first, DType::i32) + constant(arange(0, static_cast<double>(size), 1, DType::i32)),
-                  axis);
+    const Value first = minimum(floor(draws.uniform(Shape{1}) * places), places - 1);
+    return cast(first, DType::i32) + constant(arange(0, static_cast<double>(part), 1, DType::i32));
   }
   std::int64_t height_, width_;
   RandomCropOptions o_;

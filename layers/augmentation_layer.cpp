@@ -5,26 +5,47 @@
 #include <cmath>
 
 #include "core/ops/ops.h"
+#include "core/ops/random_beta.h"
 #include "layers/checks.h"
 
 namespace strata::layers {
+
+std::uint32_t Draws::next_stream() const { return static_cast<std::uint32_t>(next_call_index(layer_)); }
+
+Value Draws::uniform(const Shape& shape) const {
+  return apply(RandomUniform{shape, 0, 1, next_stream(), DType::f32}, state_);
+}
+Value Draws::each(const Interval& range) const { return within(range, uniform(Shape{images_})); }
+Value Draws::normal(const Shape& shape) const {
+  return apply(RandomNormal{shape, 0, 1, next_stream(), DType::f32}, state_);
+}
+Value Draws::beta(const Value& alpha) const {
+  return apply(RandomBeta{{images_}, next_stream()}, state_, alpha, alpha);
+}
+Value Draws::integers(const Shape& shape, std::int64_t count) const {
+  return apply(RandomInt{shape, 0, count, next_stream(), DType::i32}, state_);
+}
 
 void Augmentation::check_inputs(const Shapes& inputs) const { require_rank(describe(), inputs[0], 4); }
 
 Value Augmentation::call(Value x, Mode mode) {
   x = to_compute(x);
   if (mode != Mode::train) return inferred(x);
-  advance_seed(state_);
-  return augmented(x);
+  if (seed_) advance_seed(state_);
+  return transformation(x.shape(), Draws(*this, state_, x.shape()[0]))(x);
 }
 
-Value Augmentation::draw(const Shape& shape) const {
-  const auto stream = static_cast<std::uint32_t>(next_call_index(this));
-  return apply(RandomUniform{shape, 0, 1, stream, DType::f32}, state_);
+Value per_image(const Value& numbers, const Value& images) {
+  return cast(reshape(numbers, {images.shape()[0], 1, 1, 1}), images.dtype());
 }
 
-Value Augmentation::draw(const Value& images, const Interval& range) const {
-  return within(range, draw(Shape{images.shape()[0]}));
+Value in_random_interval(const Draws& draws, const Value& lengths, std::int64_t size, int axis) {
+  const Value start = draws.uniform(lengths.shape()) * (static_cast<double>(size) - lengths);
+  Shape positions{1, 1, 1, 1};
+  positions[axis] = size;
+  const Value place = constant(reshape(arange(0, static_cast<double>(size)), positions));
+  const Shape each{lengths.shape()[0], 1, 1, 1};
+  return logical_and(place >= reshape(start, each), place < reshape(start + lengths, each));
 }
 
 Value within(const Interval& range, const Value& u) { return u * (range.upper - range.lower) + range.lower; }
@@ -51,6 +72,8 @@ Interval value_range(std::string_view where, const Interval& given) {
                            to_python(given.lower));
   return given.ordered();
 }
+
+void require_colours(std::string_view where, const Shape& images) { require_axis(where, images, -1, 3); }
 
 namespace {
 template <std::size_t N>

@@ -1,6 +1,5 @@
 // Layers that mix the images of a batch, and their labels.
 #include "core/ops/ops.h"
-#include "core/ops/random_beta.h"
 #include "layers/augmentation.h"
 #include "layers/augmentation_layer.h"
 #include "layers/checks.h"
@@ -44,21 +43,19 @@ class Mixing : public Base {
     for (const Value& x : inputs) outputs.push_back(to_compute(x));
     if (mode != Mode::train) return outputs;
     advance_seed(state_);
-    const Value order = top_k(draw(Shape{outputs[0].shape()[0]}), outputs[0].shape()[0])[1];
-    mix(outputs, [&](const Value& x) { return gather(x, order, 0); });
+    const std::int64_t n = outputs[0].shape()[0];
+    const Draws draws(*this, state_, n);
+    const Value order = top_k(draws.uniform(Shape{n}), n)[1];
+    mix(
+        outputs, [&](const Value& x) { return gather(x, order, 0); }, draws);
     return outputs;
   }
 
  protected:
   using Partner = std::function<Value(const Value&)>;
   /// Puts the mixtures in the place of images and labels; partner(x) is what each row of x is mixed with.
-  virtual void mix(Values& inputs, const Partner& partner) const = 0;
+  virtual void mix(Values& inputs, const Partner& partner, const Draws& draws) const = 0;
 
-  Value draw(const Shape& shape) const { return apply(RandomUniform{shape, 0, 1, next_stream(), DType::f32}, state_); }
-  /// Beta numbers with both parameters the same, f32 [n].
-  Value draw_shares(std::int64_t n, const Value& alpha) const {
-    return apply(RandomBeta{{n}, next_stream()}, state_, alpha, alpha);
-  }
   /// share a + (1 - share) b, where shares are f32 [n].
   static Value mixture(const Value& a, const Value& b, const Value& shares) {
     Shape along_rows(std::vector<std::int64_t>(static_cast<std::size_t>(a.shape().rank()), 1));
@@ -69,7 +66,6 @@ class Mixing : public Base {
   Options o_;
 
  private:
-  std::uint32_t next_stream() const { return static_cast<std::uint32_t>(next_call_index(this)); }
   Variable state_;
 };
 
@@ -79,30 +75,19 @@ class CutMixLayer final : public Mixing<CutMixOptions> {
   Config config() const override { return write_arguments(cut_mix_arguments, o_); }
 
  protected:
-  void mix(Values& inputs, const Partner& partner) const override {
+  void mix(Values& inputs, const Partner& partner, const Draws& draws) const override {
     const Shape& images = inputs[0].shape();
-    const Value alpha = reshape(within(o_.factor, draw(Shape{1})) + 1e-6, Shape{});
-    const Value side = sqrt(1 - draw_shares(images[0], alpha));  // of the patch, as a share of the image's
-    const auto [in_rows, height] = patch_along(side, images[1], 1);
-    const auto [in_columns, width] = patch_along(side, images[2], 2);
+    const auto rows = static_cast<double>(images[1]), columns = static_cast<double>(images[2]);
+    const Value alpha = reshape(within(o_.factor, draws.uniform(Shape{1})) + 1e-6, Shape{});
+    const Value side = sqrt(1 - draws.beta(alpha));            // of the patch, as a share of the image's
+    const Value height = side * rows, width = side * columns;  // not rounded
+    const Value in_rows = in_random_interval(draws, height, images[1], 1);
+    const Value in_columns = in_random_interval(draws, width, images[2], 2);
     const Value partners = partner(inputs[0]);
     inputs[0] = where(logical_and(in_rows, in_columns), partners, inputs[0]);
     if (inputs.size() < 2) return;
-    const Value kept = 1 - height * width * (1 / static_cast<double>(images[1] * images[2]));
+    const Value kept = 1 - height * width * (1 / (rows * columns));
     inputs[1] = mixture(inputs[1], partner(inputs[1]), kept);
-  }
-
- private:
-  /// Which positions along an axis lie in a random interval of this share of `size`, and its length in pixels, not
-  /// rounded.
-  std::pair<Value, Value> patch_along(const Value& share, std::int64_t size, int axis) const {
-    const Value length = share * static_cast<double>(size);
-    const Value start = draw(share.shape()) * (static_cast<double>(size) - length);
-    Shape positions{1, 1, 1, 1};
-    positions[axis] = size;
-    const Value place = constant(reshape(arange(0, static_cast<double>(size)), positions));
-    const Shape per_image{share.shape()[0], 1, 1, 1};
-    return {logical_and(place >= reshape(start, per_image), place < reshape(start + length, per_image)), length};
   }
 };
 
@@ -112,9 +97,9 @@ class MixUpLayer final : public Mixing<MixUpOptions> {
   Config config() const override { return write_arguments(mix_up_arguments, o_); }
 
  protected:
-  void mix(Values& inputs, const Partner& partner) const override {
+  void mix(Values& inputs, const Partner& partner, const Draws& draws) const override {
     const Value alpha = constant(Tensor::scalar(static_cast<float>(o_.alpha)));
-    const Value shares = draw_shares(inputs[0].shape()[0], alpha);
+    const Value shares = draws.beta(alpha);
     for (Value& x : inputs) x = mixture(x, partner(x), shares);
   }
 };

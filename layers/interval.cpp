@@ -1,14 +1,23 @@
 #include "layers/interval.h"
 
+#include <cmath>
+
 #include "core/base/error.h"
 
 namespace strata {
 
+namespace {
+ConfigValue number(double x) {
+  if (std::abs(x) < 1e9 && x == std::floor(x)) return static_cast<std::int64_t>(x);
+  return x;
+}
+}  // namespace
+
 ConfigValue to_config(const Interval& r) {
-  if (r.single) return r.lower;
+  if (r.single) return number(r.lower);
   ConfigValue::List ends;
-  ends.emplace_back(r.lower);
-  ends.emplace_back(r.upper);
+  ends.push_back(number(r.lower));
+  ends.push_back(number(r.upper));
   return ends;
 }
 

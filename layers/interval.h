@@ -17,7 +17,7 @@ struct Interval {
   friend bool operator==(const Interval&, const Interval&) = default;
 };
 
-/// A number or a list of two.
+/// A number or a list of two; whole ones as integers, which some of Keras's layers ask for.
 STRATA_API ConfigValue to_config(const Interval&);
 STRATA_API void from_config(const ConfigValue&, Interval&);
 

@@ -55,6 +55,7 @@
 #include "core/ops/conv3d.h"
 #include "core/ops/cross_entropy.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/equalize_images.h"
 #include "core/ops/fill.h"
 #include "core/ops/gather.h"
 #include "core/ops/image.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/graph/apply.h"
+#include "core/ops/equalize_images.h"
 #include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
 #include "core/ops/random_beta.h"
@@ -30,7 +31,7 @@ using AllOps = OpList<
     MaxPool2D, MaxPool2DGradient, AveragePool2D, AveragePool2DGradient, BatchNormTrain, BatchNormGradient, LayerNorm,
     LayerNormGradient,
     // images
-    ResizeImages, ResizeImagesGradient, FlipImages, AffineTransform, AffineTransformGradient,
+    ResizeImages, ResizeImagesGradient, FlipImages, AffineTransform, AffineTransformGradient, EqualizeImages,
     // choice by index
     Gather, ScatterAdd, OneHot,
     // probabilities and losses

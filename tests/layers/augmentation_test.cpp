@@ -12,33 +12,17 @@
 #include "layers/input.h"
 #include "layers/registry.h"
 #include "tests/core/ops/image_goldens.h"
-#include "tests/layers/layer_testing.h"
+#include "tests/layers/augmentation_testing.h"
 
 namespace strata {
 namespace {
 
+using testing::difference;
 using testing::expect_error;
+using testing::photos;
+using testing::row;
 using testing::run;
-
-/// The image that the goldens are made of, `count` times.
-Tensor photos(std::int64_t count) {
-  Tensor x(DType::f32, {count, 4, 5, 3});
-  for (std::int64_t i = 0; i < x.size(); ++i)
-    x.mutable_data<float>()[static_cast<std::size_t>(i)] =
-        static_cast<float>(static_cast<double>(37 * (i % 60) % 101) / 100 * 255);
-  return x;
-}
-
-double difference(const Tensor& got, std::int64_t image, const std::vector<double>& wanted) {
-  double largest = 0;
-  for (std::size_t i = 0; i < 60; ++i)
-    largest = std::max(largest, std::abs(got.at<float>(60 * image + static_cast<std::int64_t>(i)) - wanted[i]));
-  return largest;
-}
-bool same(const Tensor& a, const Tensor& b) {
-  return a.type() == b.type() && std::ranges::equal(a.data<float>(), b.data<float>());
-}
-Tensor row(const Tensor& t, std::int64_t i) { return t.rows(i, i + 1); }
+using testing::same;
 
 std::vector<Layer> all_layers() {
   return {layers::RandomFlip("horizontal_and_vertical", {.seed = 1}),
@@ -51,7 +35,13 @@ std::vector<Layer> all_layers() {
           layers::RandomHue(0.3, {.seed = 8}),
           layers::RandomSaturation({0.2, 0.8}, {.seed = 9}),
           layers::RandomColorDegeneration(0.7, {.seed = 10}),
-          layers::RandomGrayscale(0.5, {.seed = 11})};
+          layers::RandomGrayscale(0.5, {.seed = 11}),
+          layers::RandomSharpness(0.9, {.seed = 12}),
+          layers::RandomPosterization(4, {.seed = 13}),
+          layers::RandomInvert(1, {.seed = 14}),
+          layers::Solarization(0.2, 0.5, {.seed = 15}),
+          layers::RandomErasing({.scale = {0.2, 0.6}, .seed = 16}),
+          layers::RandomColorJitter({.brightness_factor = 0.1, .contrast_factor = 0.2, .hue_factor = 0.3, .seed = 17})};
 }
 
 TEST(Augmentation, DoesWhatKerasDoesByTheSameNumbers) {
@@ -252,8 +242,42 @@ TEST(Augmentation, ReadsKerassConfigsAndWritesThem) {
   EXPECT_EQ(remade("RandomColorDegeneration", R"("factor": [-0.2, 0.2], "value_range": [0, 255], "seed": null)"),
             layers::RandomColorDegeneration(0.2).config());
   EXPECT_EQ(remade("RandomGrayscale", R"("factor": 0.3)"), layers::RandomGrayscale(0.3).config());
+  EXPECT_EQ(remade("RandomSharpness", R"("factor": [0, 0.3], "value_range": [0, 255], "seed": null)"),
+            layers::RandomSharpness(0.3).config());
+  EXPECT_EQ(remade("RandomInvert", R"("factor": [0, 1.0], "value_range": [0, 255], "seed": null)"),
+            layers::RandomInvert().config());
+  EXPECT_EQ(remade("RandomPosterization", R"("factor": [1, 4], "value_range": [0, 255], "seed": null)"),
+            layers::RandomPosterization(4).config());
+  EXPECT_EQ(
+      remade("Solarization",
+             R"("value_range": [0, 255], "addition_factor": [0, 0.1], "threshold_factor": [0.2, 0.3], "seed": 2)"),
+      layers::Solarization(0.1, {0.2, 0.3}, {.seed = 2}).config());
+  EXPECT_EQ(remade("AutoContrast", R"("value_range": [0, 1])"), layers::AutoContrast({.value_range = {0, 1}}).config());
+  EXPECT_EQ(remade("Equalization", R"("bins": 128, "value_range": [0, 255])"),
+            layers::Equalization({.bins = 128}).config());
+  EXPECT_EQ(
+      remade(
+          "RandomColorJitter",
+          R"("value_range": [0, 255], "brightness_factor": null, "contrast_factor": [0.1, 0.2], "saturation_factor": null, "hue_factor": 0.1, "seed": null)"),
+      layers::RandomColorJitter({.contrast_factor = Interval{0.1, 0.2}, .hue_factor = 0.1}).config());
+  EXPECT_EQ(
+      remade(
+          "RandomErasing",
+          R"("factor": [0, 1.0], "scale": [0.02, 0.33], "fill_value": [1, 2, 3], "value_range": [0, 255], "seed": null)"),
+      layers::RandomErasing({.fill_value = {{1, 2, 3}}}).config());
+  EXPECT_EQ(
+      remade("RandAugment",
+             R"("value_range": [0, 255], "num_ops": 2, "factor": [0, 0.5], "interpolation": "bilinear", "seed": null)"),
+      layers::RandAugment().config());
   EXPECT_EQ(remade("CutMix", R"("factor": [0, 1.0], "seed": null)"), layers::CutMix().config());
   EXPECT_EQ(remade("MixUp", R"("alpha": 0.4, "seed": null)"), layers::MixUp({.alpha = 0.4}).config());
+}
+
+// Keras shifts bits by what is drawn: a float would be an error there.
+TEST(Augmentation, WritesWholeNumbersAsIntegers) {
+  const Config config = layers::RandomPosterization(4).config();
+  for (const ConfigValue& end : config.at("factor").as_list())
+    EXPECT_TRUE(std::holds_alternative<std::int64_t>(end.variant()));
 }
 
 TEST(Augmentation, ErrorsAreKerass) {
@@ -273,6 +297,30 @@ TEST(Augmentation, ErrorsAreKerass) {
   expect_error([] { layers::RandomBrightness(0.1, {.value_range = 3.0}); }, "should be a list of two numbers");
   expect_error([] { layers::RandomCrop(0, 3); }, "`height`");
   expect_error([] { layers::RandomGrayscale(1.5); }, "`factor` should be between 0 and 1. Received: factor=1.5");
+  expect_error([] { layers::RandomSharpness(1.5); }, "in the range [0, 1]. Received: factor=1.5");
+  expect_error([] { layers::RandomPosterization(9); }, "in the range [1, 8]. Received: factor=9");
+  expect_error(
+      [] {
+        layers::RandomPosterization({1.5, 4});
+      },
+      "two integers) in the range [1, 8]. Received: factor=1.5");
+  expect_error(
+      [] {
+        layers::Solarization(0.1, {0.5, 2});
+      },
+      "`threshold_factor` arguments should be a number (or a list of two numbers) in the range [0, 1]. "
+      "Received: input_number=2");
+  expect_error([] { layers::Solarization(0, 0, {.value_range = {3, 3}}); }, "a value_range of two different numbers");
+  expect_error([] { layers::Equalization({.bins = 0}); }, "1 to 65536 bins; received 0");
+  expect_error([] { layers::AutoContrast({.data_format = "channels_first"}); }, "a Permute before the layer");
+  expect_error([] { layers::RandomErasing({.scale = 1.5}); }, "The `scale` argument should be a number");
+  expect_error([] { layers::RandomErasing({.fill_value = {{1, 2, 3}}})(layers::Input({4, 4, 1})); }, "to have value 3");
+  expect_error([] { layers::RandomColorJitter({.hue_factor = 2}); }, "RandomHue] The `factor` argument");
+  expect_error([] { layers::RandomColorJitter({.hue_factor = 0.2})(layers::Input({4, 4, 1})); }, "to have value 3");
+  expect_error([] { layers::RandAugment({.num_ops = -1, .name = "r"}); },
+               "RandAugment 'r'] expected num_ops from 0 to 100; received -1");
+  expect_error([] { layers::RandAugment({.interpolation = "cubic"}); }, "RandAugment] Unknown `interpolation` cubic.");
+  expect_error([] { layers::RandAugment()(layers::Input({4, 4, 1})); }, "to have value 3");
   expect_error([] { layers::MixUp({.alpha = 0}); }, "expected an alpha above 0");
   expect_error([] { layers::RandomHue(0.1)(layers::Input({4, 4, 1})); }, "to have value 3");
   expect_error([] { layers::RandomFlip()(layers::Input({4, 4})); }, "expected min_ndim=4");

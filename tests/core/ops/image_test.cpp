@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "core/compile/function.h"
 #include "core/graph/gradients.h"
+#include "core/ops/equalize_images.h"
 #include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
 #include "core/ops/random_beta.h"
@@ -109,6 +111,26 @@ TEST(Image, FlipsAndParts) {
   EXPECT_ERROR(image::crop(x, 1, 0, 2, 1), "2 x 1 from row 1 and column 0");
   EXPECT_ERROR(image::central_crop(x, 0), "expected a fraction above 0 and up to 1");
   EXPECT_ERROR(image::flip_left_right(full({3, 3}, 1)), "expected images [H,W,C] or [N,H,W,C]; received f32[3,3]");
+}
+
+TEST(EqualizeImages, MakesLevelsEven) {
+  const Tensor x = Tensor::from<float>({1, 2, 4, 1}, {10, 10, 10, 10, 11, 12, 12, 13});
+  // Of the four pixels above the lowest level one, three, four lie in a level or below.
+  const std::vector<float> wanted{0, 0, 0, 0, 64, 191, 191, 255};
+  EXPECT_TRUE(std::ranges::equal(equalize_images(x).data<float>(), wanted));
+  EXPECT_TRUE(std::ranges::equal(equalize_images(x, 2).data<float>(), x.data<float>()));  // all in one bin
+  const Tensor beside = Tensor::from<float>({1, 1, 3, 1}, {-5, 300, std::nanf("")});
+  const Tensor y = equalize_images(beside);
+  EXPECT_EQ(y.at<float>(0), 0);
+  EXPECT_EQ(y.at<float>(1), 255);
+  EXPECT_EQ(y.at<float>(2), 0);
+}
+
+TEST(EqualizeImages, ChecksItsInput) {
+  EXPECT_ERROR(equalize_images(full({2, 3, 1}, 1)),
+               "expected images [N,H,W,C] of a floating type; received f32[2,3,1]");
+  EXPECT_ERROR(equalize_images(full({1, 2, 3, 1}, 1, DType::u8)), "received u8[1,2,3,1]");
+  EXPECT_ERROR(equalize_images(full({1, 2, 3, 1}, 1), 65537), "expected 1 to 65536 bins; received 65537");
 }
 
 TEST(Image, ErrorsNameWhatIsWrong) {

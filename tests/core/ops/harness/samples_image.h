@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+
+#include "core/ops/equalize_images.h"
 #include "core/ops/image_transform.h"
 #include "core/ops/random_beta.h"
 #include "tests/core/ops/harness/samples_random.h"
@@ -155,6 +158,56 @@ struct Samples<AffineTransformGradient> {
                            });
               return Arrays{out};
             }));
+    return list;
+  }
+};
+
+/// A channel of all images, equalized by a list of its bins.
+inline void reference_equalize(const Array& images, std::int64_t channel, double bins, Array& out) {
+  std::map<double, double> up_to;  // pixels in a bin, then in it or below
+  const auto bin = [&](std::size_t i) { return std::floor(std::clamp(images.data[i], 0.0, 255.0) * (bins - 1) / 255); };
+  const auto step = static_cast<std::size_t>(images.shape[3]);
+  for (auto i = static_cast<std::size_t>(channel); i < images.data.size(); i += step) ++up_to[bin(i)];
+  if (up_to.empty()) return;
+  const double lowest = up_to.begin()->second;
+  double pixels = 0;
+  for (auto& [place, count] : up_to) count = pixels += count;
+  for (auto i = static_cast<std::size_t>(channel); i < images.data.size(); i += step)
+    out.data[i] =
+        up_to.size() == 1 ? images.data[i] : std::nearbyint(255 * (up_to[bin(i)] - lowest) / (pixels - lowest));
+}
+
+template <>
+struct Samples<EqualizeImages> {
+  /// Numbers that all element types hold, on no border between 10 bins; some lie outside of [0, 255], and in channel 1
+  /// all are the same.
+  static Tensor images(const Shape& shape) {
+    Tensor x = to_dtype(integers(shape, -2, 36, 11), DType::f64);
+    const auto data = x.mutable_data<double>();
+    for (std::size_t i = 0; i < data.size(); ++i)
+      data[i] = static_cast<std::int64_t>(i) % shape[3] == 1 ? 52 : 8 * data[i] + 4;
+    return x;
+  }
+  static SampleList make() {
+    SampleList list;
+    for (const Shape& shape : Shapes{{2, 4, 5, 3}, {1, 1, 1, 1}, {0, 2, 2, 1}, {1, 7, 3, 0}, {3, 64, 65, 2}})
+      for (const std::int64_t bins : {1, 10, 256}) {
+        if (shape[1] == 64 && bins == 1) continue;
+        list.push_back({.label = to_string(shape) + " in " + std::to_string(bins) + " bins",
+                        .op = EqualizeImages{bins},
+                        .inputs = {images(shape)},
+                        .reference =
+                            [shape, bins](const Arrays& in) {
+                              Array out{shape, std::vector<double>(in[0].data.size())};
+                              for (std::int64_t c = 0; c < shape[3]; ++c)
+                                reference_equalize(in[0], c, static_cast<double>(bins), out);
+                              return Arrays{out};
+                            },
+                        .tolerance = 0,
+                        .double_tolerance = 0,
+                        .slope = Slope::none,
+                        .same_for_all_threads = true});
+      }
     return list;
   }
 };

@@ -30,7 +30,7 @@ class Program {
     NodePtr node;
     const Kernel* kernel = nullptr;
     std::vector<std::size_t> in, out;  ///< buffers, or none
-    bool repeatable = true;            ///< all but those that make the new value of a variable
+    bool repeatable = true;            ///< all but those that make the new value of a variable or exchange with replicas
     double time = 0;                   ///< Cost::time
   };
 

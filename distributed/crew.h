@@ -13,8 +13,8 @@ class Crew {
   Crew& operator=(const Crew&) = delete;
   ~Crew();
 
-  /// task(0) to task(members - 1) at the same time; returns when all are over, and rethrows the exception that came first. One
-  /// caller at a time.
+  /// task(0) to task(members - 1) at the same time; returns when all are over, and rethrows the exception that came
+  /// first. One caller at a time.
   void run(int members, const std::function<void(int)>& task);
 
  private:

@@ -35,11 +35,16 @@ std::string to_string(const Call& c) {
   const std::string numbers = std::to_string(c.count) + " " + std::string(strata::to_string(c.dtype));
   const std::string reduced = " (" + std::string(strata::to_string(c.reduction)) + " of " + numbers + ")";
   switch (c.kind) {
-    case Kind::all_reduce: return "all_reduce" + reduced;
-    case Kind::reduce_scatter: return "reduce_scatter" + reduced;
-    case Kind::broadcast: return "broadcast (" + numbers + " from rank " + std::to_string(c.root) + ")";
-    case Kind::all_gather: return "all_gather (" + numbers + ")";
-    case Kind::barrier: break;
+    case Kind::all_reduce:
+      return "all_reduce" + reduced;
+    case Kind::reduce_scatter:
+      return "reduce_scatter" + reduced;
+    case Kind::broadcast:
+      return "broadcast (" + numbers + " from rank " + std::to_string(c.root) + ")";
+    case Kind::all_gather:
+      return "all_gather (" + numbers + ")";
+    case Kind::barrier:
+      break;
   }
   return "barrier";
 }
@@ -51,15 +56,15 @@ std::string host_name() {
 }
 }  // namespace
 
-/// Where the replicas of a group meet: nobody begins the work of a call before all have made it, and nobody leaves before all
-/// have done their part of it, since each works in the memory of the others.
+/// Where the replicas of a group meet: nobody begins the work of a call before all have made it, and nobody leaves
+/// before all have done their part of it, since each works in the memory of the others.
 struct InProcessGroup::Meeting {
   struct Replica {
     std::string name;
-    bool here = false;        ///< waits for the others to make its call
-    std::int64_t step = -1;   ///< -1 before the first
-    std::int64_t calls = 0;   ///< of this step
-    Call call;                ///< the latest
+    bool here = false;       ///< waits for the others to make its call
+    std::int64_t step = -1;  ///< -1 before the first
+    std::int64_t calls = 0;  ///< of this step
+    Call call;               ///< the latest
   };
 
   std::chrono::milliseconds timeout{};
@@ -67,9 +72,9 @@ struct InProcessGroup::Meeting {
   std::condition_variable changed;
   std::vector<Replica> replicas;
   std::size_t here = 0, done = 0;
-  std::uint64_t round = 0;   ///< calls that all have made
+  std::uint64_t round = 0;  ///< calls that all have made
   std::uint64_t rounds_done = 0;
-  std::string failure;       ///< why no call is possible any more
+  std::string failure;  ///< why no call is possible any more
 
   std::string title(std::size_t rank) const {
     return "rank " + std::to_string(rank) + " of " + std::to_string(replicas.size()) + " (" + replicas[rank].name +

@@ -23,8 +23,8 @@ class STRATA_API InProcessGroup {
   std::string title(int rank) const;
   /// For one thread at a time. It may outlive the group.
   std::shared_ptr<Communicator> communicator(int rank) const;
-  /// Communicator::abort for a replica that failed, and for whose reason the others will fail. False if there was an error
-  /// before, so that this one may follow from it.
+  /// Communicator::abort for a replica that failed, and for whose reason the others will fail. False if there was an
+  /// error before, so that this one may follow from it.
   bool abort_because_of(int rank, const std::string& error) const;
   /// After an error, when no thread is in a call any more: the replicas may start afresh.
   void recover();

@@ -10,8 +10,8 @@
 /// Copies of a model's variables on the devices of its replicas. Internal.
 namespace strata::distribute {
 
-/// One variable and its copies. The variable itself, the primary, belongs to the first replica; whatever looks at the model or
-/// changes it (files, callbacks, optimizers) knows only that one, and its copies follow.
+/// One variable and its copies. The variable itself, the primary, belongs to the first replica; whatever looks at the
+/// model or changes it (files, callbacks, optimizers) knows only that one, and its copies follow.
 class Mirror {
  public:
   /// `own_stream`: the variable is the state of a random stream, of which every replica has its own.

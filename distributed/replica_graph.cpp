@@ -30,10 +30,11 @@ Graph with_equal_updates(const Graph& g, const OwnStreams& own, const Replicatio
   for (Update& u : equal.updates) {
     if (own.contains(u.variable.id()) || !differ.contains(u.value.node().get())) continue;
     if (!is_floating(u.value.dtype()))
-      throw Error("variable '" + u.variable.path() + "'",
-                  "would differ between replicas: its new value depends on a replica's own samples or random numbers, and "
-                  "a mean is not defined for " +
-                      to_string(u.value.type()));
+      throw Error(
+          "variable '" + u.variable.path() + "'",
+          "would differ between replicas: its new value depends on a replica's own samples or random numbers, and "
+          "a mean is not defined for " +
+              to_string(u.value.type()));
     u.value = all_reduce(u.value * replication.share(), true);
   }
   return equal;

@@ -12,9 +12,9 @@ namespace strata::distribute {
 /// States of random streams, of which every replica has its own, by Variable::id().
 using OwnStreams = std::unordered_set<const void*>;
 
-/// Updates whose values would differ between replicas, since they depend on its samples or on its random numbers, such as a
-/// moving mean: each replica gets the mean of the replicas' values, weighted by their samples. Own streams stay as they
-/// are. Error for a variable of integers.
+/// Updates whose values would differ between replicas, since they depend on its samples or on its random numbers, such
+/// as a moving mean: each replica gets the mean of the replicas' values, weighted by their samples. Own streams stay as
+/// they are. Error for a variable of integers.
 Graph with_equal_updates(const Graph&, const OwnStreams&, const Replication&);
 
 /// The graph with other variables in the place of its own.

@@ -24,12 +24,14 @@ struct Replicas::State {
       std::vector<std::string> names;
       for (std::size_t r = 0; r < members; ++r) names.push_back(to_string(strategy.devices()[r]));
       group = std::make_unique<InProcessGroup>(
-          std::move(names), std::chrono::milliseconds(static_cast<std::int64_t>(strategy.options().timeout_seconds * 1000)));
+          std::move(names),
+          std::chrono::milliseconds(static_cast<std::int64_t>(strategy.options().timeout_seconds * 1000)));
     }
     return *group;
   }
 
-  /// The threads of each replica's kernels: the replicas of the processor share it, so that none waits for another's loop.
+  /// The threads of each replica's kernels: the replicas of the processor share it, so that none waits for another's
+  /// loop.
   std::shared_ptr<ThreadPool> pool(std::size_t replica) {
     if (strategy.devices()[replica].kind != DeviceKind::cpu) return nullptr;
     const int threads = std::max(1, config::num_threads() / strategy.num_replicas_in_sync());
@@ -83,8 +85,8 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
     here.threads = state_->pool(r);
     here.memory_on_hand += arenas->idle_bytes(here.device);
     if (!alone) here.communicator = state_->group(parts.size()).communicator(static_cast<int>(r));
-    auto plan = Plan::compile(
-        part.inputs, with_variables(graph, [&](const Variable& v) { return mirror_of(v).of(r); }), here);
+    auto plan =
+        Plan::compile(part.inputs, with_variables(graph, [&](const Variable& v) { return mirror_of(v).of(r); }), here);
     step.parts.push_back(std::make_shared<Executable>(std::move(plan), arenas));
   }
   for (const auto& [id, mirror] : used) step.mirrors.push_back(mirror);
@@ -103,11 +105,9 @@ std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>&
     try {
       group.communicator(rank)->begin_step(number);
       outputs[r] = step.parts[r]->run(inputs[r], r == 0 ? timer : nullptr);
-    } catch (const MemoryError& e) {
-      group.abort_because_of(rank, e.what());
-      throw;
-    } catch (const Error& e) {
-      if (!group.abort_because_of(rank, e.what())) throw;
+    } catch (const std::exception& e) {
+      const bool first = group.abort_because_of(rank, e.what());
+      if (!first || dynamic_cast<const MemoryError*>(&e) != nullptr) throw;  // the latter names its device
       throw Error(group.title(rank), "step " + std::to_string(number) + ": " + e.what());
     }
   };

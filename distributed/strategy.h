@@ -39,15 +39,16 @@ class STRATA_API Strategy {
   std::shared_ptr<const State> state_;
 };
 
-/// Each device has a replica of the model. Of every batch that fit, evaluate, predict and their like get (the global batch) each
-/// replica takes its part, the first ones one sample more where it does not come out even; gradients are added up over the replicas,
-/// so that a step is that of one device on the whole batch, and all replicas keep the same weights. Exceptions, as in Keras:
-/// BatchNormalization looks at a replica's own samples unless it is `synchronized`, and every replica draws random numbers of its own.
+/// Each device has a replica of the model. Of every batch that fit, evaluate, predict and their like get (the global
+/// batch) each replica takes its part, the first ones one sample more where it does not come out even; gradients are
+/// added up over the replicas, so that a step is that of one device on the whole batch, and all replicas keep the same
+/// weights. Exceptions, as in Keras: BatchNormalization looks at a replica's own samples unless it is `synchronized`,
+/// and every replica draws random numbers of its own.
 class STRATA_API MirroredStrategy : public Strategy {
  public:
-  /// All GPUs where none are named; an error where there is none. Error for a device that is not there, which lists those
-  /// that are, for one that is named twice, and for GPUs beside processors. A processor takes any number of replicas:
-  /// "cpu:0", "cpu:1", ... share its threads.
+  /// All GPUs where none are named; an error where there is none. Error for a device that is not there, which lists
+  /// those that are, for one that is named twice, and for GPUs beside processors. A processor takes any number of
+  /// replicas: "cpu:0", "cpu:1", ... share its threads.
   explicit MirroredStrategy(const std::vector<std::string>& devices = {}, const StrategyOptions& options = {});
 };
 
@@ -57,8 +58,8 @@ class STRATA_API OneDeviceStrategy : public Strategy {
   explicit OneDeviceStrategy(const std::string& device);
 };
 
-/// While it lives, models made by this thread belong to the strategy, and new tensors and variables are made on its first
-/// device. Error inside another strategy's scope.
+/// While it lives, models made by this thread belong to the strategy, and new tensors and variables are made on its
+/// first device. Error inside another strategy's scope.
 class STRATA_API StrategyScope {
  public:
   explicit StrategyScope(const Strategy& strategy);

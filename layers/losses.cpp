@@ -21,9 +21,7 @@ void check_reduction(const std::string& name, const std::string& reduction) {
 }
 
 /// How many elements of this kind all replicas have.
-double count_of(const Value& v) {
-  return static_cast<double>(current_replication().everywhere(v.shape().elements()));
-}
+double count_of(const Value& v) { return static_cast<double>(current_replication().everywhere(v.shape().elements())); }
 
 /// Both masks as numbers of one type; empty if there is none.
 Value joined_masks(const Value& a, const Value& b, DType dtype) {

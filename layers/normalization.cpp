@@ -132,8 +132,8 @@ class BatchNormalizationLayer final : public Definition {
     return y.output;
   }
 
-  /// With the statistics of what counts alone (empty: of everything), as Keras computes them; of all replicas' samples if
-  /// synchronized.
+  /// With the statistics of what counts alone (empty: of everything), as Keras computes them; of all replicas' samples
+  /// if synchronized.
   Value normalized_by_sums(const Value& counts, const Value& x, const Value& gamma, const Value& beta) {
     Axes axes(static_cast<std::size_t>(x.shape().rank()) - 1);
     std::iota(axes.begin(), axes.end(), 0);

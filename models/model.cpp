@@ -87,10 +87,11 @@ namespace {
 void check_strategy(const ModelDefinition& model) {
   const distribute::Strategy* scope = distribute::current_strategy();
   if (scope == nullptr || model.strategy() == *scope) return;
-  throw Error("model '" + model.name() + "'",
-              "cannot be compiled in the scope of " + scope->describe() + ": it was made " +
-                  (model.strategy() ? "in that of " + model.strategy()->describe() : "outside of any strategy's scope") +
-                  ", so that this one has no replicas of it. Make the model within the scope");
+  throw Error(
+      "model '" + model.name() + "'",
+      "cannot be compiled in the scope of " + scope->describe() + ": it was made " +
+          (model.strategy() ? "in that of " + model.strategy()->describe() : "outside of any strategy's scope") +
+          ", so that this one has no replicas of it. Make the model within the scope");
 }
 }  // namespace
 

@@ -55,9 +55,10 @@ Updates over_replicas(const Metric& metric, Updates updates) {
     const Node& sum = *u.value.node();
     const auto* old = sum.op().as<Add>() ? sum.input(0).node()->op().as<ReadVariable>() : nullptr;
     if (old == nullptr || !old->pending || !(old->variable == u.variable) || depends_on_state(sum.input(1)))
-      throw Error("metric '" + metric.name() + "'",
-                  "cannot be added up over replicas: expected pending(state) + something as the new value of its state '" +
-                      u.variable.name() + "'; received another value");
+      throw Error(
+          "metric '" + metric.name() + "'",
+          "cannot be added up over replicas: expected pending(state) + something as the new value of its state '" +
+              u.variable.name() + "'; received another value");
     u.value = sum.input(0) + all_reduce(sum.input(1), true);
   }
   return updates;

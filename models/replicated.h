@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "distributed/replicas.h"
+#include "layers/metrics.h"
 #include "models/functional.h"
 
 /// Steps of a model that several replicas run together. Internal.

@@ -260,12 +260,12 @@ Trainer::Lowered Trainer::lower_step(Mode mode, const Signature& types) {
 }
 
 PlanOptions Trainer::plan_options() const {
-  PlanOptions plan_options = default_plan_options();
-  plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
-  plan_options.memory_limit = static_cast<std::size_t>(options_.memory_limit);
-  plan_options.memory_on_hand = -reserved_memory;
-  plan_options.device = model_.device();
-  return plan_options;
+  PlanOptions o = default_plan_options();
+  o.fuse = o.fuse && !options_.run_eagerly;
+  o.memory_limit = static_cast<std::size_t>(options_.memory_limit);
+  o.memory_on_hand = -reserved_memory;
+  o.device = model_.device();
+  return o;
 }
 
 std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {

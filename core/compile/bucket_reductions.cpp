@@ -13,13 +13,17 @@ constexpr std::size_t alignment = 64;  // of what kernels work on
 
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-/// Calls copy(to, from, bytes) for every array that is not in its place.
-template <class Copy>
-void bring_together(const SideBySide& op, const Buffers& io, Copy&& copy) {
+/// Calls copy(to, from, bytes) for every array that is not in its place, and clear(to, bytes) for what lies behind
+/// each.
+template <class Copy, class Clear>
+void bring_together(const SideBySide& op, const Buffers& io, Copy&& copy, Clear&& clear) {
   auto* whole = static_cast<std::byte*>(io.out_raw()[0]);
-  for (std::size_t i = 0; i < io.inputs(); ++i)
-    if (io.in_raw()[i] != whole + op.offsets[i] && io.in_type(i).bytes() > 0)
-      copy(whole + op.offsets[i], io.in_raw()[i], io.in_type(i).bytes());
+  for (std::size_t i = 0; i < io.inputs(); ++i) {
+    const std::size_t bytes = io.in_type(i).bytes(), begin = op.offsets[i];
+    const std::size_t end = i + 1 < io.inputs() ? op.offsets[i + 1] : op.whole.bytes();
+    if (bytes > 0 && io.in_raw()[i] != whole + begin) copy(whole + begin, io.in_raw()[i], bytes);
+    if (begin + bytes < end) clear(whole + begin + bytes, end - begin - bytes);
+  }
 }
 }  // namespace
 
@@ -27,7 +31,9 @@ Kernel SideBySide::prepare(const CpuTarget&, const Signature&) const {
   Kernel kernel;
   kernel.side_by_side = offsets;
   kernel.run = [op = *this](Cpu&, const Buffers& io) {
-    bring_together(op, io, [](void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); });
+    bring_together(
+        op, io, [](void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); },
+        [](void* to, std::size_t bytes) { std::memset(to, 0, bytes); });
   };
   return kernel;
 }
@@ -36,9 +42,9 @@ std::optional<Kernel> SideBySide::prepare(const CudaTarget&, const Signature&) c
   Kernel kernel;
   kernel.side_by_side = offsets;
   kernel.launch = [op = *this](Cuda& gpu, const Buffers& io) {
-    bring_together(op, io, [&](void* to, const void* from, std::size_t bytes) {
-      cuda::copy(to, from, bytes, gpu.stream());
-    });
+    bring_together(
+        op, io, [&](void* to, const void* from, std::size_t bytes) { cuda::copy(to, from, bytes, gpu.stream()); },
+        [&](void* to, std::size_t bytes) { cuda::fill_bytes(to, 0, bytes, gpu.stream()); });
   };
   return kernel;
 }
@@ -61,8 +67,9 @@ struct Bucket {
   }
 };
 
-/// Which sums may share a bucket: those of one element type that equally many others come before on their longest way. A path from
-/// one sum to another makes this number larger, so that there is none within a bucket, and none back to an earlier one.
+/// Which sums may share a bucket: those of one element type that equally many others come before on their longest way.
+/// A path from one sum to another makes this number larger, so that there is none within a bucket, and none back to an
+/// earlier one.
 struct Kind {
   int sums_before = 0;
   DType dtype = DType::f32;
@@ -97,8 +104,8 @@ std::vector<Bucket> buckets_of(const Graph& g, const BucketSizes& sizes) {
   }
   return all;
 }
-/// Makes the graph anew with the sums of a bucket as one node. What a sum is needed for may come before another member's
-/// operand in program order, so nodes are visited by what they depend on.
+/// Makes the graph anew with the sums of a bucket as one node. What a sum is needed for may come before another
+/// member's operand in program order, so nodes are visited by what they depend on.
 class Rewriter {
  public:
   explicit Rewriter(const std::vector<Bucket>& buckets) : buckets_(buckets), sums_(buckets.size()) {
@@ -171,8 +178,8 @@ class Rewriter {
   }
 
   const std::vector<Bucket>& buckets_;
-  std::vector<Values> operands_;  // of each bucket, in the old graph
-  Values sums_;                   // of each bucket, in the new one
+  std::vector<Values> operands_;                                                // of each bucket, in the old graph
+  Values sums_;                                                                 // of each bucket, in the new one
   std::unordered_map<const Node*, std::pair<std::size_t, std::size_t>> place_;  // bucket and number of a member
   std::unordered_map<const Node*, Values> made_;
 };

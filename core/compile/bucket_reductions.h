@@ -4,8 +4,8 @@
 
 namespace strata {
 
-/// Arrays of one element type as one: each where its Part begins, what lies between is undefined. A plan has them made
-/// there, where nobody else needs them.
+/// Arrays of one element type as one: each where its Part begins, zeros between them. A plan has them made there, where
+/// nobody else needs them.
 struct SideBySide {
   std::vector<std::size_t> offsets;  ///< bytes, one for each input
   Type whole;
@@ -33,9 +33,9 @@ struct BucketSizes {
   std::size_t first = std::size_t{1} << 20, others = std::size_t{25} << 20;
 };
 
-/// Deferred sums over replicas, in the order in which their operands are made, in buckets: the operands of a bucket lie side
-/// by side, one AllReduce sums them, as soon as the last is there, and what used a sum uses its part. No member of a bucket
-/// depends on another.
+/// Deferred sums over replicas, in the order in which their operands are made, in buckets: the operands of a bucket lie
+/// side by side, one AllReduce sums them, as soon as the last is there, and what used a sum uses its part. No member of
+/// a bucket depends on another.
 Graph bucket_reductions(const Graph&, const BucketSizes& sizes = {});
 
 }  // namespace strata

@@ -29,9 +29,9 @@ class PlanBuilder {
     Place::Kind kind;
     std::size_t index;
     Block block;
-    int remaining_uses;       ///< of a whole, those of its parts, too
-    std::size_t whole = none; ///< the buffer that this one is a part of, if it is,
-    std::size_t offset = 0;   ///< and where it begins there, bytes
+    int remaining_uses;        ///< of a whole, those of its parts, too
+    std::size_t whole = none;  ///< the buffer that this one is a part of, if it is,
+    std::size_t offset = 0;    ///< and where it begins there, bytes
   };
   /// A result that is made where a later node wants it: part `input` of that node's result.
   struct Claim {

@@ -6,9 +6,12 @@ Communicator::~Communicator() = default;
 
 std::string_view to_string(Reduction r) {
   switch (r) {
-    case Reduction::sum: return "sum";
-    case Reduction::mean: return "mean";
-    case Reduction::max: break;
+    case Reduction::sum:
+      return "sum";
+    case Reduction::mean:
+      return "mean";
+    case Reduction::max:
+      break;
   }
   return "max";
 }

@@ -14,14 +14,15 @@ enum class Reduction : std::uint8_t { sum, mean, max };
 
 STRATA_API std::string_view to_string(Reduction);
 
-/// How one replica of several exchanges numbers with the others: rank `rank()` of `size()`. Every replica makes the same calls
-/// in the same order, with the same reduction, element type and count; each returns when this replica has its result.
-/// Arrays lie in the processor's memory. Element types: f32, f64, f16, bf16, i32, i64; `mean` is of the floating ones.
-/// Sums are formed in the order of the ranks, 16-bit types in f32 with one rounding at the end, so that results are the same on
-/// every replica and from run to run.
+/// How one replica of several exchanges numbers with the others: rank `rank()` of `size()`. Every replica makes the
+/// same calls in the same order, with the same reduction, element type and count; each returns when this replica has
+/// its result. Arrays lie in the processor's memory. Element types: f32, f64, f16, bf16, i32, i64; `mean` is of the
+/// floating ones. Sums are formed in the order of the ranks, 16-bit types in f32 with one rounding at the end, so that
+/// results are the same on every replica and from run to run.
 ///
-/// No call waits for ever: an Error that names this replica, its step and the call says for whom it waited in vain, that
-/// another replica made a different call, or why it gave up. After one every further call on any replica is that Error.
+/// No call waits for ever: an Error that names this replica, its step and the call says for whom it waited in vain,
+/// that another replica made a different call, or why it gave up. After one every further call on any replica is that
+/// Error.
 class STRATA_API Communicator {
  public:
   virtual ~Communicator();

@@ -88,8 +88,8 @@ struct Kernel {
   bool view = false;
   /// Of a view: where in that memory it begins, bytes.
   std::size_t view_offset = 0;
-  /// If not empty: output 0 is the inputs laid side by side, each from this byte on. An input that nothing else needs is
-  /// made there at once, and `run` (or `launch`) copies only those whose address is another.
+  /// If not empty: output 0 is the inputs laid side by side, each from this byte on. An input that nothing else needs
+  /// is made there at once, and `run` (or `launch`) copies only those whose address is another.
   std::vector<std::size_t> side_by_side = {};
   /// On a GPU: enqueues work on Cuda::stream() and returns. It may be recorded and replayed with the same addresses, so it
   /// neither waits, nor allocates, nor reads the buffers from the host.

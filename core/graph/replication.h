@@ -6,9 +6,9 @@
 
 namespace strata {
 
-/// While a graph is emitted for one of several replicas: how many there are, and which part of the step's samples this one has.
-/// What concerns the whole batch says so with all_reduce (core/ops/all_reduce.h): a loss is this replica's part of the loss, and the
-/// parts add up.
+/// While a graph is emitted for one of several replicas: how many there are, and which part of the step's samples this
+/// one has. What concerns the whole batch says so with all_reduce (core/ops/all_reduce.h): a loss is this replica's
+/// part of the loss, and the parts add up.
 struct Replication {
   int replicas = 1;
   std::int64_t samples = 1, all_samples = 1;

@@ -4,11 +4,11 @@
 
 namespace strata {
 
-/// The sum over all replicas of the step, on each of them; the identity where a plan is for one (PlanOptions::communicator). Error for
-/// types other than f32, f64, f16, bf16, i32 and i64.
+/// The sum over all replicas of the step, on each of them; the identity where a plan is for one
+/// (PlanOptions::communicator). Error for types other than f32, f64, f16, bf16, i32 and i64.
 struct STRATA_API AllReduce {
-  /// Nothing within the step but updates of variables waits for the sum: it is formed together with others, in fewer and
-  /// larger exchanges (core/compile/bucket_reductions.h).
+  /// Nothing within the step but updates of variables waits for the sum: it is formed together with others, in fewer
+  /// and larger exchanges (core/compile/bucket_reductions.h).
   bool deferred = false;
   static constexpr std::string_view name = "all_reduce";
   bool operator==(const AllReduce&) const = default;

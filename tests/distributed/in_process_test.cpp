@@ -15,7 +15,9 @@ using namespace testing;
 using distribute::InProcessGroup;
 
 /// Element i of a replica's operand: small whole numbers, so that sums are exact in every type.
-double operand(int rank, std::size_t i) { return static_cast<double>((i * 7 + static_cast<std::size_t>(rank) * 3) % 11) - 5; }
+double operand(int rank, std::size_t i) {
+  return static_cast<double>((i * 7 + static_cast<std::size_t>(rank) * 3) % 11) - 5;
+}
 
 template <class T>
 T element(double x) {
@@ -59,7 +61,8 @@ TYPED_TEST_SUITE(Collectives, ElementTypes);
 TYPED_TEST(Collectives, AllReduceGivesEveryReplicaTheReduction) {
   using T = TypeParam;
   for (const int ranks : {1, 2, 3, 4})
-    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{1000}, std::size_t{4097}})
+    for (const std::size_t count :
+         {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{1000}, std::size_t{4097}})
       for (const Reduction reduction : {Reduction::sum, Reduction::mean, Reduction::max}) {
         if (reduction == Reduction::mean && (!is_floating(dtype_of<T>()) || ranks == 3)) continue;
         InProcessGroup group = group_of(ranks);
@@ -183,8 +186,9 @@ TEST(InProcessFaults, AReplicaThatNeverArrivesIsNamed) {
   EXPECT_EQ(errors[1], "");
   for (const int r : {0, 2})
     expect_in(errors[static_cast<std::size_t>(r)],
-              {"[rank " + std::to_string(r) + " of 3 (cpu:" + std::to_string(r) + " on ", "step 7, call 2: all_reduce (sum of 5 f32)",
-               "waited 50 ms in vain for rank 1 of 3 (cpu:1 on ", "which is at step 7, call 1: all_reduce (sum of 1 f32)"});
+              {"[rank " + std::to_string(r) + " of 3 (cpu:" + std::to_string(r) + " on ",
+               "step 7, call 2: all_reduce (sum of 5 f32)", "waited 50 ms in vain for rank 1 of 3 (cpu:1 on ",
+               "which is at step 7, call 1: all_reduce (sum of 1 f32)"});
 }
 
 TEST(InProcessFaults, AReplicaThatMakesAnotherCallIsNamed) {

@@ -13,7 +13,8 @@
 namespace strata::testing {
 
 /// work(communicator) on a thread for each replica of a group. What each one's Error said; empty where there was none.
-inline std::vector<std::string> on_all(distribute::InProcessGroup& group, const std::function<void(Communicator&)>& work) {
+inline std::vector<std::string> on_all(distribute::InProcessGroup& group,
+                                       const std::function<void(Communicator&)>& work) {
   std::vector<std::string> errors(static_cast<std::size_t>(group.size()));
   std::vector<std::thread> threads;
   for (int r = 0; r < group.size(); ++r)

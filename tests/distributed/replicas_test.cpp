@@ -1,7 +1,7 @@
 #include "distributed/replicas.h"
 
-#include "core/ops/ops.h"
 #include "core/ops/all_reduce.h"
+#include "core/ops/ops.h"
 #include "distributed/mirrors.h"
 #include "distributed/replica_graph.h"
 #include "tests/core/compile/compile_testing.h"
@@ -65,10 +65,8 @@ TEST(ReplicaGraph, UpdatesThatWouldDifferBecomeMeans) {
   const Variable moving("moving", zeros({2})), counter("counter", Tensor::scalar(std::int64_t{0})),
       summed("summed", zeros({2}));
   const Replication half{2, 1, 2};
-  const Graph g{{},
-                {{moving, Value(moving) * 0.5 + x},
-                 {counter, Value(counter) + 1},
-                 {summed, apply(AllReduce{true}, x)}}};
+  const Graph g{
+      {}, {{moving, Value(moving) * 0.5 + x}, {counter, Value(counter) + 1}, {summed, apply(AllReduce{true}, x)}}};
   const Graph equal = with_equal_updates(g, {}, half);
   EXPECT_TRUE(equal.updates[0].value.node()->op().as<AllReduce>()) << "depends on the samples";
   EXPECT_TRUE(same(equal.updates[1].value, g.updates[1].value)) << "is the same everywhere";
@@ -119,7 +117,8 @@ struct Sums {
     for (const Tensors& out : outputs)
       for (const float x : numbers(out[0])) EXPECT_EQ(x, 2 * static_cast<float>(at++));
     EXPECT_EQ(at, samples);
-    for (std::size_t r = 0; r < outputs.size(); ++r) EXPECT_EQ(numbers(compiled.mirrors[0]->of(r).value()), numbers(total.value()));
+    for (std::size_t r = 0; r < outputs.size(); ++r)
+      EXPECT_EQ(numbers(compiled.mirrors[0]->of(r).value()), numbers(total.value()));
   }
 
   Replicas replicas;
@@ -185,7 +184,9 @@ TEST(Replicas, AReplicaThatFailsEndsTheStepOfAllAndTheNextOneGoesOn) {
   for (int repetition = 0; repetition < 5; ++repetition) {
     const std::string message = message_of([&] { run(-2); });
     EXPECT_NE(message.find("[rank 1 of 3 (cpu:1 on "), std::string::npos) << message;
-    EXPECT_NE(message.find("step " + std::to_string(2 * repetition + 1) + ": [refuse] received a negative number"), std::string::npos) << message;
+    EXPECT_NE(message.find("step " + std::to_string(2 * repetition + 1) + ": [refuse] received a negative number"),
+              std::string::npos)
+        << message;
     run(2);
     EXPECT_EQ(numbers(step.mirrors[0]->of(2).value()), numbers(total.value()));
   }
@@ -204,7 +205,8 @@ TEST(Replicas, AReplicaThatHangsEndsInAnError) {
     parts.push_back({{x}, {{y}, {}}, share});
   }
   const auto step = replicas.compile(parts, {}, {}, std::make_shared<ArenaPool>());
-  EXPECT_ERROR(replicas.run(step, {{floats({1}, {1})}, {floats({1}, {1})}}), "waited 100 ms in vain for rank 1 of 2 (cpu:1 on ");
+  EXPECT_ERROR(replicas.run(step, {{floats({1}, {1})}, {floats({1}, {1})}}),
+               "waited 100 ms in vain for rank 1 of 2 (cpu:1 on ");
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ TEST(Strategy, ScopesDoNotNest) {
   const MirroredStrategy outer({"cpu:0", "cpu:1"});
   const OneDeviceStrategy inner("cpu:5");
   const auto scope = outer.scope();
-  EXPECT_ERROR(inner.scope(), "[scope] of OneDeviceStrategy(cpu:5) within that of MirroredStrategy(cpu:0, cpu:1): strategies do not nest");
+  EXPECT_ERROR(
+      inner.scope(),
+      "[scope] of OneDeviceStrategy(cpu:5) within that of MirroredStrategy(cpu:0, cpu:1): strategies do not nest");
   EXPECT_ERROR(outer.scope(), "do not nest");
   EXPECT_EQ(*current_strategy(), outer);
   EXPECT_EQ(current_device(), Device{}) << "the refused scope left its device";
@@ -42,7 +44,7 @@ TEST(Strategy, ScopesDoNotNest) {
 
 TEST(Strategy, DevicesThatCannotBe) {
   EXPECT_ERROR(MirroredStrategy({"cpu:0", "cpu:0"}), "expected each device once; received 'cpu:0' twice");
-  EXPECT_ERROR(MirroredStrategy({"cpu"  , "gpu:17"}), "expected one of the devices here (cpu:0");
+  EXPECT_ERROR(MirroredStrategy({"cpu", "gpu:17"}), "expected one of the devices here (cpu:0");
   EXPECT_ERROR(MirroredStrategy({"tpu:0"}), "[device] expected a name such as 'gpu:0'");
   EXPECT_ERROR(MirroredStrategy({"cpu:0"}, {.timeout_seconds = 0}), "a positive timeout_seconds");
   if (config::list_physical_devices("gpu").empty()) {

@@ -41,12 +41,9 @@ Images images(std::int64_t samples, std::int64_t side = 12) {
 
 /// A small MNIST CNN with a batch norm, made within the scope that holds.
 Sequential cnn(bool synchronized = true) {
-  Sequential model({layers::Input({12, 12, 1}),
-                    layers::Conv2D(4, 3, {.use_bias = false}),
+  Sequential model({layers::Input({12, 12, 1}), layers::Conv2D(4, 3, {.use_bias = false}),
                     layers::BatchNormalization({.momentum = 0.8, .synchronized = synchronized}),
-                    layers::Activation("relu"),
-                    layers::Conv2D(6, 3, {.activation = "relu"}),
-                    layers::MaxPooling2D(2),
+                    layers::Activation("relu"), layers::Conv2D(6, 3, {.activation = "relu"}), layers::MaxPooling2D(2),
                     layers::Flatten(),
                     layers::Dense(4, {.activation = "softmax", .kernel_regularizer = regularizers::L2(0.01)})});
   model.compile({.optimizer = optimizers::Adam({.learning_rate = 0.01}),
@@ -84,7 +81,8 @@ Run train(const std::function<Model()>& make, int replicas, int steps = 20, std:
   Run run;
   for (std::int64_t s = 0; s < steps; ++s) {
     model.reset_metrics();
-    run.losses.push_back(model.train_on_batch(data.x.rows(s * batch, (s + 1) * batch), data.y.rows(s * batch, (s + 1) * batch))["loss"]);
+    run.losses.push_back(
+        model.train_on_batch(data.x.rows(s * batch, (s + 1) * batch), data.y.rows(s * batch, (s + 1) * batch))["loss"]);
   }
   run.weights = model.get_weights();
   return run;
@@ -151,8 +149,9 @@ TEST(Mirrored, TheLastBatchOfAnEpochIsSharedUnevenly) {
     const auto fit = [&](int replicas) {
       const Place place(replicas);
       Sequential model = cnn();
-      const History history = model.fit(data.x, data.y, {.batch_size = 8, .epochs = 3, .verbose = 0, .shuffle = false,
-                                                         .validation_data = {data.x, data.y}});
+      const History history = model.fit(
+          data.x, data.y,
+          {.batch_size = 8, .epochs = 3, .verbose = 0, .shuffle = false, .validation_data = {data.x, data.y}});
       std::vector<double> all = history["loss"];
       for (const char* log : {"accuracy", "val_loss", "val_accuracy"})
         all.insert(all.end(), history[log].begin(), history[log].end());
@@ -238,8 +237,11 @@ TEST_F(MirroredFiles, AreThoseOfOneModel) {
   {
     const Place place(3);
     Sequential model = cnn();
-    model.fit(data.x, data.y, {.batch_size = 6, .epochs = 2, .verbose = 0,
-                               .callbacks = {callbacks::ModelCheckpoint(path, {.save_best_only = false})}});
+    model.fit(data.x, data.y,
+              {.batch_size = 6,
+               .epochs = 2,
+               .verbose = 0,
+               .callbacks = {callbacks::ModelCheckpoint(path, {.save_best_only = false})}});
     before = Tensor(model.predict(data.x, {.verbose = 0})).clone();
   }
   const auto goes_on = [&](int replicas) {
@@ -256,7 +258,8 @@ TEST(Mirrored, EveryReplicaDrawsItsOwnRandomNumbersAndRunsRepeat) {
   const auto noisy = [](int replicas) {
     const Place place(replicas);
     Sequential model({layers::Input({64}), layers::Dropout(0.5)});
-    model.compile({.optimizer = "sgd", .loss = losses::make("mean", [](const Value&, const Value& p) { return mean(p, {-1}); })});
+    model.compile(
+        {.optimizer = "sgd", .loss = losses::make("mean", [](const Value&, const Value& p) { return mean(p, {-1}); })});
     const Tensor ones_ = ones({2, 64}), y = zeros({2, 1});
     std::vector<double> means;
     for (int step = 0; step < 3; ++step) {
@@ -322,7 +325,8 @@ TEST(MirroredErrors, ModelsOfAnotherScope) {
   }
   const Place place(2);
   EXPECT_ERROR(outside.compile({.optimizer = "sgd", .loss = "mse"}),
-               "[model 'stray'] cannot be compiled in the scope of MirroredStrategy(cpu:0, cpu:1): it was made outside of any strategy's scope");
+               "[model 'stray'] cannot be compiled in the scope of MirroredStrategy(cpu:0, cpu:1): it was made outside "
+               "of any strategy's scope");
   EXPECT_ERROR(other->compile({.optimizer = "sgd", .loss = "mse"}), "it was made in that of OneDeviceStrategy(cpu:1)");
 }
 
@@ -331,16 +335,20 @@ TEST(MirroredErrors, BatchesThatAreTooSmall) {
   const Place place(4);
   Sequential model = cnn();
   EXPECT_ERROR(model.fit(data.x, data.y, {.batch_size = 3, .verbose = 0}),
-               "[fit: batch_size] expected at least one sample for each replica of MirroredStrategy(cpu:0, cpu:1, cpu:2, cpu:3); received 3");
+               "[fit: batch_size] expected at least one sample for each replica of MirroredStrategy(cpu:0, cpu:1, "
+               "cpu:2, cpu:3); received 3");
   EXPECT_ERROR(model.fit(data.x, data.y, {.batch_size = "auto", .verbose = 0}), "received \"auto\"");
   EXPECT_ERROR(model.train_on_batch(data.x.rows(0, 2), data.y.rows(0, 2)), "one sample for each replica");
-  EXPECT_ERROR(model.fit(data::Dataset::from_tensors({data.x}, {data.y}).batch(2), {.verbose = 0}), "received 2 samples");
+  EXPECT_ERROR(model.fit(data::Dataset::from_tensors({data.x}, {data.y}).batch(2), {.verbose = 0}),
+               "received 2 samples");
 }
 
 /// The largest label so far: no sum.
 class Largest : public metrics::Definition {
  public:
-  Updates update(const Value& y, const Value&, const Value&) override { return {{most_, maximum(pending(most_), max(cast(y, DType::f32)))}}; }
+  Updates update(const Value& y, const Value&, const Value&) override {
+    return {{most_, maximum(pending(most_), max(cast(y, DType::f32)))}};
+  }
   Value result() const override { return most_; }
 
  private:
@@ -351,7 +359,8 @@ TEST(MirroredErrors, WhatDoesNotAddUp) {
   const Images data = images(8);
   const Place place(2);
   Sequential model = cnn();
-  model.compile({.optimizer = "sgd", .loss = "sparse_categorical_crossentropy", .metrics = {metrics::make<Largest>("largest")}});
+  model.compile(
+      {.optimizer = "sgd", .loss = "sparse_categorical_crossentropy", .metrics = {metrics::make<Largest>("largest")}});
   EXPECT_ERROR(model.train_on_batch(data.x, data.y), "[metric 'largest'] cannot be added up over replicas");
   model.compile({.optimizer = "sgd", .loss = losses::SparseCategoricalCrossentropy({.reduction = "none"})});
   EXPECT_ERROR(model.train_on_batch(data.x, data.y), "expected a loss that is one number");

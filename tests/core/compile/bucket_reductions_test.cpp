@@ -1,4 +1,5 @@
-// Sums over replicas in buckets: what the pass makes of graphs, where the plan lays operands, and that the numbers are right.
+// Sums over replicas in buckets: what the pass makes of graphs, where the plan lays operands, and that the numbers are
+// right.
 #include "core/compile/bucket_reductions.h"
 
 #include <map>
@@ -19,7 +20,8 @@ std::size_t count_of(const Plan& plan, const std::string& op) {
 }
 
 /// The outputs of a graph on each of two replicas, whose inputs are 1 and 2 times these.
-std::vector<Tensors> on_two_replicas(const Values& in, const Graph& graph, const Tensors& inputs, PlanOptions options = {}) {
+std::vector<Tensors> on_two_replicas(const Values& in, const Graph& graph, const Tensors& inputs,
+                                     PlanOptions options = {}) {
   auto group = group_of(2);
   std::vector<Tensors> outputs(2);
   const auto errors = on_all(group, [&](Communicator& c) {
@@ -41,7 +43,8 @@ std::shared_ptr<const Plan> plan_of_one(const Values& in, const Graph& graph, Pl
 }
 
 /// Every graph here is linear in its inputs but for a square, so that what two replicas add up to is known.
-void expect_sums(const Values& in, const Values& outputs, const Tensors& inputs, const std::vector<std::vector<float>>& sums) {
+void expect_sums(const Values& in, const Values& outputs, const Tensors& inputs,
+                 const std::vector<std::vector<float>>& sums) {
   for (const bool fuse : {true, false})
     for (const bool reuse : {true, false}) {
       const auto results = on_two_replicas(in, {outputs, {}}, inputs, {.fuse = fuse, .reuse_memory = reuse});
@@ -124,14 +127,18 @@ TEST(BucketReductions, AFullBucketIsFollowedByAnother) {
 
 TEST(BucketReductions, ABucketComesAsSoonAsItsLastOperandIsThere) {
   const Value x = placeholder({64, 64});
-  const Value early = matmul(x, x), first = deferred(early), late = matmul(early, matmul(early, early)), second = deferred(late);
+  const Value early = matmul(x, x), first = deferred(early), late = matmul(early, matmul(early, early)),
+              second = deferred(late);
   const Graph g{{}, {{Variable("a", zeros({64, 64})), first}, {Variable("b", zeros({64, 64})), second}}};
   auto group = group_of(2);
   const auto plan =
       Plan::compile({x}, bucket_reductions(g, {.first = 1, .others = 1}), {.communicator = group.communicator(0)});
   const auto ops = ops_of(*plan);
-  const auto at = [&](const std::string& op, std::ptrdiff_t from) { return std::find(ops.begin() + from, ops.end(), op) - ops.begin(); };
-  EXPECT_LT(at("all_reduce", 0), at("matmul", at("matmul", 0) + 1)) << "before the products that follow its operand\n" << plan->dump();
+  const auto at = [&](const std::string& op, std::ptrdiff_t from) {
+    return std::find(ops.begin() + from, ops.end(), op) - ops.begin();
+  };
+  EXPECT_LT(at("all_reduce", 0), at("matmul", at("matmul", 0) + 1)) << "before the products that follow its operand\n"
+                                                                    << plan->dump();
 }
 
 TEST(BucketReductions, SumsThatAreNotDeferredKeepTheirOrder) {

@@ -16,11 +16,11 @@ using distribute::MirroredStrategy;
 using distribute::StrategyScope;
 
 /// Replicas on the processor; 0 of them: no strategy.
-struct Place {
-  explicit Place(int replicas) {
-    std::vector<std::string> devices;
-    for (int r = 0; r < replicas; ++r) devices.push_back("cpu:" + std::to_string(r));
-    if (replicas > 0) scope.emplace(MirroredStrategy(devices));
+struct Devices {
+  explicit Devices(int replicas) {
+    std::vector<std::string> names;
+    for (int r = 0; r < replicas; ++r) names.push_back("cpu:" + std::to_string(r));
+    if (replicas > 0) scope.emplace(MirroredStrategy(names));
     reset_names();
     utils::set_random_seed(7);
   }
@@ -54,16 +54,17 @@ Sequential cnn(bool synchronized = true) {
 
 /// Entry flow and one residual block in the manner of Xception.
 Model small_xception() {
-  using namespace layers;
-  const auto norm = [] { return BatchNormalization({.synchronized = true}); };
-  const Symbol in = Input({12, 12, 1});
-  Symbol x = Activation("relu")(norm()(Conv2D(4, 3, {.strides = 2, .padding = "same", .use_bias = false})(in)));
-  Symbol shortcut = norm()(Conv2D(8, 1, {.strides = 2, .padding = "same", .use_bias = false})(x));
-  Symbol y = Activation("relu")(norm()(SeparableConv2D(8, 3, {.padding = "same", .use_bias = false})(x)));
-  y = norm()(SeparableConv2D(8, 3, {.padding = "same", .use_bias = false})(y));
-  y = MaxPooling2D(3, {.strides = 2, .padding = "same"})(y);
-  x = GlobalAveragePooling2D()(y + shortcut);
-  Model model({in}, {Dense(4, {.activation = "softmax"})(x)});
+  const auto norm = [] { return layers::BatchNormalization({.synchronized = true}); };
+  const Symbol in = layers::Input({12, 12, 1});
+  Symbol x = layers::Activation("relu")(
+      norm()(layers::Conv2D(4, 3, {.strides = 2, .padding = "same", .use_bias = false})(in)));
+  Symbol shortcut = norm()(layers::Conv2D(8, 1, {.strides = 2, .padding = "same", .use_bias = false})(x));
+  Symbol y =
+      layers::Activation("relu")(norm()(layers::SeparableConv2D(8, 3, {.padding = "same", .use_bias = false})(x)));
+  y = norm()(layers::SeparableConv2D(8, 3, {.padding = "same", .use_bias = false})(y));
+  y = layers::MaxPooling2D(3, {.strides = 2, .padding = "same"})(y);
+  x = layers::GlobalAveragePooling2D()(y + shortcut);
+  Model model({in}, {layers::Dense(4, {.activation = "softmax"})(x)});
   model.compile({.optimizer = "rmsprop", .loss = "sparse_categorical_crossentropy"});
   return model;
 }
@@ -76,7 +77,7 @@ struct Run {
 /// The loss of each of `steps` steps, and the weights after them.
 Run train(const std::function<Model()>& make, int replicas, int steps = 20, std::int64_t batch = 12) {
   const Images data = images(batch * steps);
-  const Place place(replicas);
+  const Devices devices(replicas);
   Model model = make();
   Run run;
   for (std::int64_t s = 0; s < steps; ++s) {
@@ -134,7 +135,7 @@ TEST(Mirrored, WithoutSynchronizingMovingStatisticsAreMeansOverReplicas) {
     return model;
   };
   const Tensor x = Tensor::from<float>({4, 1}, {1, 3, 10, 30}), y = zeros({4, 1});
-  const Place place(2);
+  const Devices devices(2);
   Sequential model = network();
   model.train_on_batch(x, y);
   const Tensors weights = model.get_weights();
@@ -147,7 +148,7 @@ TEST(Mirrored, TheLastBatchOfAnEpochIsSharedUnevenly) {
   for (const std::int64_t samples : {22, 19}) {
     const Images data = images(samples);
     const auto fit = [&](int replicas) {
-      const Place place(replicas);
+      const Devices devices(replicas);
       Sequential model = cnn();
       const History history = model.fit(
           data.x, data.y,
@@ -168,7 +169,7 @@ TEST(Mirrored, TheLastBatchOfAnEpochIsSharedUnevenly) {
 TEST(Mirrored, EvaluateAndPredictAreThoseOfOneDevice) {
   const Images data = images(13);
   const auto results = [&](int replicas) {
-    const Place place(replicas);
+    const Devices devices(replicas);
     Sequential model = cnn();
     const Logs logs = model.evaluate(data.x, data.y, {.batch_size = 5, .verbose = 0});
     const Tensor p = model.predict(data.x, {.batch_size = 5, .verbose = 0});
@@ -187,7 +188,7 @@ TEST(Mirrored, WeightsMasksAndMetricsCountOverAllReplicas) {
   const Tensor tokens = random::randint({14, 6}, 0, 9), weights = random::uniform({14});
   const Tensor y = cast(random::randint({14, 6, 1}, 0, 2), DType::f32);
   const auto results = [&](int replicas, const std::string& reduction) {
-    const Place place(replicas);
+    const Devices devices(replicas);
     Sequential model({layers::Input({6}, {.dtype = DType::i32}), layers::Embedding(9, 5, {.mask_zero = true}),
                       layers::Dense(3, {.activation = "tanh", .activity_regularizer = regularizers::L2(0.1)}),
                       layers::Dense(1, {.activation = "sigmoid"})});
@@ -213,7 +214,7 @@ TEST(Mirrored, WeightsMasksAndMetricsCountOverAllReplicas) {
 TEST(Mirrored, ReplicasFollowWhatChangesTheModel) {
   const Images data = images(16);
   const auto losses_after = [&](int replicas) {
-    const Place place(replicas);
+    const Devices devices(replicas);
     Sequential model = cnn();
     Tensors saved;
     const Callback meddler = callbacks::LambdaCallback({.on_train_batch_end = [&](std::int64_t batch, const Logs&) {
@@ -235,7 +236,7 @@ TEST_F(MirroredFiles, AreThoseOfOneModel) {
   const std::string path = file("model.keras");
   Tensor before;
   {
-    const Place place(3);
+    const Devices devices(3);
     Sequential model = cnn();
     model.fit(data.x, data.y,
               {.batch_size = 6,
@@ -245,7 +246,7 @@ TEST_F(MirroredFiles, AreThoseOfOneModel) {
     before = Tensor(model.predict(data.x, {.verbose = 0})).clone();
   }
   const auto goes_on = [&](int replicas) {
-    const Place place(replicas);
+    const Devices devices(replicas);
     Model model = load_model(path);
     expect_near(flat({Tensor(model.predict(data.x, {.verbose = 0}))}), flat({before}), 1e-5);
     return model.fit(data.x, data.y, {.batch_size = 6, .epochs = 2, .verbose = 0, .shuffle = false})["loss"];
@@ -256,7 +257,7 @@ TEST_F(MirroredFiles, AreThoseOfOneModel) {
 
 TEST(Mirrored, EveryReplicaDrawsItsOwnRandomNumbersAndRunsRepeat) {
   const auto noisy = [](int replicas) {
-    const Place place(replicas);
+    const Devices devices(replicas);
     Sequential model({layers::Input({64}), layers::Dropout(0.5)});
     model.compile(
         {.optimizer = "sgd", .loss = losses::make("mean", [](const Value&, const Value& p) { return mean(p, {-1}); })});
@@ -275,7 +276,7 @@ TEST(Mirrored, EveryReplicaDrawsItsOwnRandomNumbersAndRunsRepeat) {
 }
 
 TEST(Mirrored, ThePlanShowsTheExchanges) {
-  const Place place(2);
+  const Devices devices(2);
   Sequential model = cnn();
   const std::string dump = model.plan({.batch_size = 8}).dump();
   EXPECT_NE(dump.find("side_by_side"), std::string::npos) << dump;
@@ -287,7 +288,7 @@ TEST(Mirrored, AnErrorOnOneReplicaIsNamedAndTrainingGoesOn) {
   const Images data = images(8);
   Tensor wrong = data.y.clone();
   wrong.mutable_data<std::int32_t>()[6] = 99;
-  const Place place(2);
+  const Devices devices(2);
   Sequential model = cnn();
   const std::string message = testing::message_of([&] { model.train_on_batch(data.x, wrong); });
   EXPECT_NE(message.find("[rank 1 of 2 (cpu:1 on "), std::string::npos) << message;
@@ -297,7 +298,7 @@ TEST(Mirrored, AnErrorOnOneReplicaIsNamedAndTrainingGoesOn) {
 
 TEST(Mirrored, PredictsFromSeveralThreads) {
   const Images data = images(9);
-  const Place place(2);
+  const Devices devices(2);
   Sequential model = cnn();
   const auto expected = flat({Tensor(model.predict(data.x, {.verbose = 0}))});
   std::vector<std::thread> threads;
@@ -323,7 +324,7 @@ TEST(MirroredErrors, ModelsOfAnotherScope) {
     const auto scope = distribute::OneDeviceStrategy("cpu:1").scope();
     other.emplace(std::vector<SequentialItem>{layers::Input({3}), layers::Dense(1)});
   }
-  const Place place(2);
+  const Devices devices(2);
   EXPECT_ERROR(outside.compile({.optimizer = "sgd", .loss = "mse"}),
                "[model 'stray'] cannot be compiled in the scope of MirroredStrategy(cpu:0, cpu:1): it was made outside "
                "of any strategy's scope");
@@ -332,7 +333,7 @@ TEST(MirroredErrors, ModelsOfAnotherScope) {
 
 TEST(MirroredErrors, BatchesThatAreTooSmall) {
   const Images data = images(9);
-  const Place place(4);
+  const Devices devices(4);
   Sequential model = cnn();
   EXPECT_ERROR(model.fit(data.x, data.y, {.batch_size = 3, .verbose = 0}),
                "[fit: batch_size] expected at least one sample for each replica of MirroredStrategy(cpu:0, cpu:1, "
@@ -357,7 +358,7 @@ class Largest : public metrics::Definition {
 
 TEST(MirroredErrors, WhatDoesNotAddUp) {
   const Images data = images(8);
-  const Place place(2);
+  const Devices devices(2);
   Sequential model = cnn();
   model.compile(
       {.optimizer = "sgd", .loss = "sparse_categorical_crossentropy", .metrics = {metrics::make<Largest>("largest")}});

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "core/base/error.h"
-#include "core/device/tensor.h"
 #include "tests/distributed/replica_threads.h"
 #include "tests/support/messages.h"
 

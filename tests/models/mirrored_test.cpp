@@ -69,17 +69,17 @@ Model small_xception() {
   return model;
 }
 
-struct Run {
+struct Trained {
   std::vector<double> losses;
   Tensors weights;
 };
 
 /// The loss of each of `steps` steps, and the weights after them.
-Run train(const std::function<Model()>& make, int replicas, int steps = 20, std::int64_t batch = 12) {
+Trained train(const std::function<Model()>& make, int replicas, int steps = 20, std::int64_t batch = 12) {
   const Images data = images(batch * steps);
   const Devices devices(replicas);
   Model model = make();
-  Run run;
+  Trained run;
   for (std::int64_t s = 0; s < steps; ++s) {
     model.reset_metrics();
     run.losses.push_back(
@@ -102,18 +102,18 @@ std::vector<double> flat(const Tensors& tensors) {
 }
 
 TEST(Mirrored, LossesOfTheCnnAreThoseOfOneDevice) {
-  const Run one = train([] { return cnn(); }, 0);
+  const Trained one = train([] { return cnn(); }, 0);
   EXPECT_LT(one.losses.back(), one.losses.front());
   for (const int replicas : {1, 2, 4}) {
     SCOPED_TRACE(replicas);
-    const Run many = train([] { return cnn(); }, replicas);
+    const Trained many = train([] { return cnn(); }, replicas);
     expect_near(many.losses, one.losses, 1e-5);
     expect_near(flat(many.weights), flat(one.weights), 1e-4);
   }
 }
 
 TEST(Mirrored, LossesOfASmallXceptionAreThoseOfOneDevice) {
-  const Run one = train(small_xception, 0);
+  const Trained one = train(small_xception, 0);
   for (const int replicas : {2, 4}) {
     SCOPED_TRACE(replicas);
     expect_near(train(small_xception, replicas).losses, one.losses, 1e-5);
@@ -122,7 +122,8 @@ TEST(Mirrored, LossesOfASmallXceptionAreThoseOfOneDevice) {
 
 TEST(Mirrored, RunsAreTheSameBitForBit) {
   for (const int replicas : {2, 3}) {
-    const Run first = train([] { return cnn(); }, replicas, 8, 7), second = train([] { return cnn(); }, replicas, 8, 7);
+    const Trained first = train([] { return cnn(); }, replicas, 8, 7),
+                  second = train([] { return cnn(); }, replicas, 8, 7);
     EXPECT_EQ(first.losses, second.losses);
     EXPECT_EQ(flat(first.weights), flat(second.weights));
   }
@@ -152,7 +153,7 @@ TEST(Mirrored, TheLastBatchOfAnEpochIsSharedUnevenly) {
       Sequential model = cnn();
       const History history = model.fit(
           data.x, data.y,
-          {.batch_size = 8, .epochs = 3, .verbose = 0, .shuffle = false, .validation_data = {data.x, data.y}});
+          {.batch_size = 8, .epochs = 3, .verbose = 0, .validation_data = {data.x, data.y}, .shuffle = false});
       std::vector<double> all = history["loss"];
       for (const char* log : {"accuracy", "val_loss", "val_accuracy"})
         all.insert(all.end(), history[log].begin(), history[log].end());

@@ -13,7 +13,7 @@ class Mirror;
 
 /// What the replicas of one model have: threads, a way to exchange numbers, and copies of its variables. The model's
 /// own variables are those of the first replica; the others' follow whatever changes them. Internal.
-class STRATA_API Replicas {
+class Replicas {
  public:
   /// What one replica computes, in terms of the model's variables.
   struct Part {

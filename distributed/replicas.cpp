@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -100,15 +101,19 @@ std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>&
   for (const auto& mirror : step.mirrors) mirror->follow(members);
   const std::int64_t number = state_->steps++;
   std::vector<Tensors> outputs(members);
+  std::exception_ptr cause;  // that of the replica that failed first: the others' errors follow from it
   const auto take_part = [&](int rank) {
     const auto r = static_cast<std::size_t>(rank);
     try {
       group.communicator(rank)->begin_step(number);
       outputs[r] = step.parts[r]->run(inputs[r], r == 0 ? timer : nullptr);
     } catch (const std::exception& e) {
-      const bool first = group.abort_because_of(rank, e.what());
-      if (!first || dynamic_cast<const MemoryError*>(&e) != nullptr) throw;  // the latter names its device
-      throw Error(group.title(rank), "step " + std::to_string(number) + ": " + e.what());
+      if (group.abort_because_of(rank, e.what()))
+        cause =
+            dynamic_cast<const MemoryError*>(&e) != nullptr  // which names its device
+                ? std::current_exception()
+                : std::make_exception_ptr(Error(group.title(rank), "step " + std::to_string(number) + ": " + e.what()));
+      throw;
     }
   };
   try {
@@ -116,6 +121,7 @@ std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>&
   } catch (...) {
     for (const auto& mirror : step.mirrors) mirror->forget();
     group.recover();
+    if (cause) std::rethrow_exception(cause);
     throw;
   }
   for (const auto& mirror : step.mirrors) mirror->has_followed(members);

@@ -282,7 +282,7 @@ void Layer::set_weights(const Tensors& values) const {
       throw Error(where, "Layer " + name() + " weight shape " + to_keras_string(all[i].shape()) + " of '" + all[i].path() +
                              "' is not compatible with provided weight shape " + to_keras_string(values[i].shape()) + ".");
   }
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].storage().copy_from(cast(values[i], all[i].dtype()));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].assign(cast(values[i], all[i].dtype()));
 }
 
 }  // namespace strata

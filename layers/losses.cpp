@@ -1,6 +1,8 @@
 #include "layers/losses.h"
 
 #include "core/graph/context.h"
+#include "core/graph/replication.h"
+#include "core/ops/all_reduce.h"
 #include "core/ops/ops.h"
 #include "layers/loss_functions.h"
 
@@ -17,6 +19,9 @@ void check_reduction(const std::string& name, const std::string& reduction) {
               "\"mean_with_sample_weight\", \"none\". Received: reduction=" +
                   reduction);
 }
+
+/// How many elements of this kind all replicas have.
+double count_of(const Value& v) { return static_cast<double>(current_replication().everywhere(v.shape().elements())); }
 
 /// Both masks as numbers of one type; empty if there is none.
 Value joined_masks(const Value& a, const Value& b, DType dtype) {
@@ -52,8 +57,7 @@ Value Loss::operator()(const Value& y_true, const Value& y_pred, const Value& sa
   if (Value mask = joined_masks(mask_of(y_pred), each.mask,
                                 values.dtype())) {  // what does not count makes the rest count for more
     if (reduction_ == "sum_over_batch_size" || reduction_ == "mean")
-      mask =
-          mask * losses::divide_no_nan(constant(static_cast<double>(mask.shape().elements()), mask.dtype()), sum(mask));
+      mask = mask * losses::divide_no_nan(constant(count_of(mask), mask.dtype()), all_reduce(sum(mask)));
     if (weights) std::tie(mask, weights) = losses::same_rank(mask, weights);
     weights = weights ? weights * mask : mask;
   }
@@ -65,11 +69,13 @@ Value Loss::operator()(const Value& y_true, const Value& y_pred, const Value& sa
                     to_keras_string(weights.shape()));
     values = values * weights;
   }
-  if (reduction_ == "none" || values.shape().rank() == 0) return values;
+  if (reduction_ == "none") return values;
+  if (values.shape().rank() == 0)  // one value for a replica's samples
+    return current_replication().replicas == 1 ? values : values * current_replication().share();
   const Value total = sum(values);
   if (reduction_ == "sum") return total;
-  if (reduction_ == "mean_with_sample_weight" && weights) return losses::divide_no_nan(total, sum(weights));
-  return total / static_cast<double>(values.shape().elements());
+  if (reduction_ == "mean_with_sample_weight" && weights) return losses::divide_no_nan(total, all_reduce(sum(weights)));
+  return total / count_of(values);
 }
 
 Config Loss::config() const {

@@ -34,6 +34,9 @@ using Function = std::function<PerSample(const Value& y_true, const Value& y_pre
 /// number of values; "mean_with_sample_weight" by the sum of the weights; "sum" does not divide; "none" returns the
 /// values. Weights have the shape of the values, or end in an axis of size 1.
 /// What the mask of y_pred hides does not count: "sum_over_batch_size" then divides by the number of values that do.
+/// In a step that several replicas share (core/graph/replication.h) it is this replica's part of the loss: the parts
+/// add up to that of all samples. Of a loss that is one value for the batch (Dice) the parts add up to the mean over
+/// replicas.
 class STRATA_API Loss {
  public:
   Loss(const char* identifier);

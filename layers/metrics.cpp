@@ -143,7 +143,7 @@ Updates Metric::update(const Value& y_true, const Value& y_pred, const Value& sa
 }
 
 void Metric::reset() const {
-  for (const Variable& v : variables()) v.storage().copy_from(zeros(v.shape(), v.dtype()));
+  for (const Variable& v : variables()) v.assign(zeros(v.shape(), v.dtype()));
 }
 
 Metric Metric::renamed(std::string name) const {

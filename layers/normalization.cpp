@@ -5,6 +5,8 @@
 #include <type_traits>
 
 #include "core/base/json.h"
+#include "core/graph/replication.h"
+#include "core/ops/all_reduce.h"
 #include "core/ops/ops.h"
 #include "layers/checks.h"
 #include "layers/registration.h"
@@ -42,7 +44,7 @@ constexpr auto batch_arguments = [](auto& field, auto& o) {
   gamma_beta_arguments(field, o);
   field("moving_mean_initializer", o.moving_mean_initializer);
   field("moving_variance_initializer", o.moving_variance_initializer);
-  field.fixed("synchronized", false);
+  field("synchronized", o.synchronized);
   field.accepted("renorm", false);
   field.ignored("renorm_clipping");  // without renorm they mean nothing
   field.ignored("renorm_momentum");
@@ -120,22 +122,31 @@ class BatchNormalizationLayer final : public Definition {
   Value normalized(const Value& x, const Value& counts, Mode mode) {
     const Value gamma = o_.scale ? Value(gamma_) : constant(ones(moving_mean_.shape(), x.dtype()));
     const Value beta = o_.center ? Value(beta_) : constant(zeros(moving_mean_.shape(), x.dtype()));
-    if (counts && current_trainable()) return normalized_where(counts, x, gamma, beta);
+    if (counts && current_trainable()) return normalized_by_sums(counts, x, gamma, beta);
     if (mode != Mode::train || !current_trainable())
       return batch_norm_inference(x, gamma, beta, moving_mean_, moving_variance_, o_.epsilon);
+    if (o_.synchronized && current_replication().replicas > 1) return normalized_by_sums({}, x, gamma, beta);
     const BatchNormResult y = batch_norm(x, gamma, beta, o_.epsilon);
     follow(moving_mean_, y.mean);
     follow(moving_variance_, y.variance);
     return y.output;
   }
 
-  /// With the statistics of what counts alone, as Keras computes them.
-  Value normalized_where(const Value& counts, const Value& x, const Value& gamma, const Value& beta) {
+  /// With the statistics of what counts alone (empty: of everything), as Keras computes them; of all replicas' samples
+  /// if synchronized.
+  Value normalized_by_sums(const Value& counts, const Value& x, const Value& gamma, const Value& beta) {
     Axes axes(static_cast<std::size_t>(x.shape().rank()) - 1);
     std::iota(axes.begin(), axes.end(), 0);
-    const Value count = sum(cast(counts, x.dtype()), axes) + 1e-7;
-    const Value average = sum(where(counts, x, 0.0), axes) / count;
-    const Value spread = sum(where(counts, square(x - average), 0.0), axes) / count;
+    const auto total = [&](const Value& v) {
+      const Value here = sum(v, axes);
+      return o_.synchronized ? all_reduce(here) : here;
+    };
+    const auto counted = [&](const Value& v) { return counts ? where(counts, v, 0.0) : v; };
+    const std::int64_t positions = x.shape().elements() / x.shape().back();
+    const Value count = counts ? total(cast(counts, x.dtype())) + 1e-7
+                               : constant(static_cast<double>(current_replication().everywhere(positions)), x.dtype());
+    const Value average = total(counted(x)) / count;
+    const Value spread = total(counted(square(x - average))) / count;
     follow(moving_mean_, average);
     follow(moving_variance_, spread);
     return (x - average) * (rsqrt(spread + o_.epsilon) * gamma) + beta;

@@ -21,14 +21,16 @@ struct BatchNormalizationOptions {
   Regularizer gamma_regularizer = {};
   Constraint beta_constraint = {};
   Constraint gamma_constraint = {};
+  bool synchronized = false;  ///< statistics of the samples of all replicas, where a strategy has several
   std::string name = {};
   bool trainable = true;
 };
 
 /// gamma (x - mean) / sqrt(variance + epsilon) + beta, for each position on `axis`. While it trains, mean and variance
-/// (of the whole population) are those of the batch, and the moving ones become momentum * moving + (1 - momentum) *
-/// batch. In inference, and in training while the layer is frozen, the moving ones are used and stay.
-/// Weights: gamma (if scale), beta (if center), moving_mean, moving_variance, all [size of the axis].
+/// (of the whole population) are those of the batch, of a replica's part of it where there are several and it is not
+/// `synchronized`, and the moving ones become momentum * moving + (1 - momentum) * batch. In inference, and in training
+/// while the layer is frozen, the moving ones are used and stay. Weights: gamma (if scale), beta (if center),
+/// moving_mean, moving_variance, all [size of the axis].
 STRATA_API Layer BatchNormalization(const BatchNormalizationOptions& = {});
 
 struct LayerNormalizationOptions {

@@ -130,7 +130,7 @@ Arguments resolve_arguments(ModelDefinition& model, const Data& x, const Data& y
 
 Arguments kept_on_device(const ModelDefinition& model, Arguments a) {
   const Device device = model.device();
-  if (device.kind != DeviceKind::gpu) return a;
+  if (device.kind != DeviceKind::gpu || model.replicas() != nullptr) return a;
   std::int64_t bytes = 0;
   for (Tensors* part : {&a.x, &a.y, &a.w})
     for (const Tensor& t : *part) bytes += t.device() == device ? 0 : static_cast<std::int64_t>(t.bytes());

@@ -93,7 +93,7 @@ class Contestant {
   void take_weights_of(const Contestant& first) {
     if (this == &first) return;
     const Variables theirs = first.model_.weights(), ours = model_.weights();
-    for (std::size_t i = 0; i < ours.size(); ++i) ours[i].storage().copy_from(theirs.at(i).value());
+    for (std::size_t i = 0; i < ours.size(); ++i) ours[i].assign(theirs.at(i).value());
   }
 
   /// Everything before the steps that are timed. The first sets the reference.

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/graph/names.h"
+#include "distributed/replicas.h"
 #include "models/trainer.h"
 
 namespace strata {
@@ -112,16 +113,25 @@ class KerasOrder {
 ModelDefinition::ModelDefinition(const Symbols& inputs, const Symbols& outputs)
     : predictor(std::make_unique<Predictor>(*this)) {
   set_class_name("Functional");
+  join_strategy();
   set_graph(inputs, outputs);
 }
 
 ModelDefinition::ModelDefinition(Layers sequence)
     : predictor(std::make_unique<Predictor>(*this)), sequential_(true), layers_(std::move(sequence)) {
   set_class_name("Sequential");
+  join_strategy();
   check_names();
 }
 
 ModelDefinition::~ModelDefinition() = default;
+
+void ModelDefinition::join_strategy() {
+  const distribute::Strategy* strategy = distribute::current_strategy();
+  if (strategy == nullptr) return;
+  strategy_ = *strategy;
+  if (strategy->num_replicas_in_sync() > 1) replicas_ = std::make_unique<distribute::Replicas>(*strategy);
+}
 
 UseGuard::UseGuard(State& state, Use use, const std::string& model) : state_(state) {
   const std::lock_guard lock(state_.mutex);

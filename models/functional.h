@@ -2,15 +2,20 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/compile/execution.h"
+#include "distributed/strategy.h"
 #include "layers/layer.h"
 
 namespace strata {
 
+namespace distribute {
+class Replicas;
+}
 class Predictor;
 class Trainer;
 
@@ -87,10 +92,17 @@ class STRATA_API ModelDefinition : public layers::Base {
   UseGuard::State use;
   std::mutex building;                   ///< held while a Sequential gets its graph from data
   std::shared_ptr<ArenaPool> arenas = std::make_shared<ArenaPool>();
+  /// In whose scope the model was made, if in any.
+  const std::optional<distribute::Strategy>& strategy() const { return strategy_; }
+  /// Those of a strategy of several replicas, null otherwise.
+  distribute::Replicas* replicas() const { return replicas_.get(); }
 
  private:
+  void join_strategy();
   void check_names() const;
   void call_in_turn(const Symbol& input);
+  std::optional<distribute::Strategy> strategy_;
+  std::unique_ptr<distribute::Replicas> replicas_;
   bool sequential_ = false;
   Layers layers_;
   Symbols inputs_, outputs_;

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "models/functional.h"
 #include "models/loop.h"
+#include "models/replicated.h"
 
 namespace strata {
 
@@ -22,6 +22,16 @@ void check_options(const FitOptions& o) {
   check(o.validation_freq > 0, "fit: validation_freq", "a positive number", std::to_string(o.validation_freq));
   if (!o.class_weight.empty() && !o.sample_weight.empty())
     throw Error("fit", "You cannot `class_weight` and `sample_weight` at the same time.");
+}
+
+/// Each replica has a share of every batch but the last.
+void check_batch_size(const BatchSize& size, const ModelDefinition& model) {
+  if (model.replicas() == nullptr) return;
+  const std::string strategy = model.strategy()->describe();
+  if (size.is_automatic())
+    fail_expected("fit: batch_size", "a number of samples for the replicas of " + strategy + " together", "\"auto\"");
+  if (size.samples() > 0 && size.samples() < model.replicas()->count())
+    fail_expected("fit: batch_size", "at least one sample for each replica of " + strategy, to_string(size));
 }
 
 /// The largest that fits, and says so. Shuffled batches are gathered into memory of their own.
@@ -62,20 +72,6 @@ std::unique_ptr<BatchSource> in_order(const ModelDefinition& model, const Argume
   return batches_of(a.x, a.y, a.w, {.batch_size = batch_size});
 }
 
-/// Rows of the parts, one after the other.
-Tensor joined(const Tensors& parts) {
-  Shape shape = parts[0].shape();
-  shape[0] = 0;
-  for (const Tensor& t : parts) shape[0] += t.shape()[0];
-  Tensor all(parts[0].dtype(), shape, Device{});
-  std::byte* to = all.mutable_raw();
-  for (const Tensor& t : parts) {
-    copy_memory(to, Device{}, t.raw(), t.device(), t.bytes());
-    to += t.bytes();
-  }
-  return all;
-}
-
 Predictions run_prediction(ModelDefinition& model, BatchSource& source, const PredictOptions& options) {
   std::vector<Tensors> parts(model.outputs().size());
   for (const Callback& c : options.callbacks) c->on_predict_begin();
@@ -95,7 +91,7 @@ Predictions run_prediction(ModelDefinition& model, BatchSource& source, const Pr
   progress.finish(step, {});
   for (const Callback& c : options.callbacks) c->on_predict_end();
   Tensors all;
-  for (const Tensors& p : parts) all.push_back(p.size() == 1 ? p[0] : joined(p));
+  for (const Tensors& p : parts) all.push_back(joined(p));
   return Predictions(std::move(all));
 }
 }  // namespace
@@ -117,6 +113,7 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
   Trainer& t = trainer("fit");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   check_options(options);
+  check_batch_size(options.batch_size, definition());
   Arguments train = resolve_arguments(definition(), x, y, options.sample_weight, "fit"), validation;
   check(!train.y.empty(), "fit: y", "targets", "none");
   if (!options.validation_data.x.empty())

@@ -15,7 +15,7 @@ class RestoredVariables {
   RestoredVariables(const RestoredVariables&) = delete;
   RestoredVariables& operator=(const RestoredVariables&) = delete;
   ~RestoredVariables() {
-    for (std::size_t i = 0; i < variables_.size(); ++i) variables_[i].storage().copy_from(values_[i]);
+    for (std::size_t i = 0; i < variables_.size(); ++i) variables_[i].assign(values_[i]);
   }
 
  private:

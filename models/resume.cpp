@@ -139,7 +139,7 @@ void FitLoop::resume(const SavedState& run) {
   if (run.tensors.size() > variables.size() && !run.tensors[variables.size()].first.starts_with("callback "))
     fail_foreign(run, "it holds '" + run.tensors[variables.size()].first + "', which this model lacks");
   // All is checked: from here on nothing fails.
-  for (std::size_t i = 0; i < variables.size(); ++i) variables[i].second.storage().copy_from(run.tensors[i].second);
+  for (std::size_t i = 0; i < variables.size(); ++i) variables[i].second.assign(run.tensors[i].second);
   trainer_.set_shuffle_seed(order_seed);
   utils::set_random_seed(number(run.values.at("process_seed")));
   restore_history(run.values);

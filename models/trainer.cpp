@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/ops/all_reduce.h"
 #include "core/ops/ops.h"
 #include "optim/wrappers.h"
 
@@ -38,6 +39,12 @@ Types types_of(const Tensors& tensors) {
   return types;
 }
 
+Types with_samples(Types types, std::int64_t samples) {
+  for (Type& t : types)
+    if (t.shape.rank() > 0) t.shape[0] = samples;
+  return types;
+}
+
 Values placeholders(const Types& types) {
   Values values;
   for (const Type& t : types) values.push_back(placeholder(t.shape, t.dtype));
@@ -65,7 +72,7 @@ Device device_of(const ModelDefinition& model) {
   return weights.empty() ? current_device() : weights[0].value().device();
 }
 
-std::shared_ptr<Executable> StepCache::find(const std::string& key) {
+std::shared_ptr<const CompiledStep> StepCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.first == key; });
   if (it == entries_.end()) return nullptr;
@@ -73,7 +80,7 @@ std::shared_ptr<Executable> StepCache::find(const std::string& key) {
   return entries_.front().second;
 }
 
-void StepCache::insert(const std::string& key, std::shared_ptr<Executable> step) {
+void StepCache::insert(const std::string& key, std::shared_ptr<const CompiledStep> step) {
   const std::lock_guard lock(mutex_);
   entries_.emplace_front(key, std::move(step));
   if (entries_.size() > most_cached_steps) entries_.pop_back();
@@ -96,22 +103,48 @@ Tensors fit_to_inputs(const ModelDefinition& model, Tensors x) {
   return x;
 }
 
-std::shared_ptr<Executable> Predictor::step(const Types& x) {
+CompiledStep Predictor::compile(const Types& x) {
+  const DeviceScope scope(model_.device());
+  const auto lowered = [&](const Types& types) {
+    const Values inputs = placeholders(types);
+    return std::pair(inputs, lower(model_.call_on(cast_to_inputs(model_, inputs), Mode::infer), {}));
+  };
+  if (model_.replicas() == nullptr) {
+    const auto [inputs, graph] = lowered(x);
+    auto plan = Plan::compile(inputs, on_device(model_, graph), default_plan_options());
+    if (debugging::log_device_placement()) log_placement(*plan);
+    return {{std::make_shared<Executable>(std::move(plan), model_.arenas)}, {}};
+  }
+  std::vector<distribute::Replicas::Part> parts;
+  for (const Replication& share : model_.replicas()->shares(x[0].shape[0])) {
+    const auto [inputs, graph] = lowered(with_samples(x, share.samples));
+    parts.push_back({inputs, graph, share});
+  }
+  return model_.replicas()->compile(parts, random_states(model_), default_plan_options(), model_.arenas);
+}
+
+std::shared_ptr<const CompiledStep> Predictor::step(const Types& x) {
   const std::string key = circumstances(model_, Mode::infer) + key_of(x);
   if (auto found = steps_.find(key)) return found;
   const std::lock_guard lock(building_);
   if (auto found = steps_.find(key)) return found;
-  const DeviceScope scope(model_.device());
-  const Values inputs = placeholders(x);
-  const Values outputs = model_.call_on(cast_to_inputs(model_, inputs), Mode::infer);
-  auto plan = Plan::compile(inputs, on_device(model_, lower(outputs, {})), default_plan_options());
-  if (debugging::log_device_placement()) log_placement(*plan);
-  auto made = std::make_shared<Executable>(std::move(plan), model_.arenas);
+  auto made = std::make_shared<const CompiledStep>(compile(x));
   steps_.insert(key, made);
   return made;
 }
 
-Tensors Predictor::run(const Tensors& x) { return step(types_of(x))->run(x); }
+Tensors Predictor::run(const Tensors& x) {
+  const auto compiled = step(types_of(x));
+  if (model_.replicas() == nullptr) return compiled->parts[0]->run(x);
+  const auto parts = model_.replicas()->run(*compiled, split(x, model_.replicas()->shares(x[0].shape()[0])));
+  Tensors all;
+  for (std::size_t i = 0; i < parts[0].size(); ++i) {
+    Tensors output;
+    for (const Tensors& part : parts) output.push_back(part[i]);
+    all.push_back(joined(output));
+  }
+  return all;
+}
 
 struct Trainer::Promise {
   std::mutex mutex;
@@ -178,21 +211,25 @@ void Trainer::resolve_outputs() {
   outputs_ = std::move(outputs);
 }
 
-std::shared_ptr<Executable> Trainer::step(Mode mode, const Batch& batch) {
+std::shared_ptr<const CompiledStep> Trainer::compiled(Mode mode, const Batch& batch) {
   const Signature types = signature_of(batch);
   const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
   if (auto found = steps_.find(key)) return found;
-  const auto plan = compile_step_or_advise(mode, types);
-  if (mode == Mode::train && plan->recomputation() && !noted_) {
-    note_ = "memory_limit: " + describe(*plan->recomputation(), plan->peak_bytes());
+  CompiledStep step;
+  if (model_.replicas() != nullptr)
+    step = compile_on_replicas(mode, types);
+  else
+    step.parts = {std::make_shared<Executable>(compile_step_or_advise(mode, types), model_.arenas)};
+  if (const Plan& plan = step.parts[0]->plan(); mode == Mode::train && plan.recomputation() && !noted_) {
+    note_ = "memory_limit: " + describe(*plan.recomputation(), plan.peak_bytes());
     noted_ = true;
   }
-  auto made = std::make_shared<Executable>(plan, model_.arenas);
+  auto made = std::make_shared<const CompiledStep>(std::move(step));
   steps_.insert(key, made);
   return made;
 }
 
-std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {
+Trainer::Lowered Trainer::lower_step(Mode mode, const Signature& types) {
   const DeviceScope scope(model_.device());  // also for what a step makes: the optimizer's state, metrics
   resolve_outputs();
   const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
@@ -208,31 +245,65 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
       // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own,
       // too.
       optimizer_.build(trainable);
-      const Value scaled = optimizer_.scale_loss(loss);
-      Updates steps = optimizer_.apply(gradients(scaled, Values(trainable.begin(), trainable.end())), trainable);
+      Values g = gradients(optimizer_.scale_loss(loss), Values(trainable.begin(), trainable.end()));
+      for (Value& v : g)
+        if (v) v = all_reduce(v, true);
+      Updates steps = optimizer_.apply(g, trainable);
       updates.insert(updates.end(), steps.begin(), steps.end());
     }
   }
   add_metrics(y, outputs, w, updates);
-  PlanOptions plan_options = default_plan_options();
-  plan_options.fuse = plan_options.fuse && !options_.run_eagerly;
-  plan_options.check_memory = check_memory;
-  plan_options.memory_limit = static_cast<std::size_t>(options_.memory_limit);
-  plan_options.memory_on_hand = arenas_->idle_bytes(plan_options.device) - reserved_memory;
   Values inputs = x;
   inputs.insert(inputs.end(), y.begin(), y.end());
   inputs.insert(inputs.end(), w.begin(), w.end());
-  auto plan = Plan::compile(inputs, on_device(model_, lower({}, updates)), plan_options);
+  return {std::move(inputs), lower({}, updates)};
+}
+
+PlanOptions Trainer::plan_options() const {
+  PlanOptions o = default_plan_options();
+  o.fuse = o.fuse && !options_.run_eagerly;
+  o.memory_limit = static_cast<std::size_t>(options_.memory_limit);
+  o.memory_on_hand = -reserved_memory;
+  o.device = model_.device();
+  return o;
+}
+
+std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& types, bool check_memory) {
+  const Lowered step = lower_step(mode, types);
+  PlanOptions options = plan_options();
+  options.check_memory = check_memory;
+  options.memory_on_hand += arenas_->idle_bytes(options.device);
+  auto plan = Plan::compile(step.inputs, on_device(model_, step.graph), options);
   if (debugging::log_device_placement()) log_placement(*plan);
   return plan;
 }
 
+CompiledStep Trainer::compile_on_replicas(Mode mode, const Signature& types) {
+  std::vector<distribute::Replicas::Part> parts;
+  for (const Replication& share : model_.replicas()->shares(types.x[0].shape[0])) {
+    if (!parts.empty() && parts.back().replication.samples == share.samples) {
+      parts.push_back(parts.back());
+      continue;
+    }
+    const ReplicationScope scope(share);
+    Lowered step = lower_step(mode, with_batch(types, share.samples));
+    parts.push_back({std::move(step.inputs), std::move(step.graph), share});
+  }
+  CompiledStep step = model_.replicas()->compile(parts, random_states(model_), plan_options(), arenas_);
+  if (debugging::log_device_placement())
+    for (const auto& part : step.parts) log_placement(part->plan());
+  return step;
+}
+
 Values Trainer::call_model(const Values& x, Mode mode) { return model_.call_on(cast_to_inputs(model_, x), mode); }
 
-/// A running mean that weighs each batch by its size.
-void Trainer::track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates) {
+/// The running mean of a loss, of which the value is this replica's part. It weighs each batch by its size.
+void Trainer::track_mean(const std::string& name, const Value& loss, std::int64_t batch, Updates& updates) {
   const Metric& metric = tracker(name, metrics::Mean({.name = name}));
-  const Updates more = metric.update(value, {}, constant(static_cast<double>(batch), value.dtype()));
+  const Replication& replication = current_replication();
+  const Value value = replication.replicas == 1 ? loss : loss / replication.share();
+  const Updates more =
+      over_replicas(metric, metric.update(value, {}, constant(static_cast<double>(batch), value.dtype())));
   updates.insert(updates.end(), more.begin(), more.end());
 }
 
@@ -255,9 +326,17 @@ Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& 
     total = total ? total + weighted : weighted;
   }
   Value shown = total;
-  for (const Effects::Loss& l : collect_effects(outputs).losses) shown = shown ? shown + l.value : l.value;
+  const Replication& replication = current_replication();
+  for (const Effects::Loss& l : collect_effects(outputs).losses) {
+    // Every replica adds it: the parts of one that depends on no sample, a regularizer's, add up to it again.
+    const Value part = replication.replicas == 1 ? l.value : l.value * replication.share();
+    shown = shown ? shown + part : part;
+  }
   if (!shown)
     throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
+  if (replication.replicas > 1 && shown.shape().rank() > 0)
+    fail_expected("compile: loss", "a loss that is one number, to be added up over " + model_.strategy()->describe(),
+                  to_string(shown.type()));
   track_mean("loss", shown, batch, updates);
   return shown;
 }
@@ -272,7 +351,8 @@ void Trainer::add_metrics(const Values& y, const Values& outputs, const Values& 
     const std::string stem = name;
     for (int k = 1; !used.insert(name).second; ++k) name = stem + "_" + std::to_string(k);
     const Value weight = weighted && i < w.size() ? w[i] : Value();
-    const Updates more = tracker(name, prototype).update(y[i], outputs[i], weight);
+    const Metric& metric = tracker(name, prototype);
+    const Updates more = over_replicas(metric, metric.update(y[i], outputs[i], weight));
     updates.insert(updates.end(), more.begin(), more.end());
   };
   for (std::size_t i = 0; i < outputs_.size(); ++i)
@@ -335,7 +415,18 @@ void Trainer::keep_promises() {
 
 void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
   keep_promises();
-  step(mode, batch)->run(arguments(batch), timer);
+  distribute::Replicas* replicas = model_.replicas();
+  if (replicas != nullptr && mode == Mode::train) {
+    largest_batch_ = std::max(largest_batch_, batch.size());
+    if (largest_batch_ < replicas->count())  // a smaller one that comes later is the rest of an epoch
+      fail_expected("fit", "batches of at least one sample for each replica of " + replicas->strategy().describe(),
+                    std::to_string(batch.size()) + " samples");
+  }
+  const auto step = compiled(mode, batch);
+  if (replicas == nullptr)
+    step->parts[0]->run(arguments(batch), timer);
+  else
+    replicas->run(*step, split(arguments(batch), replicas->shares(batch.size())), timer);
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {
@@ -373,7 +464,9 @@ Trainer::Signature Trainer::guessed_types(std::int64_t batch) {
 }
 
 std::shared_ptr<const Plan> Trainer::plan(Mode mode, std::int64_t batch) {
-  return compile_step_or_advise(mode, guessed_types(batch));
+  const Signature types = guessed_types(batch);
+  if (model_.replicas() != nullptr) return compile_on_replicas(mode, types).parts[0]->shared_plan();
+  return compile_step_or_advise(mode, types);
 }
 
 }  // namespace strata

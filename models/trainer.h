@@ -12,17 +12,18 @@
 #include "models/batches.h"
 #include "models/functional.h"
 #include "models/options.h"
+#include "models/replicated.h"
 
 namespace strata {
 
 /// Compiled steps by what they depend on; the least recently used one goes when there are too many.
 class StepCache {
  public:
-  std::shared_ptr<Executable> find(const std::string& key);
-  void insert(const std::string& key, std::shared_ptr<Executable> step);
+  std::shared_ptr<const CompiledStep> find(const std::string& key);
+  void insert(const std::string& key, std::shared_ptr<const CompiledStep> step);
 
  private:
-  using Entry = std::pair<std::string, std::shared_ptr<Executable>>;
+  using Entry = std::pair<std::string, std::shared_ptr<const CompiledStep>>;
   std::mutex mutex_;
   std::list<Entry> entries_;  // most recent first
 };
@@ -41,7 +42,8 @@ class Predictor {
   Tensors run(const Tensors& x);
 
  private:
-  std::shared_ptr<Executable> step(const Types& x);
+  std::shared_ptr<const CompiledStep> step(const Types& x);
+  CompiledStep compile(const Types& x);
   ModelDefinition& model_;
   std::mutex building_;
   StepCache steps_;
@@ -67,8 +69,8 @@ class Trainer {
   void reset_metrics();
   /// One step, timed if there is a timer.
   void run(Mode mode, const Batch& batch, StepTimer* timer = nullptr);
-  /// The step on batches of these types, compiled at the first.
-  std::shared_ptr<Executable> step(Mode mode, const Batch& batch);
+  /// The step on batches of these types, compiled at the first; of several replicas the first one's.
+  std::shared_ptr<Executable> step(Mode mode, const Batch& batch) { return compiled(mode, batch)->parts[0]; }
   /// The gradient of the training loss with respect to each trainable weight. Nothing of the model changes.
   Tensors gradients_on(const Batch& batch);
   /// The plan of a step on `batch_size` samples, made without data.
@@ -91,7 +93,7 @@ class Trainer {
   std::uint64_t shuffle_seed() const { return shuffle_seed_; }
   void set_shuffle_seed(std::uint64_t seed) { shuffle_seed_ = seed; }
   /// Makes what the first step on such a batch makes: the step, the optimizer's state, the metrics.
-  void prepare(const Batch& batch) { step(Mode::train, batch); }
+  void prepare(const Batch& batch) { compiled(Mode::train, batch); }
   /// What the running means and metrics have gathered, by log and variable.
   std::vector<std::pair<std::string, Variable>> metric_state() const;
   /// Whether larger values of a log are better; nothing when its metric does not say.
@@ -120,6 +122,16 @@ class Trainer {
   static Tensors arguments(const Batch& batch);
   static Signature signature_of(const Batch& batch);
   static Signature with_batch(Signature types, std::int64_t samples);
+  std::shared_ptr<const CompiledStep> compiled(Mode mode, const Batch& batch);
+  /// The graph of a step, and its inputs; of a replica's part within a ReplicationScope.
+  struct Lowered {
+    Values inputs;
+    Graph graph;
+  };
+  Lowered lower_step(Mode mode, const Signature& types);
+  PlanOptions plan_options() const;
+  CompiledStep compile_on_replicas(Mode mode, const Signature& types);
+  /// On the one device of the model.
   std::shared_ptr<const Plan> compile_step(Mode mode, const Signature& types, bool check_memory = true);
   /// compile_step, with an error that names the largest batch that fits, found by trying.
   std::shared_ptr<const Plan> compile_step_or_advise(Mode mode, const Signature& types);
@@ -127,7 +139,7 @@ class Trainer {
   Values call_model(const Values& x, Mode mode);
   Value add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates);
   void add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates);
-  void track_mean(const std::string& name, const Value& value, std::int64_t batch, Updates& updates);
+  void track_mean(const std::string& name, const Value& loss, std::int64_t batch, Updates& updates);
   /// The model's own copy of a metric, made at its first use.
   Metric& tracker(const std::string& name, const Metric& prototype);
   /// Types of a step's arguments, made up from the model's inputs and outputs and its losses.
@@ -139,6 +151,7 @@ class Trainer {
   Optimizer optimizer_;
   std::string note_;
   bool noted_ = false;
+  std::int64_t largest_batch_ = 0;  ///< that was trained on
   std::vector<Output> outputs_;
   std::vector<Tracker> trackers_;
   StepCache steps_;

@@ -13,6 +13,7 @@
 #include "core/base/shape.h"
 #include "core/base/version.h"
 
+#include "core/device/communicator.h"
 #include "core/device/device.h"
 #include "core/device/device_info.h"
 #include "core/device/free_memory.h"
@@ -40,6 +41,7 @@
 #include "core/graph/names.h"
 #include "core/graph/node.h"
 #include "core/graph/op.h"
+#include "core/graph/replication.h"
 #include "core/graph/symbol.h"
 #include "core/graph/tile_loops.h"
 #include "core/graph/tile_program.h"
@@ -47,6 +49,7 @@
 #include "core/graph/variable.h"
 
 #include "core/ops/all_ops.h"
+#include "core/ops/all_reduce.h"
 #include "core/ops/arg_reduce.h"
 #include "core/ops/batch_norm.h"
 #include "core/ops/binary.h"
@@ -139,6 +142,9 @@
 #include "data/image_dataset.h"
 #include "data/npy.h"
 #include "data/profile.h"
+
+#include "distributed/in_process.h"
+#include "distributed/strategy.h"
 
 #include "models/applications.h"
 #include "models/applications/imagenet_utils.h"

@@ -162,6 +162,7 @@ Tensors Executable::run(const Tensors& inputs, StepTimer* timer) {
     std::shared_ptr<Storage>& arena;
     ~GiveBack() { pool.give(std::move(arena)); }
   } give_back{*arenas_, arena};
+  for (const Variable& v : plan_->written()) v.mark_changed();  // before: a step that fails has changed some of them
   execution->run(arena, inputs, outputs, timer);
   const std::lock_guard lock(mutex_);
   idle_.push_back(std::move(execution));

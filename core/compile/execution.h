@@ -65,6 +65,7 @@ class STRATA_API Executable {
   /// Error naming the input whose type differs from the plan's.
   Tensors run(const Tensors& inputs, StepTimer* timer = nullptr);
   const Plan& plan() const { return *plan_; }
+  const std::shared_ptr<const Plan>& shared_plan() const { return plan_; }
 
  private:
   std::shared_ptr<const Plan> plan_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/compile/bucket_reductions.h"
 #include "core/compile/group_updates.h"
 #include "core/compile/plan_builder.h"
 #include "core/device/free_memory.h"
@@ -53,6 +54,7 @@ void check_memory(const Plan& plan) {
 
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
+  if (options.communicator) g = bucket_reductions(g);
   if (options.fuse && options.device.kind == DeviceKind::cpu) g = fuse_batch_norm(narrow_batch_norm(simplify(fold_scales(g))));
   if (options.fuse) g = fuse_elementwise(fuse_epilogues(g));
   if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);

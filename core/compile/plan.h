@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/compile/graph.h"
+#include "core/device/communicator.h"
 #include "core/device/thread_pool.h"
 
 namespace strata {
@@ -28,6 +29,10 @@ struct PlanOptions {
   bool check_memory = true;
   /// Bytes in use on the device that will be free, or the plan's own, when it runs: idle arenas.
   std::int64_t memory_on_hand = 0;
+  /// Joins the plan to those of the other replicas, which run at the same time; null where there is only one.
+  std::shared_ptr<Communicator> communicator = {};
+  /// The threads of kernels for the processor; null: those that all plans of the process share.
+  std::shared_ptr<ThreadPool> threads = {};
 };
 
 /// What it costs to stay within PlanOptions::memory_limit.
@@ -75,6 +80,8 @@ class STRATA_API Plan {
   const Types& input_types() const { return input_types_; }
   const Types& output_types() const { return output_types_; }
   const Variables& variables() const { return variables_; }
+  /// Those of them that a step writes.
+  const Variables& written() const { return written_; }
   const Tensors& constants() const { return constants_; }
   bool on_gpu() const { return options_.device.kind == DeviceKind::gpu; }
   /// Bytes of the arena: all that a step needs beside variables, constants, inputs and outputs.
@@ -100,7 +107,7 @@ class STRATA_API Plan {
   Plan() = default;
   std::vector<PlanStep> steps_;
   Types input_types_, output_types_;
-  Variables variables_;
+  Variables variables_, written_;
   Tensors constants_;
   std::size_t arena_bytes_ = 0;
   std::optional<Recomputation> recomputation_;

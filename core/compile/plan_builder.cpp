@@ -37,13 +37,14 @@ std::string describe(const Op& op) {
 PlanBuilder::PlanBuilder(const Values& inputs, const Graph& graph, const PlanOptions& options)
     : graph_(graph), plan_(new Plan) {
   plan_->options_ = options;
-  plan_->threads_ = ThreadPool::shared();
+  plan_->threads_ = options.threads ? options.threads : ThreadPool::shared();
   for (const Value& v : inputs) {
     if (!v || !v.node()->op().as<Placeholder>()) throw Error("function", "an input is not a placeholder");
     inputs_[v.node().get()] = plan_->input_types_.size();
     plan_->input_types_.push_back(v.type());
   }
   for (const Value& v : graph.outputs) plan_->output_types_.push_back(v.type());
+  for (const Update& u : graph.updates) plan_->written_.push_back(u.variable);
 }
 
 PlanBuilder::PlanBuilder(const Values& inputs, const Rematerialized& r, const PlanBuilder& earlier)
@@ -63,6 +64,7 @@ std::shared_ptr<const Plan> PlanBuilder::build() {
                                    rematerialized_ == nullptr ? nullptr : &rematerialized_->places};
   schedule_ = make_schedule(graph_, rules);
   uses_ = count_uses(graph_);
+  if (plan_->options_.reuse_memory) claim_parts();
   for (const NodePtr& node : schedule_.order) add_step(*node);
   add_final_copies();
   place_blocks();
@@ -82,7 +84,7 @@ bool PlanBuilder::may_overwrite(const Node& node, int input, int output) const {
 }
 
 void PlanBuilder::prepare_kernels() {
-  const CpuTarget target{plan_->threads_->threads()};
+  const CpuTarget target{plan_->threads_->threads(), plan_->options_.communicator};
   const auto compiled = compile_tiles();
   for (const NodePtr& node : nodes(graph_)) {
     if (is_leaf(*node)) continue;
@@ -130,6 +132,26 @@ std::size_t PlanBuilder::new_buffer(Place::Kind kind, std::size_t index, const V
   return buffers_.size() - 1;
 }
 
+std::size_t PlanBuilder::part_of(std::size_t whole, std::size_t offset, const Value& v) {
+  const std::size_t part = new_buffer(buffers_[whole].kind, buffers_[whole].index, v);
+  buffers_[part].whole = whole;
+  buffers_[part].offset = offset;
+  buffers_[whole].remaining_uses += buffers_[part].remaining_uses;
+  return part;
+}
+
+/// Where kernels lay arrays side by side: those that nothing else needs are made there.
+void PlanBuilder::claim_parts() {
+  for (const NodePtr& node : schedule_.order)
+    for (std::size_t i = 0; i < kernels_.at(node.get()).side_by_side.size(); ++i) {
+      Value v = node->input(i);
+      const auto is_view = [&] { return !is_leaf(*v.node()) && kernels_.at(v.node().get()).view; };
+      while (is_view() && uses_of(v) == 1 && kernels_.at(v.node().get()).view_offset == 0) v = v.node()->input(0);
+      const bool made_here = !is_leaf(*v.node()) && !is_view() && uses_of(v) == 1;
+      if (made_here && !schedule_.in_place_updates.contains(v.node().get())) claims_[key(v)] = {node, i};
+    }
+}
+
 /// The memory of a value that exists: of a node that ran, or of a leaf.
 std::size_t PlanBuilder::buffer_of(const Value& v) {
   if (const auto it = buffer_of_.find(key(v)); it != buffer_of_.end()) return it->second;
@@ -162,8 +184,14 @@ std::size_t PlanBuilder::variable_buffer(const Variable& variable, const Value& 
 }
 
 void PlanBuilder::use(std::size_t buffer) {
-  buffers_[buffer].block.last = plan_->steps_.size();
   --buffers_[buffer].remaining_uses;
+  if (const std::size_t whole = buffers_[buffer].whole; whole != none) --buffers_[whole].remaining_uses;
+  keep_until_now(buffer);
+}
+
+void PlanBuilder::keep_until_now(std::size_t buffer) {
+  const std::size_t whole = buffers_[buffer].whole;
+  buffers_[whole == none ? buffer : whole].block.last = plan_->steps_.size();
 }
 
 void PlanBuilder::add_step(const Node& node) {
@@ -173,7 +201,12 @@ void PlanBuilder::add_step(const Node& node) {
   for (std::size_t b : in) use(b);
   if (kernel.view) {
     const Value out = node.output();
+    if (kernel.view_offset != 0 || out.type().bytes() != buffers_[in[0]].block.bytes) {
+      buffer_of_[key(out)] = part_of(in[0], kernel.view_offset, out);
+      return;
+    }
     buffers_[in[0]].remaining_uses += uses_of(out);
+    if (const std::size_t whole = buffers_[in[0]].whole; whole != none) buffers_[whole].remaining_uses += uses_of(out);
     buffer_of_[key(out)] = in[0];
     return;
   }
@@ -199,13 +232,22 @@ std::size_t PlanBuilder::output_buffer(const Node& node, int j, const std::vecto
   }
   for (std::size_t k = 0; k < graph_.outputs.size(); ++k)
     if (same(graph_.outputs[k], v)) return new_buffer(Place::Kind::output, k, v);
+  if (const auto whole = wholes_.find(&node); whole != wholes_.end()) return whole->second;
+  if (const auto claim = claims_.find(key(v)); claim != claims_.end()) {
+    const Node* by = claim->second.node.get();
+    const auto [whole, first] = wholes_.try_emplace(by, buffers_.size());
+    if (first) new_buffer(Place::Kind::arena, 0, by->output());
+    return part_of(whole->second, kernels_.at(by).side_by_side[claim->second.input], v);
+  }
   if (plan_->options_.reuse_memory)
     for (const InPlace& pair : kernels_.at(&node).in_place) {
       const auto i = static_cast<std::size_t>(pair.input);
       if (pair.output != j || taken[i]) continue;
       Buffer& b = buffers_[in[i]];
       const bool once = std::count(in.begin(), in.end(), in[i]) == 1;
-      if (b.kind != Place::Kind::arena || b.remaining_uses != 0 || b.block.bytes != v.type().bytes() || !once) continue;
+      if (b.kind != Place::Kind::arena || b.whole != none || b.remaining_uses != 0 ||
+          b.block.bytes != v.type().bytes() || !once)
+        continue;
       taken[i] = true;
       b.remaining_uses = uses_of(v);
       return in[i];
@@ -240,7 +282,8 @@ void PlanBuilder::push_copy(std::size_t from, std::size_t to, const Type& type, 
     copy.run = [bytes](Cpu&, const Buffers& io) {
       if (bytes > 0) std::memcpy(io.out_raw()[0], io.in_raw()[0], bytes);
     };
-  buffers_[from].block.last = buffers_[to].block.last = plan_->steps_.size();
+  keep_until_now(from);
+  keep_until_now(to);
   push_step(std::move(copy), {{type}, {type}}, {from}, {to}, op, {what, false});
 }
 
@@ -279,7 +322,7 @@ void PlanBuilder::place_blocks() {
   std::vector<Block> blocks;
   std::vector<std::size_t> owner;
   for (std::size_t b = 0; b < buffers_.size(); ++b)
-    if (buffers_[b].kind == Place::Kind::arena) {
+    if (buffers_[b].kind == Place::Kind::arena && buffers_[b].whole == none) {
       blocks.push_back(buffers_[b].block);
       owner.push_back(b);
     }
@@ -301,7 +344,10 @@ void PlanBuilder::place_blocks() {
 }
 
 Place PlanBuilder::place(std::size_t b) const {
-  return {buffers_[b].kind, buffers_[b].index, buffers_[b].block.offset};
+  if (buffers_[b].whole == none) return {buffers_[b].kind, buffers_[b].index, buffers_[b].block.offset};
+  Place p = place(buffers_[b].whole);
+  p.offset += buffers_[b].offset;
+  return p;
 }
 
 }  // namespace strata

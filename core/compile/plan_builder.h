@@ -29,7 +29,14 @@ class PlanBuilder {
     Place::Kind kind;
     std::size_t index;
     Block block;
-    int remaining_uses;
+    int remaining_uses;        ///< of a whole, those of its parts, too
+    std::size_t whole = none;  ///< the buffer that this one is a part of, if it is,
+    std::size_t offset = 0;    ///< and where it begins there, bytes
+  };
+  /// A result that is made where a later node wants it: part `input` of that node's result.
+  struct Claim {
+    NodePtr node;
+    std::size_t input;
   };
 
   using Key = std::pair<const Node*, int>;  // a node and which of its outputs
@@ -49,7 +56,10 @@ class PlanBuilder {
   std::size_t new_buffer(Place::Kind kind, std::size_t index, const Value& v);
   std::size_t buffer_of(const Value& v);
   std::size_t variable_buffer(const Variable& variable, const Value& v);
+  std::size_t part_of(std::size_t whole, std::size_t offset, const Value& v);
   void use(std::size_t buffer);
+  void keep_until_now(std::size_t buffer);
+  void claim_parts();
 
   void add_step(const Node& node);
   std::size_t output_buffer(const Node& node, int j, const std::vector<std::size_t>& in, std::vector<bool>& taken);
@@ -75,6 +85,8 @@ class PlanBuilder {
   std::vector<Buffer> buffers_;
   std::unordered_map<Key, std::size_t, KeyHash> buffer_of_;
   std::vector<std::pair<std::vector<std::size_t>, std::vector<std::size_t>>> step_buffers_;
+  std::unordered_map<Key, Claim, KeyHash> claims_;
+  std::unordered_map<const Node*, std::size_t> wholes_;  // buffers of results that parts of were made before
   std::vector<std::size_t> done_updates_;
 };
 

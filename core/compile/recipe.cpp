@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/compile/cost.h"
+#include "core/ops/all_reduce.h"
 
 namespace strata {
 
@@ -20,7 +21,8 @@ std::size_t Program::buffer_of(const Value& v) const {
 
 void Program::add(const NodePtr& node, const Schedule& schedule, const Kernel& kernel) {
   const std::size_t number = steps.size();
-  Step step{node, &kernel, {}, {}, !updating_.contains(node.get()), 0};
+  const bool exchanges = node->op().as<AllReduce>() != nullptr;  // another replica may repeat something else
+  Step step{node, &kernel, {}, {}, !updating_.contains(node.get()) && !exchanges, 0};
   for (const Value& v : node->inputs()) step.in.push_back(buffer_of(v));
   if (kernel.view) {
     step.out = {step.in[0]};

@@ -30,7 +30,8 @@ class Program {
     NodePtr node;
     const Kernel* kernel = nullptr;
     std::vector<std::size_t> in, out;  ///< buffers, or none
-    bool repeatable = true;            ///< all but those that make the new value of a variable
+    /// All but those that make the new value of a variable or exchange something with other replicas.
+    bool repeatable = true;
     double time = 0;                   ///< Cost::time
   };
 

@@ -5,6 +5,8 @@
 #include <set>
 #include <unordered_set>
 
+#include "core/ops/all_reduce.h"
+
 namespace strata {
 
 namespace {
@@ -22,6 +24,7 @@ class Scheduler {
         if (const auto it = index_.find(v.node().get()); it != index_.end()) after_[it->second].insert(i);
         if (const void* variable = variable_behind(v)) readers_[variable].insert(i);
       }
+    keep_order_of_reductions();
     for (std::size_t u = 0; u < g.updates.size(); ++u) place_in_variable(static_cast<int>(u));
   }
 
@@ -51,6 +54,16 @@ class Scheduler {
   }
 
  private:
+  /// Replicas exchange in one order, although the sizes of their batches may lead to different ones of the rest.
+  void keep_order_of_reductions() {
+    std::optional<std::size_t> previous;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (all_[i]->op().as<AllReduce>() == nullptr) continue;
+      if (previous) after_[*previous].insert(i);
+      previous = i;
+    }
+  }
+
   /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do
   /// results that take no room, such as the learning rate of this step, for which all updates wait.
   bool hurries(const Node& node) const {

@@ -19,6 +19,7 @@
 
 namespace strata {
 
+class Communicator;
 class Node;
 class Op;
 class Value;
@@ -27,6 +28,7 @@ using Values = std::vector<Value>;
 /// What a kernel for the processor is prepared for; CudaTarget (core/device/cuda.h) is its counterpart.
 struct CpuTarget {
   int threads = 1;
+  std::shared_ptr<Communicator> communicator = {};  ///< null where the plan is not one of several replicas
 };
 
 /// Element types and shapes of one call.
@@ -84,6 +86,11 @@ struct Kernel {
   std::vector<InPlace> in_place;
   /// Output 0 is input 0's memory under another shape; nothing runs.
   bool view = false;
+  /// Of a view: where in that memory it begins, bytes.
+  std::size_t view_offset = 0;
+  /// If not empty: output 0 is the inputs laid side by side, each from this byte on. An input that nothing else needs
+  /// is made there at once, and `run` (or `launch`) copies only those whose address is another.
+  std::vector<std::size_t> side_by_side = {};
   /// On a GPU: enqueues work on Cuda::stream() and returns. It may be recorded and replayed with the same addresses, so it
   /// neither waits, nor allocates, nor reads the buffers from the host.
   std::function<void(Cuda&, const Buffers&)> launch = {};

@@ -9,6 +9,7 @@ struct Variable::State {
   Tensor value;
   bool trainable;
   Constraint constraint;
+  std::uint64_t version = 0;
 };
 
 namespace {
@@ -46,13 +47,17 @@ Tensor& Variable::storage() const { return state().value; }
 const Variable::Constraint& Variable::constraint() const { return state().constraint; }
 void Variable::set_constraint(Constraint c) { state().constraint = std::move(c); }
 
-void Variable::assign(const Tensor& t) {
+void Variable::assign(const Tensor& t) const {
   State& s = state();
   if (!t.defined() || t.type() != s.value.type())
     fail_expected("variable '" + s.path + "'", to_string(s.value.type()),
                   t.defined() ? to_string(t.type()) : std::string("an empty tensor"));
   s.value.copy_from(t);
+  ++s.version;
 }
+
+std::uint64_t Variable::version() const { return state().version; }
+void Variable::mark_changed() const { ++state().version; }
 
 void Variable::move_to(Device device) const { state().value = state().value.to(device); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,11 +31,14 @@ class STRATA_API Variable {
   /// The numbers; shares the variable's memory, so that it changes with the next step. Clone to keep.
   const Tensor& value() const;
   /// Copies. Error unless shape and dtype agree.
-  void assign(const Tensor&);
+  void assign(const Tensor&) const;
   /// Moves the value to another device. Plans that read or write the variable must be made anew for that device.
   void move_to(Device) const;
-  /// The value's memory, for executions.
+  /// The value's memory, for executions, which say so with `mark_changed` when they have written there.
   Tensor& storage() const;
+  /// How often the numbers have changed, by assign or by a step: what keeps a copy sees whether it is out of date.
+  std::uint64_t version() const;
+  void mark_changed() const;
 
   /// Applied to the new value in every optimizer update (Keras's constraint). Empty: none.
   using Constraint = std::function<Value(Value)>;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/graph/apply.h"
+#include "core/ops/all_reduce.h"
 #include "core/ops/equalize_images.h"
 #include "core/ops/image_transform.h"
 #include "core/ops/ops.h"
@@ -37,6 +38,8 @@ using AllOps = OpList<
     // probabilities and losses
     Softmax, SoftmaxGradient, LogSoftmax, SparseSoftmaxCrossEntropy, SparseSoftmaxCrossEntropyGradient,
     SoftmaxCrossEntropy, SoftmaxCrossEntropyGradient,
+    // replicas
+    AllReduce,
     // random numbers
     RandomUniform, RandomNormal, TruncatedNormal, RandomInt, RandomBeta, Dropout>;
 

@@ -22,7 +22,7 @@ void PendingValues::append(PendingValues more) {
 }
 
 void PendingValues::assign() const {
-  for (const auto& [variable, value] : values_) variable.storage().copy_from(value);
+  for (const auto& [variable, value] : values_) variable.assign(value);
 }
 
 }  // namespace strata

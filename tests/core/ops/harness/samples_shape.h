@@ -52,6 +52,13 @@ struct Samples<Squeeze> {
             renamed(Squeeze{{0, 2}}, {1, 3, 1}, {3})};
   }
 };
+/// Of one replica: the identity. Several are in tests/distributed.
+template <>
+struct Samples<AllReduce> {
+  static SampleList make() {
+    return {renamed(AllReduce{}, {3, 4}, {3, 4}), renamed(AllReduce{true}, {7}, {7}), renamed(AllReduce{}, {}, {})};
+  }
+};
 template <>
 struct Samples<Flatten> {
   static SampleList make() {

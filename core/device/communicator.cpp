@@ -1,0 +1,19 @@
+#include "core/device/communicator.h"
+
+namespace strata {
+
+Communicator::~Communicator() = default;
+
+std::string_view to_string(Reduction r) {
+  switch (r) {
+    case Reduction::sum:
+      return "sum";
+    case Reduction::mean:
+      return "mean";
+    case Reduction::max:
+      break;
+  }
+  return "max";
+}
+
+}  // namespace strata

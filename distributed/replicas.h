@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/compile/execution.h"
+#include "core/graph/replication.h"
+#include "distributed/strategy.h"
+
+namespace strata::distribute {
+
+class Mirror;
+
+/// What the replicas of one model have: threads, a way to exchange numbers, and copies of its variables. The model's
+/// own variables are those of the first replica; the others' follow whatever changes them. Internal.
+class Replicas {
+ public:
+  /// What one replica computes, in terms of the model's variables.
+  struct Part {
+    Values inputs;
+    Graph graph;
+    Replication replication;
+  };
+  /// A step that the first replicas run together, compiled.
+  struct Step {
+    std::vector<std::shared_ptr<Executable>> parts;
+    std::vector<std::shared_ptr<Mirror>> mirrors;
+  };
+
+  explicit Replicas(const Strategy& strategy);
+  Replicas(const Replicas&) = delete;
+  Replicas& operator=(const Replicas&) = delete;
+  ~Replicas();
+
+  const Strategy& strategy() const;
+  int count() const { return strategy().num_replicas_in_sync(); }
+  /// How the samples of a batch are shared: the first ones get one more where it does not come out even; if there are
+  /// fewer samples than replicas, so many take part.
+  std::vector<Replication> shares(std::int64_t samples) const;
+
+  /// One part for each of the first replicas. `own_streams` are states of random streams. Of the options the device,
+  /// the threads and the communicator are each replica's.
+  Step compile(const std::vector<Part>& parts, const Variables& own_streams, const PlanOptions& options,
+               const std::shared_ptr<ArenaPool>& arenas);
+  /// Outputs of each replica. Of several callers each waits for the one before. The timer is told of the first
+  /// replica's kernels. After an error, which says on which replica it came up, the replicas have the model's variables
+  /// as they are.
+  std::vector<Tensors> run(const Step& step, const std::vector<Tensors>& inputs, StepTimer* timer = nullptr);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace strata::distribute

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "distributed/replicas.h"
+#include "layers/metrics.h"
+#include "models/functional.h"
+
+/// Steps of a model that several replicas run together. Internal.
+namespace strata {
+
+/// A step as it runs: of one executable, or one for each replica that takes part.
+using CompiledStep = distribute::Replicas::Step;
+
+/// The samples of each replica. They share the tensors' memory.
+std::vector<Tensors> split(const Tensors& all, const std::vector<Replication>& shares);
+/// Rows of the parts, one after the other.
+Tensor joined(const Tensors& parts);
+/// States of the random streams of the model's layers.
+Variables random_states(const layers::Base& layer);
+/// What a metric adds to its state, added up over the replicas, where there are several. Error for a state that is not
+/// pending(state) plus something that does not depend on it.
+Updates over_replicas(const Metric& metric, Updates updates);
+
+}  // namespace strata

@@ -77,10 +77,10 @@ std::int64_t parts_of(std::int64_t pixels, std::int64_t channels, std::int64_t b
 }  // namespace
 
 std::optional<Kernel> EqualizeImages::prepare(const CudaTarget&, const Signature& s) const {
-  const Shape& images = s.inputs[0].shape;
-  const std::int64_t pixels = images[0] * images[1] * images[2];
+  const Shape& shape = s.inputs[0].shape;
+  const std::int64_t pixels = shape[0] * shape[1] * shape[2];
   if (pixels >= std::int64_t{1} << 32) return std::nullopt;
-  const Sizes n{pixels, images[3], bins, parts_of(pixels, images[3], bins)};
+  const Sizes n{pixels, shape[3], bins, parts_of(pixels, shape[3], bins)};
   const auto table = static_cast<std::size_t>(n.table());
   // Sums and levels of 8 bytes at most, then the counts.
   return Kernel{.run = {},

@@ -37,11 +37,7 @@ namespace fs = std::filesystem;
 using testing::bytes_of;
 using testing::write_bytes;
 
-#if STRATA_ADDRESS_SANITIZER
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
+constexpr bool sanitized = STRATA_ADDRESS_SANITIZER;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* const given = std::getenv(name);

@@ -1,6 +1,6 @@
 """The list of models that exchange.py sends to and fro: written once, for Keras 2.15 and for Keras 3.
 
-No layer that draws random numbers: training them twice from the same file must give the same losses."""
+No layer whose random numbers show: training them twice from the same file must give the same losses."""
 
 import os
 

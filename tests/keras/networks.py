@@ -51,6 +51,26 @@ def _():
     )
 
 
+# Ranges that leave nothing to chance; RandAugment with its parts, of which it applies none. A Sequential that holds an
+# Equalization of its own is more than Keras 3.15.1 can build.
+@example("augmented_images", only=3)
+def _():
+    return keras.Sequential(
+        [
+            L.Input((6, 6, 3)),
+            L.RandomSharpness((0.3, 0.3), value_range=(-9, 9)),
+            L.RandomInvert((1, 1), value_range=(-9, 9)),
+            L.AutoContrast(value_range=(-9, 9)),
+            L.RandomColorJitter(value_range=(-9, 9), brightness_factor=(0.1, 0.1), contrast_factor=(-0.3, 0.3)),
+            L.Solarization(value_range=(-9, 9)),
+            L.RandomErasing((0, 0), fill_value=[1, 2, 3]),
+            L.RandAugment(value_range=(-9, 9), num_ops=0),
+            L.Flatten(),
+            L.Dense(2),
+        ]
+    )
+
+
 @example("conv1d")
 def _():
     return keras.Sequential(

@@ -1,5 +1,6 @@
 // Steps that run on threads of their own: map with workers, prefetch.
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -52,12 +53,15 @@ class SerialMap final : public DatasetIterator {
   bool ended_ = false;
 };
 
-// Workers take elements from the source one at a time, map them beside each other and leave the results in a ring of
-// slots, which the consumer empties in order. A worker waits before it takes an element for which there is no slot.
+// Workers take elements from the source in groups, map them beside each other and leave the results in a ring of slots,
+// which the consumer empties in order. A worker waits before it takes a group for which there is no slot. Handing over
+// costs two switches of threads, more than a small image: quick elements go in groups of about a millisecond's work.
 class WorkerMap final : public DatasetIterator {
  public:
-  WorkerMap(std::unique_ptr<DatasetIterator> source, Mapping map, std::size_t workers, std::size_t slots)
-      : source_(std::move(source)), map_(std::move(map)), slots_(slots) {
+  /// `largest_group`: of elements that are taken at a time.
+  WorkerMap(std::unique_ptr<DatasetIterator> source, Mapping map, std::size_t workers, std::size_t slots,
+            std::size_t largest_group)
+      : source_(std::move(source)), map_(std::move(map)), largest_group_(largest_group), slots_(slots) {
     threads_.reserve(workers);
     try {
       for (std::size_t i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
@@ -72,19 +76,20 @@ class WorkerMap final : public DatasetIterator {
 
   std::optional<Sample> next() override {
     std::unique_lock lock(mutex_);
-    if (read_ == end_) return std::nullopt;
-    Slot& slot = slots_[read_ % slots_.size()];
-    wait_for(slot, lock);
-    std::optional<Sample> sample = std::move(slot.sample);
-    const std::exception_ptr error = std::exchange(slot.error, nullptr);
-    slot = Slot();
-    if (sample) {
-      ++read_;
-      room_.notify_one();
+    if (ended_) return std::nullopt;
+    Group& group = slots_[read_ % slots_.size()];
+    wait_for(group, lock);
+    if (group.given < group.samples.size()) {
+      Sample sample = std::move(group.samples[group.given++]);
+      if (group.given == group.samples.size() && !group.last) {
+        group = Group();
+        ++read_;
+        room_.notify_one();
+      }
       return sample;
     }
-    end_ = read_;  // the end, or what a worker threw
-    stopped_ = true;
+    const std::exception_ptr error = std::exchange(group.error, nullptr);
+    ended_ = stopped_ = true;
     room_.notify_all();
     lock.unlock();
     if (error) std::rethrow_exception(error);
@@ -92,16 +97,18 @@ class WorkerMap final : public DatasetIterator {
   }
 
  private:
-  struct Slot {
+  struct Group {
     bool full = false;
-    std::optional<Sample> sample;  // empty: the end, or an error
+    std::vector<Sample> samples;  // at least one, unless it is the last
+    std::size_t given = 0;        // of the samples, to the consumer
+    bool last = false;            // after the samples comes the end, or an error
     std::exception_ptr error;
   };
 
-  void wait_for(const Slot& slot, std::unique_lock<std::mutex>& lock) {
+  void wait_for(const Group& group, std::unique_lock<std::mutex>& lock) {
     std::optional<StageTimer> timer;
-    if (map_.clock && !slot.full) timer.emplace(map_.clock->waited);
-    ready_.wait(lock, [&] { return slot.full; });
+    if (map_.clock && !group.full) timer.emplace(map_.clock->waited);
+    ready_.wait(lock, [&] { return group.full; });
   }
 
   void stop() {
@@ -117,56 +124,90 @@ class WorkerMap final : public DatasetIterator {
   void work() {
     const SerialScope alone;  // there are workers enough, and the model computes beside them
     for (;;) {
-      std::uint64_t index = 0;
-      Slot result;
-      if (!take(index, result)) return;
-      if (result.sample) {
-        try {
-          std::optional<StageTimer> timer;
-          if (map_.clock) timer.emplace(map_.clock->busy);
-          result.sample = map_(std::move(*result.sample), index);
-        } catch (...) {
-          result.sample.reset();
-          result.error = std::current_exception();
-        }
-      }
-      result.full = true;
+      std::size_t number = 0;
+      std::uint64_t first = 0;
+      Group group;
+      if (!take(number, first, group)) return;
+      const auto begin = std::chrono::steady_clock::now();
+      const std::size_t size = group.samples.size();
+      map_all(group, first);
+      group.full = true;
       {
         const std::lock_guard lock(mutex_);
-        slots_[index % slots_.size()] = std::move(result);
+        if (size > 0) adapt(since(begin), size);
+        slots_[number % slots_.size()] = std::move(group);
       }
       ready_.notify_one();
     }
   }
 
-  // The next element of the source and its position, or what the source threw, or its end. False: nothing more to do.
-  bool take(std::uint64_t& index, Slot& result) {
+  // The next elements of the source, and the first one's position. False: nothing more to do.
+  bool take(std::size_t& number, std::uint64_t& first, Group& group) {
     const std::lock_guard source_lock(source_mutex_);
+    std::size_t most = 1;
     {
       std::unique_lock lock(mutex_);
       room_.wait(lock, [&] { return stopped_ || exhausted_ || taken_ < read_ + slots_.size(); });
       if (stopped_ || exhausted_) return false;
+      most = group_size_;
     }
+    const auto begin = std::chrono::steady_clock::now();
     try {
-      result.sample = source_->next();
+      while (group.samples.size() < most && !group.last && since(begin) < worth_a_switch) {
+        std::optional<Sample> sample = source_->next();
+        if (sample)
+          group.samples.push_back(std::move(*sample));
+        else
+          group.last = true;
+      }
     } catch (...) {
-      result.error = std::current_exception();
+      group.error = std::current_exception();
+      group.last = true;
     }
+    first = elements_;
+    elements_ += group.samples.size();
     const std::lock_guard lock(mutex_);
-    index = taken_++;
-    exhausted_ = !result.sample;
+    number = taken_++;
+    exhausted_ = group.last;
     if (exhausted_) room_.notify_all();
     return true;
   }
 
+  // What comes before an error stays.
+  void map_all(Group& group, std::uint64_t first) const {
+    std::optional<StageTimer> timer;
+    if (map_.clock) timer.emplace(map_.clock->busy);
+    for (std::size_t i = 0; i < group.samples.size(); ++i) {
+      try {
+        group.samples[i] = map_(std::move(group.samples[i]), first + i);
+      } catch (...) {
+        group.error = std::current_exception();
+        group.last = true;
+        group.samples.resize(i);
+      }
+    }
+  }
+
+  void adapt(double seconds, std::size_t elements) {
+    const double fitting = worth_a_switch * static_cast<double>(elements) / std::max(seconds, 1e-9);
+    group_size_ = static_cast<std::size_t>(std::clamp(fitting, 1.0, static_cast<double>(largest_group_)));
+  }
+
+  static double since(std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+
+  static constexpr double worth_a_switch = 1e-3;  // seconds
   std::unique_ptr<DatasetIterator> source_;
   Mapping map_;
-  std::mutex source_mutex_;  // held while taking from the source; before mutex_
-  std::mutex mutex_;         // guards all below
+  const std::size_t largest_group_;
+  std::mutex source_mutex_;     // held while taking from the source; before mutex_
+  std::uint64_t elements_ = 0;  // taken from the source; guarded by source_mutex_
+  std::mutex mutex_;            // guards all below
   std::condition_variable room_, ready_;
-  std::vector<Slot> slots_;
-  std::uint64_t taken_ = 0, read_ = 0, end_ = UINT64_MAX;
-  bool exhausted_ = false, stopped_ = false;
+  std::vector<Group> slots_;
+  std::size_t taken_ = 0, read_ = 0, group_size_ = 1;  // groups taken from the source, groups that the consumer emptied
+  bool exhausted_ = false, stopped_ = false, ended_ = false;
   std::vector<std::thread> threads_;
 };
 
@@ -195,7 +236,8 @@ class Map final : public Dataset::Node {
     if (options_.num_parallel_calls == 0) return std::make_unique<SerialMap>(std::move(elements), std::move(map));
     map.clock = clock_of(this, pass);
     const auto threads = static_cast<std::size_t>(workers());
-    return std::make_unique<WorkerMap>(std::move(elements), std::move(map), threads, 2 * threads);
+    constexpr std::size_t largest_group = 32;
+    return std::make_unique<WorkerMap>(std::move(elements), std::move(map), threads, 2 * threads, largest_group);
   }
 
  private:
@@ -216,7 +258,7 @@ class Prefetch final : public Dataset::Node {
 
  protected:
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
-    return std::make_unique<WorkerMap>(source_->open(pass), Mapping{.clock = clock_of(this, pass)}, 1, n_);
+    return std::make_unique<WorkerMap>(source_->open(pass), Mapping{.clock = clock_of(this, pass)}, 1, n_, 1);
   }
 
  private:

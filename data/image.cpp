@@ -44,7 +44,12 @@ Tensor resize(const Tensor& images, const Size& size, const ResizeOptions& o) {
   Tensor batch = batch_of(where, images);
   if (o.crop_to_aspect_ratio) batch = cut_to_ratio(batch, size[0], size[1]);
   if (o.pad_to_aspect_ratio) batch = padded_to_ratio(batch, size[0], size[1], o.fill_value);
-  batch = resize_images(batch, size[0], size[1], interpolation, o.antialias);
+  // At the same size every interpolation gives the same pixels, for less than a small image's decoding.
+  const bool fits = batch.shape()[1] == size[0] && batch.shape()[2] == size[1];
+  if (fits && batch.dtype() == DType::u8 && interpolation != Interpolation::nearest)
+    batch = cast(batch, DType::f32);
+  else if (!fits || batch.dtype() != DType::f32)
+    batch = resize_images(batch, size[0], size[1], interpolation, o.antialias);
   return images.shape().rank() == 3 ? squeeze(batch, {0}) : batch;
 }
 

@@ -1,7 +1,11 @@
 #include "data/image_decoding.h"
 
-#include <filesystem>
-#include <fstream>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 #include "data/image_codecs.h"
 
@@ -49,17 +53,50 @@ Tensor decode_image(std::string_view bytes, int channels, const std::string& whe
                                    : "expected a JPEG, PNG, GIF or BMP image; its first bytes are those of none");
 }
 
+namespace {
+/// A file open for reading. Looking up a path costs as much as decoding a very small image, so it is done once.
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) fail();
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() { ::close(descriptor_); }
+
+  std::uint64_t size() const {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail();
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+  /// Fewer than `count` bytes at the end of the file only.
+  std::size_t read(char* to, std::size_t count) const {
+    std::size_t done = 0;
+    while (done < count) {
+      const ssize_t now = ::read(descriptor_, to + done, count - done);
+      if (now < 0 && errno == EINTR) continue;
+      if (now < 0) fail();
+      if (now == 0) break;
+      done += static_cast<std::size_t>(now);
+    }
+    return done;
+  }
+
+ private:
+  [[noreturn]] void fail() const { throw Error(path_, "cannot be read: " + std::generic_category().message(errno)); }
+  const std::string& path_;
+  const int descriptor_;
+};
+}  // namespace
+
 std::string read_image_file(const std::string& path) {
-  constexpr std::uintmax_t most_bytes = std::uintmax_t{1} << 29;
-  std::error_code status;
-  const std::uintmax_t size = std::filesystem::file_size(path, status);
-  if (status) throw Error(path, "cannot be read: " + status.message());
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 29;
+  const OpenFile file(path);
+  const std::uint64_t size = file.size();
   if (size > most_bytes)
     fail_expected(path, "an image file of at most " + std::to_string(most_bytes) + " bytes", std::to_string(size));
   std::string content(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(content.data(), static_cast<std::streamsize>(size));
-  if (!file) throw Error(path, "cannot be read");
+  content.resize(file.read(content.data(), size));
   return content;
 }
 

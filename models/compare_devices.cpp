@@ -11,6 +11,7 @@
 #include "models/arguments.h"
 #include "models/functional.h"
 #include "models/no_trace.h"
+#include "models/predictor.h"
 #include "models/quantile.h"
 #include "models/quantities.h"
 #include "models/trainer.h"

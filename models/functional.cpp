@@ -7,7 +7,7 @@
 
 #include "core/graph/names.h"
 #include "distributed/replicas.h"
-#include "models/trainer.h"
+#include "models/predictor.h"
 
 namespace strata {
 

@@ -3,6 +3,7 @@
 
 #include "models/functional.h"
 #include "models/loop.h"
+#include "models/predictor.h"
 #include "models/replicated.h"
 
 namespace strata {

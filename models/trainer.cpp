@@ -1,150 +1,13 @@
 #include "models/trainer.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <mutex>
+#include <optional>
 
-#include "core/ops/all_reduce.h"
-#include "core/ops/ops.h"
+#include "core/device/seed.h"
 #include "optim/wrappers.h"
 
 namespace strata {
-
-namespace {
-constexpr std::size_t most_cached_steps = 16;
-
-std::string key_of(const Types& types) {
-  std::string key;
-  for (const Type& t : types) key += to_string(t) + ";";
-  return key;
-}
-
-/// What besides shapes decides a plan: mode, threads, device, debugging, and which weights train.
-std::string circumstances(const ModelDefinition& model, Mode mode) {
-  std::string key = mode == Mode::train ? "train " : "infer ";
-  key += std::to_string(config::num_threads()) + to_string(model.device()) +
-         (debugging::check_numerics_enabled() ? " checked " : " ");
-  for (const Variable& v : model.weights()) key += v.trainable() ? '1' : '0';
-  const std::function<void(const layers::Base&)> flags = [&](const layers::Base& layer) {
-    key += layer.trainable() ? 'T' : 'F';
-    for (const Layer& inner : layer.sublayers()) flags(inner.base());
-  };
-  flags(model);
-  return key;
-}
-
-Types types_of(const Tensors& tensors) {
-  Types types;
-  for (const Tensor& t : tensors) types.push_back(t.type());
-  return types;
-}
-
-Types with_samples(Types types, std::int64_t samples) {
-  for (Type& t : types)
-    if (t.shape.rank() > 0) t.shape[0] = samples;
-  return types;
-}
-
-Values placeholders(const Types& types) {
-  Values values;
-  for (const Type& t : types) values.push_back(placeholder(t.shape, t.dtype));
-  return values;
-}
-
-/// The lowered graph, its variables on the model's device: an optimizer, a seed or a metric may have been made
-/// elsewhere.
-Graph on_device(const ModelDefinition& model, const Graph& graph) {
-  for (const NodePtr& node : nodes(graph))
-    if (const auto* read = node->op().as<ReadVariable>()) read->variable.move_to(model.device());
-  for (const Update& u : graph.updates) u.variable.move_to(model.device());
-  return graph;
-}
-
-Values cast_to_inputs(const ModelDefinition& model, const Values& x) {
-  Values cast_values;
-  for (std::size_t i = 0; i < x.size(); ++i) cast_values.push_back(cast(x[i], model.inputs()[i].dtype()));
-  return cast_values;
-}
-}  // namespace
-
-Device device_of(const ModelDefinition& model) {
-  const Variables weights = model.weights();
-  return weights.empty() ? current_device() : weights[0].value().device();
-}
-
-std::shared_ptr<const CompiledStep> StepCache::find(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.first == key; });
-  if (it == entries_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, it);
-  return entries_.front().second;
-}
-
-void StepCache::insert(const std::string& key, std::shared_ptr<const CompiledStep> step) {
-  const std::lock_guard lock(mutex_);
-  entries_.emplace_front(key, std::move(step));
-  if (entries_.size() > most_cached_steps) entries_.pop_back();
-}
-
-Tensors fit_to_inputs(const ModelDefinition& model, Tensors x) {
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const Shape& wanted = model.inputs()[i].shape();
-    Shape shape = x[i].shape();
-    if (shape.rank() + 1 == wanted.rank() && wanted.back() == 1) shape.push_back(1);
-    if (shape.rank() == wanted.rank() + 1 && shape.back() == 1) shape = shape.slice(0, wanted.rank());
-    bool fits = shape.rank() == wanted.rank();
-    for (int axis = 0; fits && axis < wanted.rank(); ++axis)
-      fits = wanted[axis] == open_dim || wanted[axis] == shape[axis];
-    if (!fits)
-      fail_expected("model '" + model.name() + "' input '" + model.input_names()[i] + "'", "shape " + to_string(wanted),
-                    "shape " + to_string(x[i].shape()));
-    x[i] = x[i].with_shape(shape);
-  }
-  return x;
-}
-
-CompiledStep Predictor::compile(const Types& x) {
-  const DeviceScope scope(model_.device());
-  const auto lowered = [&](const Types& types) {
-    const Values inputs = placeholders(types);
-    return std::pair(inputs, lower(model_.call_on(cast_to_inputs(model_, inputs), Mode::infer), {}));
-  };
-  if (model_.replicas() == nullptr) {
-    const auto [inputs, graph] = lowered(x);
-    auto plan = Plan::compile(inputs, on_device(model_, graph), default_plan_options());
-    if (debugging::log_device_placement()) log_placement(*plan);
-    return {{std::make_shared<Executable>(std::move(plan), model_.arenas)}, {}};
-  }
-  std::vector<distribute::Replicas::Part> parts;
-  for (const Replication& share : model_.replicas()->shares(x[0].shape[0])) {
-    const auto [inputs, graph] = lowered(with_samples(x, share.samples));
-    parts.push_back({inputs, graph, share});
-  }
-  return model_.replicas()->compile(parts, random_states(model_), default_plan_options(), model_.arenas);
-}
-
-std::shared_ptr<const CompiledStep> Predictor::step(const Types& x) {
-  const std::string key = circumstances(model_, Mode::infer) + key_of(x);
-  if (auto found = steps_.find(key)) return found;
-  const std::lock_guard lock(building_);
-  if (auto found = steps_.find(key)) return found;
-  auto made = std::make_shared<const CompiledStep>(compile(x));
-  steps_.insert(key, made);
-  return made;
-}
-
-Tensors Predictor::run(const Tensors& x) {
-  const auto compiled = step(types_of(x));
-  if (model_.replicas() == nullptr) return compiled->parts[0]->run(x);
-  const auto parts = model_.replicas()->run(*compiled, split(x, model_.replicas()->shares(x[0].shape()[0])));
-  Tensors all;
-  for (std::size_t i = 0; i < parts[0].size(); ++i) {
-    Tensors output;
-    for (const Tensors& part : parts) output.push_back(part[i]);
-    all.push_back(joined(output));
-  }
-  return all;
-}
 
 struct Trainer::Promise {
   std::mutex mutex;
@@ -191,26 +54,6 @@ Trainer::Signature Trainer::signature_of(const Batch& batch) {
   return {types_of(batch.x), types_of(batch.y), types_of(batch.w)};
 }
 
-/// Losses and metrics go with outputs, which a Sequential without Input knows only now.
-void Trainer::resolve_outputs() {
-  if (!outputs_.empty()) return;
-  const std::vector<std::string> names = model_.output_names();
-  std::vector<Output> outputs(names.size());
-  const auto losses = options_.loss.for_outputs(names);
-  const auto metrics = options_.metrics.for_outputs(names), weighted = options_.weighted_metrics.for_outputs(names);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    outputs[i].loss = losses[i];
-    outputs[i].metrics = metrics[i];
-    outputs[i].weighted_metrics = weighted[i];
-  }
-  for (const auto& [name, weight] : options_.loss_weights) {
-    const auto it = std::find(names.begin(), names.end(), name);
-    if (it == names.end()) fail_expected("compile: loss_weights", "names of outputs", "'" + name + "'");
-    outputs[static_cast<std::size_t>(it - names.begin())].weight = weight;
-  }
-  outputs_ = std::move(outputs);
-}
-
 std::shared_ptr<const CompiledStep> Trainer::compiled(Mode mode, const Batch& batch) {
   const Signature types = signature_of(batch);
   const std::string key = circumstances(model_, mode) + key_of(types.x) + "|" + key_of(types.y) + "|" + key_of(types.w);
@@ -227,36 +70,6 @@ std::shared_ptr<const CompiledStep> Trainer::compiled(Mode mode, const Batch& ba
   auto made = std::make_shared<const CompiledStep>(std::move(step));
   steps_.insert(key, made);
   return made;
-}
-
-Trainer::Lowered Trainer::lower_step(Mode mode, const Signature& types) {
-  const DeviceScope scope(model_.device());  // also for what a step makes: the optimizer's state, metrics
-  resolve_outputs();
-  const Values x = placeholders(types.x), y = placeholders(types.y), w = placeholders(types.w);
-  if (y.size() != outputs_.size())
-    fail_expected("model '" + model_.name() + "'", std::to_string(outputs_.size()) + " targets",
-                  std::to_string(y.size()));
-  const Values outputs = call_model(x, mode);
-  Updates updates;
-  const Value loss = add_losses(y, outputs, w, updates);
-  if (mode == Mode::train) {
-    const Variables trainable = model_.trainable_weights();
-    if (!trainable.empty()) {
-      // Not minimize: the losses that layers added are in `loss` already, those of outputs without a loss of their own,
-      // too.
-      optimizer_.build(trainable);
-      Values g = gradients(optimizer_.scale_loss(loss), Values(trainable.begin(), trainable.end()));
-      for (Value& v : g)
-        if (v) v = all_reduce(v, true);
-      Updates steps = optimizer_.apply(g, trainable);
-      updates.insert(updates.end(), steps.begin(), steps.end());
-    }
-  }
-  add_metrics(y, outputs, w, updates);
-  Values inputs = x;
-  inputs.insert(inputs.end(), y.begin(), y.end());
-  inputs.insert(inputs.end(), w.begin(), w.end());
-  return {std::move(inputs), lower({}, updates)};
 }
 
 PlanOptions Trainer::plan_options() const {
@@ -293,72 +106,6 @@ CompiledStep Trainer::compile_on_replicas(Mode mode, const Signature& types) {
   if (debugging::log_device_placement())
     for (const auto& part : step.parts) log_placement(part->plan());
   return step;
-}
-
-Values Trainer::call_model(const Values& x, Mode mode) { return model_.call_on(cast_to_inputs(model_, x), mode); }
-
-/// The running mean of a loss, of which the value is this replica's part. It weighs each batch by its size.
-void Trainer::track_mean(const std::string& name, const Value& loss, std::int64_t batch, Updates& updates) {
-  const Metric& metric = tracker(name, metrics::Mean({.name = name}));
-  const Replication& replication = current_replication();
-  const Value value = replication.replicas == 1 ? loss : loss / replication.share();
-  const Updates more =
-      over_replicas(metric, metric.update(value, {}, constant(static_cast<double>(batch), value.dtype())));
-  updates.insert(updates.end(), more.begin(), more.end());
-}
-
-Value Trainer::add_losses(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
-  const std::vector<std::string> names = model_.output_layer_names();
-  const std::int64_t batch = y[0].shape().rank() > 0 ? y[0].shape()[0] : 1;
-  Value total;
-  std::map<std::string, std::size_t> shown_output;  // Keras shows the last of several outputs of one layer
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (!outputs_[i].loss) continue;
-    shown_output[names[i]] = i;
-    ++count;
-  }
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (!outputs_[i].loss) continue;
-    const Value loss = (*outputs_[i].loss)(y[i], outputs[i], i < w.size() ? w[i] : Value());
-    if (count > 1 && shown_output.at(names[i]) == i) track_mean(names[i] + "_loss", loss, batch, updates);
-    const Value weighted = outputs_[i].weight == 1 ? loss : loss * outputs_[i].weight;
-    total = total ? total + weighted : weighted;
-  }
-  Value shown = total;
-  const Replication& replication = current_replication();
-  for (const Effects::Loss& l : collect_effects(outputs).losses) {
-    // Every replica adds it: the parts of one that depends on no sample, a regularizer's, add up to it again.
-    const Value part = replication.replicas == 1 ? l.value : l.value * replication.share();
-    shown = shown ? shown + part : part;
-  }
-  if (!shown)
-    throw Error("model '" + model_.name() + "'", "No loss to compute. Provide a `loss` argument in `compile()`.");
-  if (replication.replicas > 1 && shown.shape().rank() > 0)
-    fail_expected("compile: loss", "a loss that is one number, to be added up over " + model_.strategy()->describe(),
-                  to_string(shown.type()));
-  track_mean("loss", shown, batch, updates);
-  return shown;
-}
-
-void Trainer::add_metrics(const Values& y, const Values& outputs, const Values& w, Updates& updates) {
-  const std::vector<std::string> names = model_.output_layer_names();
-  std::set<std::string> used;
-  const auto add = [&](std::size_t i, const Metric& prototype, bool weighted) {
-    const std::string prefix = outputs_.size() > 1 ? names[i] + "_" : "";
-    std::string name = prefix + prototype.name();
-    if (weighted && used.contains(name)) name = prefix + "weighted_" + prototype.name();
-    const std::string stem = name;
-    for (int k = 1; !used.insert(name).second; ++k) name = stem + "_" + std::to_string(k);
-    const Value weight = weighted && i < w.size() ? w[i] : Value();
-    const Metric& metric = tracker(name, prototype);
-    const Updates more = over_replicas(metric, metric.update(y[i], outputs[i], weight));
-    updates.insert(updates.end(), more.begin(), more.end());
-  };
-  for (std::size_t i = 0; i < outputs_.size(); ++i)
-    for (const Metric& m : outputs_[i].metrics) add(i, m, false);
-  for (std::size_t i = 0; i < outputs_.size(); ++i)
-    for (const Metric& m : outputs_[i].weighted_metrics) add(i, m, true);
 }
 
 Metric& Trainer::tracker(const std::string& name, const Metric& prototype) {

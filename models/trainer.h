@@ -1,53 +1,16 @@
 #pragma once
 
-#include <list>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/compile/function.h"
 #include "models/batches.h"
-#include "models/functional.h"
 #include "models/options.h"
-#include "models/replicated.h"
+#include "models/steps.h"
 
 namespace strata {
-
-/// Compiled steps by what they depend on; the least recently used one goes when there are too many.
-class StepCache {
- public:
-  std::shared_ptr<const CompiledStep> find(const std::string& key);
-  void insert(const std::string& key, std::shared_ptr<const CompiledStep> step);
-
- private:
-  using Entry = std::pair<std::string, std::shared_ptr<const CompiledStep>>;
-  std::mutex mutex_;
-  std::list<Entry> entries_;  // most recent first
-};
-
-/// Where the model's weights lie, and its steps run; before it has any, where they will be made.
-Device device_of(const ModelDefinition& model);
-
-/// Inputs as the model wants them: the missing or superfluous trailing axis of size 1 is added or dropped as Keras does,
-/// and everything else that does not fit is an error naming the input.
-Tensors fit_to_inputs(const ModelDefinition& model, Tensors x);
-
-/// The forward pass alone, for predict: needs no compile, and may run on several threads at once.
-class Predictor {
- public:
-  explicit Predictor(ModelDefinition& model) : model_(model) {}
-  Tensors run(const Tensors& x);
-
- private:
-  std::shared_ptr<const CompiledStep> step(const Types& x);
-  CompiledStep compile(const Types& x);
-  ModelDefinition& model_;
-  std::mutex building_;
-  StepCache steps_;
-};
 
 /// Bytes that no plan may take: for what comes and goes beside a step, such as the logs.
 inline constexpr std::int64_t reserved_memory = 64 << 10;

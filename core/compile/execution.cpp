@@ -99,8 +99,19 @@ void Execution::run(const std::shared_ptr<Storage>& arena, const Tensors& inputs
     run_on_processor(arena, inputs, outputs, timer);
 }
 
-void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
+namespace {
+/// Inputs that lie on another GPU, in the processor's memory. Reading them takes that GPU's lock, so they are read
+/// before this one's is held: two steps that read each other's GPU would wait for each other for ever.
+Tensors brought_from_other_gpus(Tensors inputs, Device device) {
+  for (Tensor& t : inputs)
+    if (t.device().kind == DeviceKind::gpu && t.device() != device) t = t.on_host();
+  return inputs;
+}
+}  // namespace
+
+void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& given, Tensors& outputs,
                            StepTimer* timer) {
+  const Tensors inputs = brought_from_other_gpus(given, plan_->options().device);
   const Cuda::Use use(Cuda::of(plan_->options().device.index));
   bind(arena->data());
   for (const Patch& p : input_patches_) addresses_[p.slot] = gpu_->input(p.index);

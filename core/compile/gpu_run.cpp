@@ -92,8 +92,8 @@ void GpuRun::bring(const Tensors& inputs) {
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
   lane.arrived.synchronize();
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (!on_device(inputs[i]))
-      copy_memory(lane.pinned + inputs_[i], Device{}, inputs[i].raw(), inputs[i].device(), inputs[i].bytes());
+    if (!on_device(inputs[i]) && inputs[i].bytes() > 0)
+      std::memcpy(lane.pinned + inputs_[i], inputs[i].raw(), inputs[i].bytes());
   lane.taken.hold_back(gpu_.copy_stream());
   cuda::copy(lane.staging->data(), lane.pinned, input_bytes_, gpu_.copy_stream());
   lane.arrived.record(gpu_.copy_stream());

@@ -20,8 +20,8 @@ class GpuRun {
   std::byte* input(std::size_t i) { return fixed_->data() + inputs_[i]; }
   std::byte* output(std::size_t i) { return fixed_->data() + outputs_[i]; }
 
-  /// Enqueues the way of the inputs to their places. Those in the processor's memory are read before it returns, and
-  /// travel beside the kernels of the step before.
+  /// Enqueues the way of the inputs to their places; they lie on the device or in the processor's memory. Those are
+  /// read before it returns, and travel beside the kernels of the step before.
   void bring(const Tensors& inputs);
   /// Enqueues all steps. The first time one by one, so that libraries load what they need; then they are recorded, and
   /// replayed as long as the arena stays where it is. With a timer, which is told of each, they are not recorded.

@@ -25,23 +25,37 @@ UseCounts count_uses(const Graph& g) {
   return uses;
 }
 
-Graph rewrite(const Graph& g, const RewriteRule& rule) {
+Graph rewrite(const Graph& g, const RewriteRule& rule, const MoreInputs& more) {
   std::unordered_map<const Node*, Values> made;
   const auto renewed = [&](const Value& v) { return made.at(v.node().get())[static_cast<std::size_t>(v.index())]; };
-  for (const NodePtr& node : nodes(g)) {
+  const auto make = [&](const NodePtr& node, const Values& needed) {
     Values inputs;
-    bool changed = false;
-    for (const Value& v : node->inputs()) {
-      inputs.push_back(renewed(v));
-      changed = changed || !same(inputs.back(), v);
-    }
+    for (const Value& v : needed) inputs.push_back(renewed(v));
     if (auto replaced = rule(node, inputs)) {
       made[node.get()] = std::move(*replaced);
-      continue;
+      return;
     }
+    inputs.resize(node->inputs().size());
+    const bool changed = !std::equal(inputs.begin(), inputs.end(), node->inputs().begin(),
+                                     [](const Value& a, const Value& b) { return same(a, b); });
     const NodePtr kept = changed ? Node::make_like(*node, node->op(), inputs) : node;
     Values& outputs = made[node.get()];
     for (std::size_t i = 0; i < kept->types().size(); ++i) outputs.push_back(kept->output(static_cast<int>(i)));
+  };
+  for (const NodePtr& node : nodes(g)) {
+    std::vector<NodePtr> waiting{node};  // others only where a node needs more than its inputs, which were there before
+    while (!waiting.empty()) {
+      const NodePtr next = waiting.back();
+      Values needed = next->inputs();
+      if (const auto it = more.find(next.get()); it != more.end())
+        needed.insert(needed.end(), it->second.begin(), it->second.end());
+      const std::size_t before = waiting.size();
+      for (const Value& v : needed)
+        if (!made.contains(v.node().get())) waiting.push_back(v.node());
+      if (waiting.size() > before) continue;
+      waiting.pop_back();
+      if (!made.contains(next.get())) make(next, needed);
+    }
   }
   Graph out;
   for (const Value& v : g.outputs) out.outputs.push_back(renewed(v));

@@ -25,8 +25,10 @@ UseCounts count_uses(const Graph&);
 
 /// For one node of the old graph and its inputs in the new one: its outputs in the new graph, or nothing to keep it.
 using RewriteRule = std::function<std::optional<Values>(const NodePtr& node, const Values& new_inputs)>;
+/// Values that the rule gets for a node, too, behind its inputs. They must not depend on the node.
+using MoreInputs = std::unordered_map<const Node*, Values>;
 /// Applies the rule to every node, inputs first; nodes whose inputs changed are made again with the same op.
-Graph rewrite(const Graph&, const RewriteRule&);
+Graph rewrite(const Graph&, const RewriteRule&, const MoreInputs& more = {});
 
 /// A step ready for the passes: the effects of layers joined to `updates`, one update for each variable, `pending` reads
 /// resolved. Error for empty values and for an update of another type than its variable.
@@ -38,10 +40,11 @@ Graph simplify(const Graph&);
 /// A scale and a shift of a convolution's channels, such as a batch norm with given statistics, into its kernel and bias, where
 /// the kernel is smaller than the image.
 Graph fold_scales(const Graph&);
-/// Casts from bf16 before and to bf16 behind a batch norm and its gradient into their sweeps, for the processor.
-Graph narrow_batch_norm(const Graph&);
-/// ReLU into the batch norm before it, forwards and backwards: for the processor, where each saves a sweep over memory. A GPU
-/// has no such kernel.
+/// Casts from 16 bits before and to 16 bits behind a batch norm and its gradient into their sweeps: to and from bf16
+/// and, on GPUs, f16, in which the processor has no sweeps.
+Graph narrow_batch_norm(const Graph&, DeviceKind);
+/// A sum with something else and a ReLU into the batch norm before them; without a sum, also their gradients: each saves
+/// a sweep over memory.
 Graph fuse_batch_norm(const Graph&);
 /// Bias and ReLU into the product or convolution before them.
 Graph fuse_epilogues(const Graph&);

@@ -55,9 +55,13 @@ void check_memory(const Plan& plan) {
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
   if (options.communicator) g = bucket_reductions(g);
-  if (options.fuse && options.device.kind == DeviceKind::cpu) g = fuse_batch_norm(narrow_batch_norm(simplify(fold_scales(g))));
-  if (options.fuse) g = fuse_elementwise(fuse_epilogues(g));
-  if (options.fuse && options.device.kind == DeviceKind::gpu) g = group_updates(g);
+  if (options.fuse) {
+    const DeviceKind kind = options.device.kind;
+    if (kind == DeviceKind::cpu) g = simplify(fold_scales(g));
+    g = fuse_batch_norm(narrow_batch_norm(g, kind));
+    g = fuse_elementwise(fuse_epilogues(g));
+    if (kind == DeviceKind::gpu) g = group_updates(g);
+  }
   PlanBuilder builder(inputs, g, options);
   std::shared_ptr<const Plan> plan = builder.build();
   if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)

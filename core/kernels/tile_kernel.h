@@ -3,23 +3,9 @@
 
 #include "core/kernels/elements.h"
 #include "core/kernels/elementwise_functions.h"
+#include "core/kernels/pack.h"
 
 namespace strata::tiles {
-
-/// Elements that are moved as one.
-template <class T, int width>
-struct alignas(sizeof(T) * width) Pack {
-  T at[width];
-};
-
-template <int width, class T>
-__device__ inline Pack<T, width> load_pack(const T* x) {
-  return *reinterpret_cast<const Pack<T, width>*>(x);
-}
-template <int width, class T>
-__device__ inline void store_pack(T* y, const Pack<T, width>& pack) {
-  *reinterpret_cast<Pack<T, width>*>(y) = pack;
-}
 
 /// The segment that this block works on: the last one that begins at or before it.
 template <class Segment, int count>

@@ -112,26 +112,31 @@ Affine<T> affine_of(std::size_t c, const T* gamma, const T* beta, const T* mean,
   return {scale, shift};
 }
 
+/// What becomes of a normalized number before it leaves.
+template <bool adds, bool clamps, class E, class T>
+struct Tail {
+  const E* more;
+  T ceiling;
+  T operator()(T x, std::size_t at) const {
+    if constexpr (adds) x += load(more[at]);
+    if constexpr (!clamps) return x;
+    const T above = x < 0 ? T(0) : x;  // NaN stays
+    return above > ceiling ? ceiling : above;
+  }
+};
+
 /// Loops take what they need by value: in a lambda that runs on several threads, results in 16 bits keep the compiler
 /// from seeing that what was captured stays as it is.
-template <class E, class T>
-void normalize_rows(const E* x, std::size_t rows, std::size_t c, Affine<T> affine, bool relu, T ceiling, E* y) {
-  for (std::size_t row = 0; row < rows; ++row, x += c, y += c) {
-    if (relu) {
-      STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i) {
-        const T v = affine(load(x[i]), i);
-        const T above = v < 0 ? T(0) : v;  // NaN stays
-        y[i] = store<E>(above > ceiling ? ceiling : above);
-      }
-    } else {
-      STRATA_INDEPENDENT_ITERATIONS
-      for (std::size_t i = 0; i < c; ++i) y[i] = store<E>(affine(load(x[i]), i));
-    }
+template <class E, class T, class Finish>
+void normalize_rows(const E* x, std::size_t first, std::size_t last, std::size_t c, Affine<T> affine, Finish tail,
+                    E* y) {
+  for (std::size_t at = first * c; at < last * c; at += c) {
+    STRATA_INDEPENDENT_ITERATIONS
+    for (std::size_t i = 0; i < c; ++i) y[at + i] = store<E>(tail(affine(load(x[at + i]), i), at + i));
   }
 }
 
-template <class E, class T = Arithmetic<E>>
+template <bool adds, bool clamps, class E, class T = Arithmetic<E>>
 void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buffers& io) {
   const E* x = io.in<E>(0).data();
   const T *gamma = io.in<T>(1).data(), *beta = io.in<T>(2).data();
@@ -140,8 +145,9 @@ void batch_forward(Cpu& cpu, const Rows& r, const BatchNormTrain& op, const Buff
   const std::size_t c = r.channels;
   statistics_of(cpu, r, x, io.scratch<T>() + 2 * c, mean, variance);
   const Affine<T> affine = affine_of(c, gamma, beta, mean, variance, static_cast<T>(op.epsilon), io.scratch<T>());
+  const Tail<adds, clamps, E, T> tail{adds ? io.in<E>(3).data() : nullptr, static_cast<T>(op.ceiling)};
   cpu.parallel_ranges(r.rows, row_grain(r), [&](std::size_t first, std::size_t last, int) {
-    normalize_rows(x + first * c, last - first, c, affine, op.relu, static_cast<T>(op.ceiling), y + first * c);
+    normalize_rows(x, first, last, c, affine, tail, y);
   });
 }
 
@@ -234,14 +240,16 @@ bool takes_images(const Type& image, const Type& vector) {
 }  // namespace
 
 Types BatchNormTrain::infer(std::span<const Type> in) const {
-  check(name, in, 0, 3, true);
+  if (adds && in.size() != 4) fail_expected(name, "4 inputs", std::to_string(in.size()));
+  check(name, adds ? in.first(3) : in, 0, 3, true);
+  if (adds && in[3] != in[0]) fail_expected(name, "something to add of type " + to_string(in[0]), to_string(in[3]));
   return {in[0], in[1], in[1]};
 }
 
 Values BatchNormTrain::vjp(const Node& node, std::span<const Value> g) const {
   if (g[1] || g[2]) throw Error(name, "the statistics of a batch cannot be differentiated; its output can");
   if (!g[0]) return no_gradient();
-  if (relu) throw Error(name, "gradients are taken before epilogues are fused");
+  if (relu || adds) throw Error(name, "gradients are taken before epilogues are fused");
   return apply_all(BatchNormGradient{epsilon}, g[0], node.input(0), node.input(1), node.output(1), node.output(2));
 }
 
@@ -249,9 +257,14 @@ Kernel BatchNormTrain::prepare(const CpuTarget& target, const Signature& s) cons
   if (!takes_images(s.inputs[0], s.inputs[1]))
     return widened(s, [&](const Signature& wide) { return prepare(target, wide); });
   Kernel kernel = row_kernel<float, double, BFloat16>(
-      target, s.inputs[0], 2, 4,
-      [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) { batch_forward<E>(cpu, r, op, io); });
+      target, s.inputs[0], 2, 4, [op = *this]<class E>(Cpu& cpu, const Rows& r, const Buffers& io) {
+        if (op.adds && op.relu) return batch_forward<true, true, E>(cpu, r, op, io);
+        if (op.adds) return batch_forward<true, false, E>(cpu, r, op, io);
+        if (op.relu) return batch_forward<false, true, E>(cpu, r, op, io);
+        batch_forward<false, false, E>(cpu, r, op, io);
+      });
   kernel.in_place = {{0, 0}};
+  if (adds) kernel.in_place.push_back({3, 0});
   return kernel;
 }
 

@@ -13,17 +13,18 @@ namespace strata {
 /// Keras 3 (Ioffe and Szegedy, 2015). f32 and f64; 16-bit floats are computed in f32. x is read once for both
 /// statistics: the moments of parts are joined in fixed order (Chan, Golub and LeVeque, 1979).
 ///
-/// What passes for the processor's plans make of it (core/compile/fuse_batch_norm, narrow_batch_norm): with `relu`,
-/// negative results become 0 and those above `ceiling` become it; beside an x in bf16 the vectors may be f32, for which
-/// a GPU has no kernel.
+/// What passes make of it (core/compile/fuse_batch_norm, narrow_batch_norm): with `adds` one more input, of x's type,
+/// is added to the normalized x; then, with `relu`, negative results become 0 and those above `ceiling` become it;
+/// beside an x of 16 bits the vectors may be f32.
 struct STRATA_API BatchNormTrain {
   double epsilon = 1e-3;
   bool relu = false;
   double ceiling = std::numeric_limits<double>::infinity();
+  bool adds = false;
   static constexpr std::string_view name = "batch_norm";
   bool operator==(const BatchNormTrain&) const = default;
   Types infer(std::span<const Type> in) const;
-  /// Of y only. Error when a gradient comes in for the statistics, and with `relu`.
+  /// Of y only. Error when a gradient comes in for the statistics, and with `relu` or `adds`.
   Values vjp(const Node& node, std::span<const Value> g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
   std::optional<Kernel> prepare(const CudaTarget&, const Signature&) const;

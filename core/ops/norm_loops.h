@@ -16,14 +16,14 @@ inline std::size_t row_grain(const Rows& r) {
   return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, r.channels));
 }
 
-/// `mixed`: vectors may be f32 beside an x in bf16.
+/// `mixed`: vectors may be f32 beside an x of 16 bits.
 inline void check(std::string_view name, std::span<const Type> in, std::size_t image, std::size_t count,
                   bool mixed = false) {
   if (in.size() != count) fail_expected(name, std::to_string(count) + " inputs", std::to_string(in.size()));
   const Type& x = in[image];
   if (!is_floating(x.dtype) || x.shape.rank() < 2)
     fail_expected(name, "a floating array of rank 2 or more", to_string(x));
-  const bool f32_vectors = mixed && x.dtype == DType::bf16 && in[image + 1].dtype == DType::f32;
+  const bool f32_vectors = mixed && size_of(x.dtype) == 2 && in[image + 1].dtype == DType::f32;
   const Type vector{f32_vectors ? DType::f32 : x.dtype, {x.shape.back()}};
   for (std::size_t i = image + 1; i < count; ++i)
     if (in[i] != vector) fail_expected(name, to_string(vector) + " beside " + to_string(x), to_string(in[i]));

@@ -37,28 +37,37 @@ TEST(BatchNorm, SixteenBits) {
 // What plans of mixed precision make of it: images in bf16, everything else in f32.
 TEST(BatchNorm, NarrowImagesBesideWideVectors) {
   const auto wide = [](const Tensor& t) { return cast(t, DType::f32); };
-  for (const bool relu : {false, true}) {
-    const Tensor x = cast(spread({300, 7}, 0), DType::bf16), g = cast(spread({300, 7}, 1), DType::bf16);
-    const Tensor gamma = cast(spread({7}, 2) + 1.5, DType::f32), beta = cast(spread({7}, 3), DType::f32);
-    const BatchNormTrain op{1e-3, relu, 1.5};
-    const Tensors y = apply_all(op, x, gamma, beta), expected = apply_all(op, wide(x), gamma, beta);
-    EXPECT_EQ(y[0].dtype(), DType::bf16);
-    EXPECT_EQ(numbers(y[0]), numbers(cast(expected[0], DType::bf16))) << "rounded once";
-    expect_near(y[1], numbers(expected[1]), 1e-6);
-    expect_near(y[2], numbers(expected[2]), 1e-6);
-    const BatchNormGradient gradient{1e-3, relu, 1.5};
-    Tensors in{g, x, gamma, y[1], y[2]};
-    if (relu) in.push_back(beta);
-    Tensors in_f32 = in;
-    in_f32[0] = wide(g), in_f32[1] = wide(x);
-    const Tensors slopes = apply_all(gradient, in), wide_slopes = apply_all(gradient, in_f32);
-    EXPECT_EQ(slopes[0].dtype(), DType::bf16);
-    EXPECT_EQ(slopes[1].dtype(), DType::f32);
-    expect_near(slopes[0], numbers(wide_slopes[0]), 2e-2);
-    expect_near(slopes[1], numbers(wide_slopes[1]), 1e-4);
-    expect_near(slopes[2], numbers(wide_slopes[2]), 1e-4);
-  }
-  EXPECT_THROW(apply_all(BatchNormTrain{}, cast(ones({2, 3}), DType::f16), ones({3}), ones({3})), Error);
+  for (const bool relu : {false, true})
+    for (const DType narrow : {DType::f16, DType::bf16}) {
+      const Tensor x = cast(spread({300, 7}, 0), narrow), g = cast(spread({300, 7}, 1), narrow);
+      const Tensor gamma = cast(spread({7}, 2) + 1.5, DType::f32), beta = cast(spread({7}, 3), DType::f32);
+      const BatchNormTrain op{1e-3, relu, 1.5};
+      const Tensors y = apply_all(op, x, gamma, beta), expected = apply_all(op, wide(x), gamma, beta);
+      EXPECT_EQ(y[0].dtype(), narrow);
+      EXPECT_EQ(numbers(y[0]), numbers(cast(expected[0], narrow))) << "rounded once";
+      expect_near(y[1], numbers(expected[1]), 1e-6);
+      expect_near(y[2], numbers(expected[2]), 1e-6);
+      const BatchNormGradient gradient{1e-3, relu, 1.5};
+      Tensors in{g, x, gamma, y[1], y[2]};
+      if (relu) in.push_back(beta);
+      Tensors in_f32 = in;
+      in_f32[0] = wide(g), in_f32[1] = wide(x);
+      const Tensors slopes = apply_all(gradient, in), wide_slopes = apply_all(gradient, in_f32);
+      EXPECT_EQ(slopes[0].dtype(), narrow);
+      EXPECT_EQ(slopes[1].dtype(), DType::f32);
+      expect_near(slopes[0], numbers(wide_slopes[0]), 2e-2);
+      expect_near(slopes[1], numbers(wide_slopes[1]), 1e-4);
+      expect_near(slopes[2], numbers(wide_slopes[2]), 1e-4);
+    }
+  EXPECT_THROW(apply_all(BatchNormTrain{}, cast(ones({2, 3}), DType::f64), ones({3}), ones({3})), Error);
+}
+
+TEST(BatchNorm, WhatItAddsIsOfTheImagesType) {
+  const Tensor x = doubles({4, 2}, two_channels), pair = doubles({2}, {1, 1});
+  const BatchNormTrain op{.adds = true};
+  EXPECT_EQ(error_of([&] { apply_all(op, x, pair, pair); }), "[batch_norm] expected 4 inputs; received 3");
+  EXPECT_EQ(error_of([&] { apply_all(op, x, pair, pair, pair); }),
+            "[batch_norm] expected something to add of type f64[4,2]; received f64[2]");
 }
 
 /// Rows of f32 numbers around `centre`, and their statistics in f64.

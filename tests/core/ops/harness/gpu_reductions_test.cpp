@@ -73,6 +73,68 @@ TEST_F(GpuReductions, OfLongRowsAndManyColumns) {
   check_gpu({.label = "argmax", .op = ArgMax{-1}, .inputs = {to_dtype(integers({2, 5003}, 0, 700, 1), DType::f64)}});
 }
 
+// Packs of 16 bytes, several rows to a line where the channels do not fill them, rows that are left over, and from one
+// part of a column to thousands.
+TEST_F(GpuReductions, OfBatchNormsWithFewAndManyChannels) {
+  for (const Shape& shape : {Shape{20011, 1}, {5003, 3}, {4001, 12}, {3, 2048}, {300, 1001}, {2, 9, 9, 728}}) {
+    const Shape channels{shape.back()};
+    const Tensor x = uniform(shape, -2, 3, 1), gamma = uniform(channels, 0.5, 2, 2), beta = uniform(channels, -1, 1, 3),
+                 more = uniform(shape, -1, 1, 4), mean = uniform(channels, 0, 1, 5),
+                 variance = uniform(channels, 1, 3, 6);
+    const std::string what = to_string(shape);
+    check_gpu({.label = what,
+               .op = BatchNormTrain{},
+               .inputs = {x, gamma, beta},
+               .tolerance = 2e-5,
+               .slope = Slope::refused});
+    check_gpu({.label = what + " relu, sum",
+               .op = BatchNormTrain{.relu = true, .adds = true},
+               .inputs = {x, gamma, beta, more},
+               .tolerance = 2e-5,
+               .slope = Slope::refused});
+    check_gpu({.label = what + " gradient",
+               .op = BatchNormGradient{},
+               .inputs = {more, x, gamma, mean, variance},
+               .tolerance = 2e-5,
+               .floor = 100,
+               .slope = Slope::refused});
+  }
+}
+
+// What plans of mixed precision make of it.
+TEST_F(GpuReductions, OfBatchNormsWithNarrowImagesBesideWideVectors) {
+  for (const DType type : {DType::f16, DType::bf16}) {
+    const Shape shape{301, 24}, channels{24};
+    const auto image = [&](unsigned seed) { return to_dtype(uniform(shape, -2, 3, seed), type); };
+    const auto vector = [&](double low, double high, unsigned seed) {
+      return to_dtype(uniform(channels, low, high, seed), DType::f32);
+    };
+    const Tensor x = image(1), g = image(2), gamma = vector(0.5, 2, 3), beta = vector(-1, 1, 4);
+    // The processor has no sweep in f16, and so no rounding between the normalization and the ceiling.
+    const double ceiling = type == DType::bf16 ? 2.0 : INFINITY;
+    const Tensors y = on_gpu(BatchNormTrain{1e-3, true, ceiling}, {x, gamma, beta});
+    EXPECT_EQ(y[0].dtype(), type);
+    EXPECT_EQ(y[1].dtype(), DType::f32);
+    const Tensors same = apply_all(BatchNormTrain{1e-3, true, ceiling}, x, gamma, beta);
+    const BatchNormGradient gradient{1e-3, true, ceiling};
+    const Tensors slopes = on_gpu(gradient, {g, x, gamma, y[1], y[2], beta});
+    const Tensors same_slopes = apply_all(gradient, g, x, gamma, y[1], y[2], beta);
+    const auto compare = [&](const Tensor& a, const Tensor& b, double tolerance) {
+      ASSERT_EQ(a.type(), b.type());
+      const Tensor p = to_dtype(a, DType::f64), q = to_dtype(b, DType::f64);
+      for (std::int64_t k = 0; k < p.size(); ++k)
+        EXPECT_NEAR(p.at<double>(k), q.at<double>(k), tolerance * std::max(1.0, std::abs(q.at<double>(k)))) << k;
+    };
+    const double unit = type == DType::f16 ? 0x1p-10 : 0x1p-7;
+    compare(y[0], same[0], unit);
+    compare(y[1], same[1], 1e-6);
+    compare(y[2], same[2], 1e-5);
+    compare(slopes[0], same_slopes[0], 4 * unit);
+    compare(slopes[1], same_slopes[1], 1e-4);
+    compare(slopes[2], same_slopes[2], 1e-4);
+  }
+}
+
 // The deviations are a hundred-thousandth of the mean: sums of squares would lose them all in f32.
 TEST_F(GpuReductions, VarianceBesideALargeMean) {
   const std::int64_t rows = 20011;

@@ -44,14 +44,25 @@ struct Samples<BatchNormTrain> {
       s.slope_tolerance = 1e-5;
       s.differentiable = 1;  // the statistics are not
       list.push_back(s);
+      const Reference plain = s.reference;
       s.label += " with relu";
       s.op = BatchNormTrain{norm_epsilon, true, 1.5};
-      s.reference = [plain = s.reference](const Arrays& in) {
+      s.reference = [plain](const Arrays& in) {
         Arrays out = plain(in);
         for (double& y : out[0].data) y = std::clamp(y, 0.0, 1.5);
         return out;
       };
       s.slope = Slope::refused;
+      list.push_back(s);
+      s.label += " and a sum";
+      s.op = BatchNormTrain{.epsilon = norm_epsilon, .relu = true, .adds = true};
+      s.inputs.push_back(uniform(shape, -2, 2, 4));
+      s.reference = [plain](Arrays in) {
+        Arrays out = plain(in);
+        for (std::size_t i = 0; i < out[0].data.size(); ++i)
+          out[0].data[i] = std::max(0.0, out[0].data[i] + in[3].data[i]);
+        return out;
+      };
       list.push_back(std::move(s));
     }
     return list;

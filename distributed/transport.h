@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/export.h"
 #include "distributed/sockets.h"
 
 /// How bytes travel between the processes of a group. Internal.
@@ -20,12 +21,12 @@ struct Process {
 };
 
 /// This one.
-Process this_process(const std::string& name);
-std::string to_text(const Process&);
+STRATA_API Process this_process(const std::string& name);
+STRATA_API std::string to_text(const Process&);
 /// Error when it is none.
-Process process_of(const std::string& text);
+STRATA_API Process process_of(const std::string& text);
 /// Error that names the first process with another version of Strata than rank 0.
-void check_versions(const std::vector<Process>&);
+STRATA_API void check_versions(const std::vector<Process>&);
 
 /// Why an exchange did not come to its end.
 struct Trouble {

@@ -109,7 +109,7 @@ CompiledStep Predictor::compile(const Types& x) {
     const Values inputs = placeholders(types);
     return std::pair(inputs, lower(model_.call_on(cast_to_inputs(model_, inputs), Mode::infer), {}));
   };
-  if (model_.replicas() == nullptr) {
+  if (!model_.predicts_on_replicas()) {
     const auto [inputs, graph] = lowered(x);
     auto plan = Plan::compile(inputs, on_device(model_, graph), default_plan_options());
     if (debugging::log_device_placement()) log_placement(*plan);
@@ -135,8 +135,8 @@ std::shared_ptr<const CompiledStep> Predictor::step(const Types& x) {
 
 Tensors Predictor::run(const Tensors& x) {
   const auto compiled = step(types_of(x));
-  if (model_.replicas() == nullptr) return compiled->parts[0]->run(x);
-  const auto parts = model_.replicas()->run(*compiled, split(x, model_.replicas()->shares(x[0].shape()[0])));
+  if (!model_.predicts_on_replicas()) return compiled->parts[0]->run(x);
+  const auto parts = model_.replicas()->run(*compiled, split(x, *model_.replicas()));
   Tensors all;
   for (std::size_t i = 0; i < parts[0].size(); ++i) {
     Tensors output;
@@ -280,7 +280,9 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
 
 CompiledStep Trainer::compile_on_replicas(Mode mode, const Signature& types) {
   std::vector<distribute::Replicas::Part> parts;
-  for (const Replication& share : model_.replicas()->shares(types.x[0].shape[0])) {
+  const std::vector<Replication> shares = model_.replicas()->shares(types.x[0].shape[0]);
+  for (const std::size_t r : model_.replicas()->here(shares.size())) {
+    const Replication& share = shares[r];
     if (!parts.empty() && parts.back().replication.samples == share.samples) {
       parts.push_back(parts.back());
       continue;
@@ -426,7 +428,7 @@ void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
   if (replicas == nullptr)
     step->parts[0]->run(arguments(batch), timer);
   else
-    replicas->run(*step, split(arguments(batch), replicas->shares(batch.size())), timer);
+    replicas->run(*step, split(arguments(batch), *replicas), timer);
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {

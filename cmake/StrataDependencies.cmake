@@ -101,6 +101,12 @@ if(STRATA_TESTS)
   strata_need(STRATA_PYTHON "Python 3 with NumPy and h5py" python3-h5py)
 endif()
 
+# Open MPI, for processes that mpirun starts. Without it the module is missing, and what asks for it says so.
+strata_find_by_hand(mpi mpi.h LIBRARIES mpi FOLDERS mpi openmpi)
+if(NOT mpi_found)
+  message(STATUS "Strata: Open MPI not found; processes are joined without it (Debian: apt-get install libopenmpi-dev)")
+endif()
+
 # oneDNN: strata::onednn where it is used; STRATA_ONEDNN_VERSION says which, or "". Found by hand too: the
 # package files of Debian's 2.6 ask for OpenCL headers that its package does not bring.
 set(STRATA_ONEDNN_VERSION "")

@@ -29,16 +29,20 @@ function(strata_link folder)
   set_property(GLOBAL APPEND PROPERTY STRATA_PRIVATE_LIBRARIES ${ARGN})
 endfunction()
 
-# strata_module(<name> <folder> SOURCES <file>... LINK <target>...): sources of the folder that libstrata loads when it first
-# needs them (core/base/module.h), and the libraries that only they may include. Compiled once, for the lowest level.
+# strata_module(<name> <folder> [APART] SOURCES <file>... LINK <target>...): sources of the folder that libstrata loads when
+# it first needs them (core/base/module.h), and the libraries that only they may include. Compiled once, for the lowest level.
+# APART: programs that are made of the library's objects go without it.
 function(strata_module name folder)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;LINK")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "APART" "" "SOURCES;LINK")
   add_library(${name}_module OBJECT ${arg_SOURCES})
   target_link_libraries(${name}_module PRIVATE strata_library_flags strata_level_${STRATA_LOWEST_LEVEL} ${arg_LINK})
   if(STRATA_FUZZ AND folder IN_LIST STRATA_FUZZED_FOLDERS)
     target_link_libraries(${name}_module PRIVATE strata_fuzzed_code)
   endif()
   set_property(GLOBAL APPEND PROPERTY STRATA_MODULES ${name})
+  if(arg_APART)
+    set_property(GLOBAL APPEND PROPERTY STRATA_MODULES_APART ${name})
+  endif()
   set_property(GLOBAL PROPERTY STRATA_MODULE_LIBRARIES_${name} ${arg_LINK})
 endfunction()
 
@@ -48,6 +52,8 @@ function(strata_everything level objects_result modules_result libraries_result)
   get_property(objects GLOBAL PROPERTY STRATA_OBJECTS_${level})
   get_property(libraries GLOBAL PROPERTY STRATA_PRIVATE_LIBRARIES)
   get_property(modules GLOBAL PROPERTY STRATA_MODULES)
+  get_property(apart GLOBAL PROPERTY STRATA_MODULES_APART)
+  list(REMOVE_ITEM modules ${apart})
   foreach(name IN LISTS modules)
     get_property(own GLOBAL PROPERTY STRATA_MODULE_LIBRARIES_${name})
     list(APPEND libraries ${own})

@@ -1,59 +1,22 @@
 #include "distributed/in_process.h"
 
-#include <unistd.h>
-
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "core/base/error.h"
+#include "distributed/call.h"
 #include "distributed/reduce.h"
 
 namespace strata::distribute {
 
 namespace {
-enum class Kind : std::uint8_t { all_reduce, broadcast, all_gather, reduce_scatter, barrier };
-
-/// One call of one replica.
-struct Call {
-  Kind kind = Kind::barrier;
-  Reduction reduction = Reduction::sum;
-  DType dtype = DType::f32;
-  std::size_t count = 0;
-  int root = 0;
+/// One call of one replica, and its memory.
+struct Operands {
   const void* in = nullptr;
   void* out = nullptr;
-
-  bool agrees_with(const Call& o) const {
-    return kind == o.kind && reduction == o.reduction && dtype == o.dtype && count == o.count && root == o.root;
-  }
 };
-
-/// "all_reduce (sum of 25000 f32)"
-std::string to_string(const Call& c) {
-  const std::string numbers = std::to_string(c.count) + " " + std::string(strata::to_string(c.dtype));
-  const std::string reduced = " (" + std::string(strata::to_string(c.reduction)) + " of " + numbers + ")";
-  switch (c.kind) {
-    case Kind::all_reduce:
-      return "all_reduce" + reduced;
-    case Kind::reduce_scatter:
-      return "reduce_scatter" + reduced;
-    case Kind::broadcast:
-      return "broadcast (" + numbers + " from rank " + std::to_string(c.root) + ")";
-    case Kind::all_gather:
-      return "all_gather (" + numbers + ")";
-    case Kind::barrier:
-      break;
-  }
-  return "barrier";
-}
-
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
 }  // namespace
 
 /// Where the replicas of a group meet: nobody begins the work of a call before all have made it, and nobody leaves
@@ -65,6 +28,7 @@ struct InProcessGroup::Meeting {
     std::int64_t step = -1;  ///< -1 before the first
     std::int64_t calls = 0;  ///< of this step
     Call call;               ///< the latest
+    Operands operands;
   };
 
   std::chrono::milliseconds timeout{};
@@ -81,11 +45,9 @@ struct InProcessGroup::Meeting {
            " on " + host_name() + ")";
   }
 
-  /// "step 3, call 7: all_reduce (sum of 25000 f32)"
   std::string latest(std::size_t rank) const {
     const Replica& r = replicas[rank];
-    const std::string step = r.step < 0 ? "" : "step " + std::to_string(r.step) + ", ";
-    return r.calls == 0 ? step + "no call yet" : step + "call " + std::to_string(r.calls) + ": " + to_string(r.call);
+    return place_of(r.step, r.calls, r.call);
   }
 
   /// False if it had failed already.
@@ -108,7 +70,7 @@ struct InProcessGroup::Meeting {
 
   void check_agreement() {
     for (const Replica& r : replicas)
-      if (!r.call.agrees_with(replicas[0].call)) {
+      if (r.call != replicas[0].call) {
         std::string text = "the replicas made different calls:";
         for (std::size_t k = 0; k < replicas.size(); ++k)
           text += (k ? "; rank " : " rank ") + std::to_string(k) + " " + latest(k);
@@ -118,10 +80,11 @@ struct InProcessGroup::Meeting {
   }
 
   /// Returns when all have made the call, and agree on it.
-  void begin(std::size_t rank, const Call& call) {
+  void begin(std::size_t rank, const Call& call, const Operands& operands) {
     std::unique_lock lock(mutex);
     Replica& self = replicas[rank];
     self.call = call;
+    self.operands = operands;
     ++self.calls;
     if (!failure.empty()) throw_failure(rank);
     self.here = true;
@@ -163,7 +126,7 @@ class InProcessGroup::Member final : public Communicator {
 
   void all_reduce(Reduction reduction, DType dtype, const void* in, void* out, std::size_t count) override {
     check_reducible(reduction, dtype);
-    together({Kind::all_reduce, reduction, dtype, count, 0, in, out}, [&] {
+    together({CallKind::all_reduce, reduction, dtype, 0, count}, {in, out}, [&] {
       // This replica's slice, for all: nobody else reads or writes it.
       const std::size_t ranks = meeting_->replicas.size();
       reduce(reduction, dtype, inputs(), outputs(), count * rank_ / ranks, count * (rank_ + 1) / ranks);
@@ -173,22 +136,22 @@ class InProcessGroup::Member final : public Communicator {
   void broadcast(DType dtype, void* data, std::size_t count, int root) override {
     if (root < 0 || root >= size())
       fail_expected("broadcast", "a root below " + std::to_string(size()), std::to_string(root));
-    together({Kind::broadcast, Reduction::sum, dtype, count, root, data, data}, [&] {
-      if (root != rank()) copy(data, call(static_cast<std::size_t>(root)).in, count * size_of(dtype));
+    together({CallKind::broadcast, Reduction::sum, dtype, root, count}, {data, data}, [&] {
+      if (root != rank()) copy(data, input(static_cast<std::size_t>(root)), count * size_of(dtype));
     });
   }
 
   void all_gather(DType dtype, const void* in, void* out, std::size_t count) override {
-    together({Kind::all_gather, Reduction::sum, dtype, count, 0, in, out}, [&] {
+    together({CallKind::all_gather, Reduction::sum, dtype, 0, count}, {in, out}, [&] {
       const std::size_t bytes = count * size_of(dtype);
       for (std::size_t r = 0; r < meeting_->replicas.size(); ++r)
-        copy(static_cast<std::byte*>(out) + r * bytes, call(r).in, bytes);
+        copy(static_cast<std::byte*>(out) + r * bytes, input(r), bytes);
     });
   }
 
   void reduce_scatter(Reduction reduction, DType dtype, const void* in, void* out, std::size_t count) override {
     check_reducible(reduction, dtype);
-    together({Kind::reduce_scatter, reduction, dtype, count, 0, in, out}, [&] {
+    together({CallKind::reduce_scatter, reduction, dtype, 0, count}, {in, out}, [&] {
       const std::size_t first = rank_ * count * size_of(dtype);
       std::vector<const void*> parts = inputs();
       for (const void*& part : parts) part = static_cast<const std::byte*>(part) + first;
@@ -197,7 +160,7 @@ class InProcessGroup::Member final : public Communicator {
   }
 
   void barrier() override {
-    together({}, [] {});
+    together({}, {}, [] {});
   }
 
   void abort(const std::string& reason) override {
@@ -213,22 +176,22 @@ class InProcessGroup::Member final : public Communicator {
 
  private:
   template <class Work>
-  void together(const Call& call, Work&& work) {
-    meeting_->begin(rank_, call);
+  void together(const Call& call, const Operands& operands, Work&& work) {
+    meeting_->begin(rank_, call, operands);
     work();
     meeting_->end();
   }
 
   // While all are in a call nobody changes these.
-  const Call& call(std::size_t rank) const { return meeting_->replicas[rank].call; }
+  const void* input(std::size_t rank) const { return meeting_->replicas[rank].operands.in; }
   std::vector<const void*> inputs() const {
     std::vector<const void*> all;
-    for (const auto& r : meeting_->replicas) all.push_back(r.call.in);
+    for (const auto& r : meeting_->replicas) all.push_back(r.operands.in);
     return all;
   }
   std::vector<void*> outputs() const {
     std::vector<void*> all;
-    for (const auto& r : meeting_->replicas) all.push_back(r.call.out);
+    for (const auto& r : meeting_->replicas) all.push_back(r.operands.out);
     return all;
   }
   /// A replica's part may be in its place already.
@@ -244,7 +207,7 @@ InProcessGroup::InProcessGroup(std::vector<std::string> names, std::chrono::mill
     : meeting_(std::make_shared<Meeting>()) {
   if (names.empty()) fail_expected("communicator", "at least one replica", "none");
   meeting_->timeout = timeout;
-  for (std::string& name : names) meeting_->replicas.push_back({std::move(name), false, -1, 0, {}});
+  for (std::string& name : names) meeting_->replicas.push_back({std::move(name), false, -1, 0, {}, {}});
   for (std::size_t r = 0; r < names.size(); ++r) members_.push_back(std::make_shared<Member>(meeting_, r));
 }
 
@@ -267,7 +230,7 @@ void InProcessGroup::recover() {
   const std::lock_guard lock(meeting_->mutex);
   meeting_->failure.clear();
   meeting_->here = meeting_->done = 0;
-  for (auto& r : meeting_->replicas) r = {std::move(r.name), false, -1, 0, {}};
+  for (auto& r : meeting_->replicas) r = {std::move(r.name), false, -1, 0, {}, {}};
 }
 
 }  // namespace strata::distribute

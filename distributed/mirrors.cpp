@@ -16,10 +16,14 @@ Tensor other_stream(const Tensor& state, std::size_t replica) {
 }
 }  // namespace
 
-Mirror::Mirror(Variable primary, const std::vector<Device>& devices, bool own_stream)
-    : primary_(std::move(primary)), own_stream_(own_stream) {
+Mirror::Mirror(Variable primary, const std::vector<Device>& devices, bool own_stream, std::size_t first)
+    : primary_(std::move(primary)),
+      own_stream_(own_stream),
+      first_(first),
+      first_copy_(own_stream && first > 0 ? 0 : 1),
+      shared_version_(unknown) {
   primary_.move_to(devices[0]);
-  for (std::size_t r = 1; r < devices.size(); ++r) {
+  for (std::size_t r = first_copy_; r < devices.size(); ++r) {
     const DeviceScope there(devices[r]);
     Variable copy(primary_.name(), value_for(r), primary_.trainable());
     copy.set_path(primary_.path());
@@ -28,19 +32,19 @@ Mirror::Mirror(Variable primary, const std::vector<Device>& devices, bool own_st
 }
 
 Tensor Mirror::value_for(std::size_t replica) const {
-  return own_stream_ ? other_stream(primary_.value(), replica) : primary_.value();
+  return own_stream_ ? other_stream(primary_.value(), first_ + replica) : primary_.value();
 }
 
 void Mirror::follow(std::size_t replicas) {
-  for (std::size_t r = 1; r < replicas; ++r)
-    if (Copy& copy = copies_[r - 1]; copy.version != primary_.version()) {
+  for (std::size_t r = first_copy_; r < replicas; ++r)
+    if (Copy& copy = copies_[r - first_copy_]; copy.version != primary_.version()) {
       copy.variable.assign(value_for(r));
       copy.version = primary_.version();
     }
 }
 
 void Mirror::has_followed(std::size_t replicas) {
-  for (std::size_t r = 1; r < replicas; ++r) copies_[r - 1].version = primary_.version();
+  for (std::size_t r = first_copy_; r < replicas; ++r) copies_[r - first_copy_].version = primary_.version();
 }
 
 void Mirror::forget() {
@@ -52,7 +56,7 @@ std::shared_ptr<Mirror> Mirrors::of(const Variable& primary, bool own_stream) {
   std::weak_ptr<Mirror>& known = mirrors_[primary.id()];
   if (auto mirror = known.lock()) return mirror;
   std::erase_if(mirrors_, [&](const auto& m) { return m.first != primary.id() && m.second.expired(); });
-  auto made = std::make_shared<Mirror>(primary, devices_, own_stream);
+  auto made = std::make_shared<Mirror>(primary, devices_, own_stream, first_);
   mirrors_[primary.id()] = made;
   return made;
 }

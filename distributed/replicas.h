@@ -21,10 +21,15 @@ class Replicas {
     Graph graph;
     Replication replication;
   };
-  /// A step that the first replicas run together, compiled.
+  /// A step that the first replicas run together, compiled: the parts of those in this process.
   struct Step {
     std::vector<std::shared_ptr<Executable>> parts;
     std::vector<std::shared_ptr<Mirror>> mirrors;
+    /// Where there are several processes: how many take part, what the others must hear of, and what all must agree on
+    /// before they run it for the first time.
+    int members = 1;
+    Variables updated = {};
+    std::shared_ptr<std::string> unchecked_program = {};
   };
 
   explicit Replicas(const Strategy& strategy);
@@ -37,17 +42,21 @@ class Replicas {
   /// How the samples of a batch are shared: the first ones get one more where it does not come out even; if there are
   /// fewer samples than replicas, so many take part.
   std::vector<Replication> shares(std::int64_t samples) const;
+  /// The replicas in this process whose parts compile and run want, by their place among so many shares. A process that
+  /// takes no part compiles the last one's part, and does not run it.
+  std::vector<std::size_t> here(std::size_t shares) const;
 
-  /// One part for each of the first replicas. `own_streams` are states of random streams. Of the options the device,
+  /// One part for each of the replicas here. `own_streams` are states of random streams. Of the options the device,
   /// the threads and the communicator are each replica's.
   Step compile(const std::vector<Part>& parts, const Variables& own_streams, const PlanOptions& options,
                const std::shared_ptr<ArenaPool>& arenas);
-  /// Outputs of each replica. Of several callers each waits for the one before. The timer is told of the first
-  /// replica's kernels. After an error, which says on which replica it came up, the replicas have the model's variables
-  /// as they are.
+  /// Outputs of each replica here; none of one that takes no part. Of several callers each waits for the one before.
+  /// The timer is told of the first replica's kernels. After an error, which says on which replica it came up, the
+  /// replicas have the model's variables as they are; where there are several processes, no further step is possible.
   std::vector<Tensors> run(const Step& step, const std::vector<Tensors>& inputs, StepTimer* timer = nullptr);
 
  private:
+  std::vector<Tensors> run_among_processes(const Step&, const std::vector<Tensors>& inputs, StepTimer*);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -5,15 +5,20 @@
 #include <vector>
 
 #include "core/device/device.h"
+#include "distributed/world.h"
 
 /// Training one model on several devices, after tf.distribute.
 namespace strata::distribute {
 
+class ProcessGroup;
 class StrategyScope;
 
 struct StrategyOptions {
   /// What a replica waits for another one, at most, before the step ends with an error.
   double timeout_seconds = 600;
+  /// After every so many steps the variables of all replicas are compared, and an error names the ranks and variables
+  /// that differ: memory or a processor that errs, say. 0: never.
+  int check_parameters_every = 0;
 };
 
 /// Where the models of its scope are trained. A handle: copies are the same strategy.
@@ -22,9 +27,13 @@ class STRATA_API Strategy {
   /// `auto scope = strategy.scope();`: for what is made until the end of the block.
   StrategyScope scope() const;
   /// Copies of each model, which train together.
-  int num_replicas_in_sync() const { return static_cast<int>(devices().size()); }
-  /// Of each replica.
+  int num_replicas_in_sync() const;
+  /// Of each replica in this process.
   const std::vector<Device>& devices() const;
+  /// This process among those that train together; null where there is one.
+  const std::shared_ptr<ProcessGroup>& processes() const;
+  /// Of the first replica in this process.
+  int rank() const;
   const StrategyOptions& options() const;
   /// "MirroredStrategy(cpu:0, cpu:1)"
   std::string describe() const;
@@ -33,6 +42,11 @@ class STRATA_API Strategy {
 
  protected:
   Strategy(const char* class_name, std::vector<Device> devices, const StrategyOptions& options);
+  /// One replica in each process of the world.
+  Strategy(const char* class_name, const WorldOptions& world, const std::vector<std::string>& devices,
+           const StrategyOptions& options);
+  /// Of this process's devices, or, where it was started with others, of all of theirs.
+  static Strategy mirrored(const std::vector<std::string>& devices, const StrategyOptions& options);
 
  private:
   struct State;
@@ -48,8 +62,24 @@ class STRATA_API MirroredStrategy : public Strategy {
  public:
   /// All GPUs where none are named; an error where there is none. Error for a device that is not there, which lists
   /// those that are, for one that is named twice, and for GPUs beside processors. A processor takes any number of
-  /// replicas: "cpu:0", "cpu:1", ... share its threads.
+  /// replicas: "cpu:0", "cpu:1", ... share its threads. In one of several processes that `strata launch` or mpirun
+  /// started it is a MultiWorkerMirroredStrategy.
   explicit MirroredStrategy(const std::vector<std::string>& devices = {}, const StrategyOptions& options = {});
+};
+
+/// One process for each replica, on one machine or many (docs/distributed.md). Every process runs the same program on
+/// the same data, and takes its part of each batch; the first one's variables, and its random seed, become those of
+/// all. It alone shows progress, and writes models and the files of callbacks.
+class STRATA_API MultiWorkerMirroredStrategy : public Strategy {
+ public:
+  /// The world is that of the environment (world_from_environment), or this process alone. The device is the GPU of the
+  /// process's local rank, or the processor where there are no GPUs; otherwise the one named, or, of as many as there
+  /// are processes, that of its rank. Returns when all processes have come. An error on one replica ends the work of
+  /// all: the processes have to be started again, and go on from a backup.
+  explicit MultiWorkerMirroredStrategy(const std::vector<std::string>& devices = {},
+                                       const StrategyOptions& options = {});
+  explicit MultiWorkerMirroredStrategy(const WorldOptions& world, const std::vector<std::string>& devices = {},
+                                       const StrategyOptions& options = {});
 };
 
 /// One replica, on the device named.

@@ -83,6 +83,8 @@ class STRATA_API Definition {
   /// decides.
   virtual std::optional<SavedState> earlier_run() { return std::nullopt; }
   virtual void on_safe_point(const SafePoint& /*point*/) {}
+  /// It only writes down what all replicas know: of several processes that train a model the first one alone runs it.
+  virtual bool only_writes() const { return false; }
 
   /// Set by fit before on_train_begin; the model of the run.
   void attach(Model* model, const RunInfo& info);

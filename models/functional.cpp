@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/graph/names.h"
+#include "distributed/process_group.h"
 #include "distributed/replicas.h"
 #include "models/predictor.h"
 
@@ -131,6 +132,12 @@ void ModelDefinition::join_strategy() {
   if (strategy == nullptr) return;
   strategy_ = *strategy;
   if (strategy->num_replicas_in_sync() > 1) replicas_ = std::make_unique<distribute::Replicas>(*strategy);
+}
+
+bool ModelDefinition::predicts_on_replicas() const { return replicas_ && !strategy_->processes(); }
+
+std::shared_ptr<Communicator> ModelDefinition::communicator() const {
+  return replicas_ && strategy_->processes() ? strategy_->processes()->communicator() : nullptr;
 }
 
 UseGuard::UseGuard(State& state, Use use, const std::string& model) : state_(state) {

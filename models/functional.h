@@ -16,6 +16,7 @@ namespace strata {
 namespace distribute {
 class Replicas;
 }
+class Communicator;
 class Predictor;
 class Trainer;
 
@@ -96,6 +97,12 @@ class STRATA_API ModelDefinition : public layers::Base {
   const std::optional<distribute::Strategy>& strategy() const { return strategy_; }
   /// Those of a strategy of several replicas, null otherwise.
   distribute::Replicas* replicas() const { return replicas_.get(); }
+  /// Of several processes each predicts for itself, so that one may do it alone.
+  bool predicts_on_replicas() const;
+  /// False in all but the first of several processes: they neither show progress nor write files.
+  bool speaks() const { return !strategy_ || strategy_->rank() == 0; }
+  /// What this process exchanges with the others that train the model; null where there is one process.
+  std::shared_ptr<Communicator> communicator() const;
 
  private:
   void join_strategy();

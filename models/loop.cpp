@@ -3,7 +3,21 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/device/communicator.h"
+
 namespace strata {
+
+int shown_by(const ModelDefinition& model, int verbose) {
+  if (!model.speaks()) return 0;
+  return verbose == verbose_auto ? 1 : verbose;
+}
+
+Callbacks run_by(const ModelDefinition& model, const Callbacks& all) {
+  Callbacks some;
+  for (const Callback& c : all)
+    if (model.speaks() || !c->only_writes()) some.push_back(c);
+  return some;
+}
 
 Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks,
                     int verbose) {
@@ -36,20 +50,53 @@ FitLoop::FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSou
       training_(training),
       validation_(validation),
       options_(options),
-      verbose_(options.verbose == verbose_auto ? 1 : options.verbose),
+      callbacks_(run_by(model.definition(), options.callbacks)),
+      others_(model.definition().communicator()),
+      verbose_(shown_by(model.definition(), options.verbose)),
       steps_(options.steps_per_epoch >= 0 ? options.steps_per_epoch : training.steps()),
       continues_(options.steps_per_epoch >= 0) {
   at_.epoch = options.initial_epoch;
 }
 
 bool FitLoop::callback_wants_stop() const {
-  return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
-                     [](const Callback& c) { return c->wants_stop(); });
+  if (options_.callbacks.empty()) return false;
+  return any_process(
+      std::any_of(callbacks_.begin(), callbacks_.end(), [](const Callback& c) { return c->wants_stop(); }));
 }
 
-bool FitLoop::interrupted() { return interrupted_ = interrupted_ || options_.stop.stop_requested(); }
+bool FitLoop::interrupted() {
+  if (!interrupted_ && options_.stop.stop_possible()) interrupted_ = any_process(options_.stop.stop_requested());
+  return interrupted_;
+}
+
+bool FitLoop::any_process(bool says) const {
+  if (!others_) return says;
+  std::int32_t said = says ? 1 : 0;
+  others_->all_reduce(Reduction::max, DType::i32, &said, &said, 1);
+  return said != 0;
+}
+
+/// Each process takes its part of a batch that all have: other data, or another order, would go unnoticed.
+void FitLoop::check_same_data() const {
+  if (!others_) return;
+  std::vector<std::uint64_t> all(static_cast<std::size_t>(others_->size()));
+  others_->all_gather(DType::i64, &at_.first_batch, all.data(), 1);
+  for (std::size_t r = 1; r < all.size(); ++r)
+    if (all[r] != all[0])
+      throw Error("fit", "expected the same data in the same order on all processes; received another first batch on rank " +
+                             std::to_string(r) + " than on rank 0. Set utils::set_random_seed where data is drawn or shuffled");
+}
 
 History FitLoop::run() {
+  try {
+    return run_epochs();
+  } catch (const std::exception& e) {
+    if (others_) others_->abort(e.what());
+    throw;
+  }
+}
+
+History FitLoop::run_epochs() {
   using Kind = callbacks::SafePoint::Kind;
   const auto earlier = earlier_run();
   std::string unrepeatable = training_.why_unrepeatable();
@@ -77,7 +124,10 @@ bool FitLoop::next_batch(Batch& batch) {
   std::optional<Batch> next = training_.next();
   if (!next) return false;
   batch = std::move(*next);
-  if (at_.pass_batches++ == 0) at_.first_batch = fingerprint(batch);
+  if (at_.pass_batches++ == 0) {
+    at_.first_batch = fingerprint(batch);
+    check_same_data();
+  }
   add_class_weights(batch);
   return true;
 }
@@ -144,7 +194,7 @@ void FitLoop::end_epoch(Progress& progress) {
   Logs logs(trainer_.logs().items());
   if (validation_ != nullptr && (at_.epoch + 1) % options_.validation_freq == 0)
     for (const auto& [name, value] :
-         run_evaluation(trainer_, *validation_, options_.validation_steps, options_.callbacks, 0))
+         run_evaluation(trainer_, *validation_, options_.validation_steps, callbacks_, 0))
       logs.set("val_" + name, value);
   progress.finish(at_.step, logs);
   each([&](auto& c) { c.add_logs(at_.epoch, logs); });

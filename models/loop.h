@@ -11,6 +11,11 @@ namespace strata {
 /// Keras's batch size when none is given.
 inline constexpr std::int64_t default_batch_size = 32;
 
+/// What a process shows and which callbacks it runs: of several processes the first one all of it, the others nothing,
+/// and none that only write.
+int shown_by(const ModelDefinition& model, int verbose);
+Callbacks run_by(const ModelDefinition& model, const Callbacks& all);
+
 /// All test steps of a source; `steps` < 0 means a whole pass. Returns the logs.
 Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, const Callbacks& callbacks, int verbose);
 
@@ -19,6 +24,7 @@ Logs run_evaluation(Trainer& trainer, BatchSource& source, std::int64_t steps, c
 class FitLoop {
  public:
   FitLoop(Model& model, Trainer& trainer, BatchSource& training, BatchSource* validation, const FitOptions& options);
+  /// An error here ends the waiting of the other processes, where there are some.
   History run();
 
  private:
@@ -33,6 +39,7 @@ class FitLoop {
     bool ran_out = false;
   };
 
+  History run_epochs();
   /// False when the epoch was cut short by FitOptions::stop, or had no batch.
   bool run_epoch();
   void begin_epoch();
@@ -44,10 +51,13 @@ class FitLoop {
   /// Asks FitOptions::stop. Once it has said yes, it is yes.
   bool interrupted();
   bool callback_wants_stop() const;
+  /// Whether any process says so. All ask at the same places.
+  bool any_process(bool says) const;
+  void check_same_data() const;
   void safe_point(callbacks::SafePoint::Kind kind);
   template <class F>
   void each(F&& f) const {
-    for (const Callback& c : options_.callbacks) f(*c);
+    for (const Callback& c : callbacks_) f(*c);
   }
 
   // resume.cpp
@@ -69,6 +79,8 @@ class FitLoop {
   BatchSource& training_;
   BatchSource* validation_;
   const FitOptions& options_;
+  Callbacks callbacks_;                   ///< that this process runs
+  std::shared_ptr<Communicator> others_;  ///< null where there is one process
   int verbose_;
   std::int64_t steps_;  ///< of an epoch, -1 when unknown
   bool continues_;      ///< epochs are parts of one pass (steps_per_epoch)

@@ -110,7 +110,8 @@ class STRATA_API Model : public Layer {
 
   /// The whole model as a file, which load_model and Keras read: `.keras`, or a legacy `.h5` or `.hdf5` that Keras 2.15 reads, too. With
   /// compile settings and the optimizer's state, so that training goes on where it stood; Keras 3 drops that state from
-  /// legacy files. The file that was there before stays whole unless the new one is complete.
+  /// legacy files. The file that was there before stays whole unless the new one is complete. Of several processes that
+  /// train the model the first one writes, and the others return at once, as in save_weights.
   void save(const std::string& path, const SaveOptions& options = {}) const;
   /// Keras's `.weights.h5`, with the optimizer's state when the model is compiled and has trained. Atomic like save.
   void save_weights(const std::string& path) const;

@@ -75,22 +75,23 @@ std::unique_ptr<BatchSource> in_order(const ModelDefinition& model, const Argume
 
 Predictions run_prediction(ModelDefinition& model, BatchSource& source, const PredictOptions& options) {
   std::vector<Tensors> parts(model.outputs().size());
-  for (const Callback& c : options.callbacks) c->on_predict_begin();
-  Progress progress(options.steps >= 0 ? options.steps : source.steps(), "", options.verbose == verbose_auto ? 1 : options.verbose);
+  const Callbacks callbacks = run_by(model, options.callbacks);
+  for (const Callback& c : callbacks) c->on_predict_begin();
+  Progress progress(options.steps >= 0 ? options.steps : source.steps(), "", shown_by(model, options.verbose));
   source.start(0);
   std::int64_t step = 0;
   while (options.steps < 0 || step < options.steps) {
     const auto batch = source.next();
     if (!batch) break;
-    for (const Callback& c : options.callbacks) c->on_predict_batch_begin(step);
+    for (const Callback& c : callbacks) c->on_predict_batch_begin(step);
     const Tensors out = model.predictor->run(batch->x);
     for (std::size_t i = 0; i < out.size(); ++i) parts[i].push_back(out[i]);
-    for (const Callback& c : options.callbacks) c->on_predict_batch_end(step);
+    for (const Callback& c : callbacks) c->on_predict_batch_end(step);
     progress.update(++step, {});
   }
   if (step == 0) throw Error("predict", "expected at least one batch; the data gave none");
   progress.finish(step, {});
-  for (const Callback& c : options.callbacks) c->on_predict_end();
+  for (const Callback& c : callbacks) c->on_predict_end();
   Tensors all;
   for (const Tensors& p : parts) all.push_back(joined(p));
   return Predictions(std::move(all));
@@ -159,14 +160,14 @@ Logs Model::evaluate(const Data& x, const Data& y, const EvaluateOptions& option
   const Arguments a = resolve_arguments(definition(), x, y, options.sample_weight, "evaluate");
   check(!a.y.empty(), "evaluate: y", "targets", "none");
   const auto source = in_order(definition(), a, options.batch_size > 0 ? options.batch_size : default_batch_size);
-  return run_evaluation(t, *source, options.steps, options.callbacks, options.verbose == verbose_auto ? 1 : options.verbose);
+  return run_evaluation(t, *source, options.steps, run_by(definition(), options.callbacks), shown_by(definition(), options.verbose));
 }
 
 Logs Model::evaluate(const data::Dataset& batches, const EvaluateOptions& options) {
   Trainer& t = trainer("evaluate");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   const auto source = batches_of(batches);
-  return run_evaluation(t, *source, options.steps, options.callbacks, options.verbose == verbose_auto ? 1 : options.verbose);
+  return run_evaluation(t, *source, options.steps, run_by(definition(), options.callbacks), shown_by(definition(), options.verbose));
 }
 
 Predictions Model::predict(const Data& x, const PredictOptions& options) {

@@ -18,7 +18,7 @@ CompiledStep Predictor::compile(const Types& x) {
     const Values inputs = placeholders(types);
     return std::pair(inputs, lower(model_.call_on(cast_to_inputs(model_, inputs), Mode::infer), {}));
   };
-  if (model_.replicas() == nullptr) {
+  if (!model_.predicts_on_replicas()) {
     const auto [inputs, graph] = lowered(x);
     auto plan = Plan::compile(inputs, on_device(model_, graph), default_plan_options());
     if (debugging::log_device_placement()) log_placement(*plan);
@@ -44,8 +44,8 @@ std::shared_ptr<const CompiledStep> Predictor::step(const Types& x) {
 
 Tensors Predictor::run(const Tensors& x) {
   const auto compiled = step(types_of(x));
-  if (model_.replicas() == nullptr) return compiled->parts[0]->run(x);
-  const auto parts = model_.replicas()->run(*compiled, split(x, model_.replicas()->shares(x[0].shape()[0])));
+  if (!model_.predicts_on_replicas()) return compiled->parts[0]->run(x);
+  const auto parts = model_.replicas()->run(*compiled, split(x, *model_.replicas()));
   Tensors all;
   for (std::size_t i = 0; i < parts[0].size(); ++i) {
     Tensors output;

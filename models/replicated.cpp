@@ -7,13 +7,14 @@
 
 namespace strata {
 
-std::vector<Tensors> split(const Tensors& all, const std::vector<Replication>& shares) {
+std::vector<Tensors> split(const Tensors& all, const distribute::Replicas& replicas) {
+  const std::vector<Replication> shares = replicas.shares(all[0].shape()[0]);
   std::vector<Tensors> parts;
-  std::int64_t at = 0;
-  for (const Replication& share : shares) {
+  for (const std::size_t r : replicas.here(shares.size())) {
+    std::int64_t at = 0;
+    for (std::size_t before = 0; before < r; ++before) at += shares[before].samples;
     Tensors& part = parts.emplace_back();
-    for (const Tensor& t : all) part.push_back(t.rows(at, at + share.samples));
-    at += share.samples;
+    for (const Tensor& t : all) part.push_back(t.rows(at, at + shares[r].samples));
   }
   return parts;
 }

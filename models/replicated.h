@@ -12,8 +12,8 @@ namespace strata {
 /// A step as it runs: of one executable, or one for each replica that takes part.
 using CompiledStep = distribute::Replicas::Step;
 
-/// The samples of each replica. They share the tensors' memory.
-std::vector<Tensors> split(const Tensors& all, const std::vector<Replication>& shares);
+/// The samples of each replica in this process. They share the tensors' memory.
+std::vector<Tensors> split(const Tensors& all, const distribute::Replicas& replicas);
 /// Rows of the parts, one after the other.
 Tensor joined(const Tensors& parts);
 /// States of the random streams of the model's layers.

@@ -6,6 +6,7 @@
 #include "core/device/seed.h"
 #include "models/functional.h"
 #include "models/loop.h"
+#include "models/shared_run.h"
 
 namespace strata {
 
@@ -72,9 +73,11 @@ Config config_of(const Logs& logs) {
 }  // namespace
 
 std::optional<SavedState> FitLoop::earlier_run() const {
-  for (const Callback& c : options_.callbacks)
-    if (auto run = c->earlier_run()) return run;
-  return std::nullopt;
+  std::optional<SavedState> run;
+  if (model_.definition().speaks())
+    for (const Callback& c : options_.callbacks)
+      if ((run = c->earlier_run())) break;
+  return others_ ? given_to_all(*others_, run) : run;
 }
 
 std::vector<std::pair<std::string, Variable>> FitLoop::run_variables() const {
@@ -214,7 +217,8 @@ void FitLoop::restore_callbacks(const SavedState& run) {
     const std::string prefix = "callback " + std::to_string(i) + "/";
     for (const auto& [name, t] : run.tensors)
       if (name.starts_with(prefix)) state.tensors.emplace_back(name.substr(prefix.size()), t);
-    options_.callbacks[k]->restore_state(state);
+    if (model_.definition().speaks() || !options_.callbacks[k]->only_writes())
+      options_.callbacks[k]->restore_state(state);
   }
 }
 

@@ -93,7 +93,9 @@ std::shared_ptr<const Plan> Trainer::compile_step(Mode mode, const Signature& ty
 
 CompiledStep Trainer::compile_on_replicas(Mode mode, const Signature& types) {
   std::vector<distribute::Replicas::Part> parts;
-  for (const Replication& share : model_.replicas()->shares(types.x[0].shape[0])) {
+  const std::vector<Replication> shares = model_.replicas()->shares(types.x[0].shape[0]);
+  for (const std::size_t r : model_.replicas()->here(shares.size())) {
+    const Replication& share = shares[r];
     if (!parts.empty() && parts.back().replication.samples == share.samples) {
       parts.push_back(parts.back());
       continue;
@@ -173,7 +175,7 @@ void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
   if (replicas == nullptr)
     step->parts[0]->run(arguments(batch), timer);
   else
-    replicas->run(*step, split(arguments(batch), replicas->shares(batch.size())), timer);
+    replicas->run(*step, split(arguments(batch), *replicas), timer);
 }
 
 std::optional<bool> Trainer::larger_is_better(const std::string& log) const {

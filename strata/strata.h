@@ -144,7 +144,9 @@
 #include "data/profile.h"
 
 #include "distributed/in_process.h"
+#include "distributed/process_group.h"
 #include "distributed/strategy.h"
+#include "distributed/world.h"
 
 #include "models/applications.h"
 #include "models/applications/imagenet_utils.h"

@@ -53,6 +53,8 @@ class BackupAndRestoreCallback final : public Definition {
     if (folder.empty()) throw Error("BackupAndRestore", "Empty `backup_dir` argument passed");
   }
 
+  bool only_writes() const override { return true; }
+
   std::optional<SavedState> earlier_run() override {
     if (!fs::exists(latest_)) return std::nullopt;
     try {

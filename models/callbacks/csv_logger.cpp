@@ -21,6 +21,8 @@ class CSVLoggerCallback final : public Definition {
  public:
   CSVLoggerCallback(std::string filename, const CSVLoggerOptions& o) : filename_(std::move(filename)), o_(o) {}
 
+  bool only_writes() const override { return true; }
+
   void on_train_begin() override {
     bool has_lines = false;
     if (o_.append)

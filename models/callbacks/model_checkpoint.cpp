@@ -32,6 +32,8 @@ class ModelCheckpointCallback final : public Definition {
     check_filepath(filepath_, o_.save_weights_only);
   }
 
+  bool only_writes() const override { return true; }
+
   // As in Keras, the best value so far outlives a run.
   void on_train_begin() override { monitor_.start(); }
   void on_epoch_begin(int epoch) override { epoch_ = epoch; }

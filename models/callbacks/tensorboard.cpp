@@ -53,6 +53,8 @@ class TensorBoardCallback final : public Definition {
                     "histogram_freq 0");
   }
 
+  bool only_writes() const override { return true; }
+
   void on_train_begin() override {
     train_batch_ = 0;
     train_.reset();

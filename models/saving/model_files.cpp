@@ -155,6 +155,7 @@ void Model::save(const std::string& path, const SaveOptions& options) const {
     throw Error(place("save", path),
                 "a `.weights.h5` file holds weights alone, which save_weights writes; a model needs a "
                 "name that ends in `.keras` or `.h5`");
+  if (!definition().speaks()) return;
   const UseGuard guard(definition().use, UseGuard::Use::reading, name());
   kind == FileKind::keras ? save_archive(*this, path, options) : save_legacy(*this, path, options);
 }
@@ -164,6 +165,7 @@ void Model::save_weights(const std::string& path) const {
     throw Error("save_weights", "The filename must end in `.weights.h5`. Received: filepath=" + path);
   if (!definition().has_graph())
     throw Error("save_weights", "the model '" + name() + "' has not been built yet: it has no weights to save");
+  if (!definition().speaks()) return;
   const UseGuard guard(definition().use, UseGuard::Use::reading, name());
   AtomicFile target(path);
   const auto file = Hdf5File::create(target.temporary());

@@ -193,6 +193,26 @@ TEST(Replicas, AReplicaThatFailsEndsTheStepOfAllAndTheNextOneGoesOn) {
   EXPECT_EQ(numbers(total.value()), (std::vector<float>{36}));
 }
 
+TEST(Replicas, AReplicaThatDriftsAwayIsNamed) {
+  Replicas replicas(MirroredStrategy({"cpu:0", "cpu:1", "cpu:2"}, {.check_parameters_every = 2}));
+  const Variable total("total", zeros({2}));
+  std::vector<Replicas::Part> parts;
+  for (const Replication& share : replicas.shares(3)) {
+    const ReplicationScope scope(share);
+    const Value x = placeholder({2});
+    parts.push_back({{x}, {{}, {{total, Value(total) + all_reduce(x)}}}, share});
+  }
+  const auto step = replicas.compile(parts, {}, {}, std::make_shared<ArenaPool>());
+  const auto run = [&] { replicas.run(step, {{ones({2})}, {ones({2})}, {ones({2})}}); };
+  run();
+  run();
+  step.mirrors[0]->of(2).assign(floats({2}, {6, 7}));
+  run();
+  EXPECT_ERROR(run(),
+               "expected the same variables on all replicas (check_parameters_every); different from rank 0 are "
+               "rank 2 in 'total'");
+}
+
 TEST(Replicas, AReplicaThatHangsEndsInAnError) {
   // One replica waits for more sums than the others form: it stands for one that hangs.
   Replicas replicas(MirroredStrategy({"cpu:0", "cpu:1"}, {.timeout_seconds = 0.1}));

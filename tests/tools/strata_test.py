@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree
 import zipfile
 import zlib
@@ -277,6 +278,33 @@ def test_watching_devices():
     assert rest == "" or rest.endswith("\n"), rest
 
 
+def test_launch():
+    def launch(n, script, *options, status=0):
+        return strata("launch", "-n", str(n), *options, "sh", "-c", script, status=status)
+
+    lines = launch(3, 'echo "$STRATA_RANK of $STRATA_WORLD_SIZE, $STRATA_LOCAL_RANK here"; echo word >&2; printf rest; cat').splitlines()
+    assert sorted(lines) == sorted(f"[{r}] {what}" for r in range(3) for what in (f"{r} of 3, {r} here", "word", "rest")), lines
+    contains(launch(2, "echo $STRATA_RANK/$STRATA_WORLD_SIZE/$STRATA_LOCAL_RANK at $STRATA_ADDRESS", "--first-rank", "2",
+                    "--world-size", "8", "--address", "far:7"), "[2] 2/8/0 at far:7", "[3] 3/8/1 at far:7")
+    assert strata("launch", "-n", "1", "echo", "--help", "-n", "2") == "[0] --help -n 2\n"
+    begin = time.monotonic()
+    # What fails ends the others, even those that do not listen, and what they have started.
+    failed = launch(3, 'trap "" TERM; [ $STRATA_RANK != 1 ] || exit 7; sleep 60', "--grace", "0.2", status=7)
+    contains(failed, "strata launch: rank 1 (process ", ") ended with status 7", "was ended by signal 9 (Killed)")
+    contains(launch(2, '[ $STRATA_RANK = 1 ] || kill -SEGV $$; sleep 60', "--grace", "0.2", status=128 + signal.SIGSEGV),
+             "was ended by signal 11 (Segmentation fault)")
+    contains(strata("launch", "-n", "2", "no-such-program", status=127), "no-such-program cannot be started: No such file")
+    assert time.monotonic() - begin < 30
+    with subprocess.Popen([STRATA, "launch", "-n", "2", "sh", "-c", "echo ready; sleep 60"], stdout=subprocess.PIPE, text=True) as run:
+        run.stdout.readline()
+        run.stdout.readline()
+        run.terminate()
+        assert run.wait(30) == 128 + signal.SIGTERM
+    contains(strata("launch", "-n", "2", status=2), "expected a program; received none")
+    contains(launch(2, "true", "--first-rank", "3", "--world-size", "4", status=2), "ranks 3 to 4 are beyond a world of 4")
+    contains(launch(2, "true", "--world-size", "4", status=2), "expected --address")
+
+
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -291,6 +319,7 @@ def main():
     test_messages()
     test_devices_and_doctor()
     test_watching_devices()
+    test_launch()
     test_completion()
 
 

@@ -15,6 +15,11 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Thrown by a command that ends the program with another status than 0 and has said why.
+struct ExitStatus {
+  int status;
+};
+
 void add_summary(CLI::App& strata);
 void add_plot(CLI::App& strata);
 void add_convert(CLI::App& strata);
@@ -29,6 +34,7 @@ void add_compare(CLI::App& strata);
 void add_bench(CLI::App& strata);
 void add_devices(CLI::App& strata);
 void add_doctor(CLI::App& strata);
+void add_launch(CLI::App& strata);
 void add_completion(CLI::App& strata);
 
 }  // namespace strata::tools

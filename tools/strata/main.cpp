@@ -19,8 +19,9 @@ constexpr const char* footer = R"(Examples:
 
 void add_commands(CLI::App& app) {
   using namespace strata::tools;
-  for (const auto& add : {add_new, add_fit, add_evaluate, add_predict, add_summary, add_plot, add_convert, add_inspect,
-                          add_diff, add_profile, add_compare, add_bench, add_devices, add_doctor, add_completion})
+  for (const auto& add :
+       {add_new, add_fit, add_evaluate, add_predict, add_summary, add_plot, add_convert, add_inspect, add_diff,
+        add_profile, add_compare, add_bench, add_devices, add_doctor, add_launch, add_completion})
     add(app);
 }
 
@@ -56,6 +57,8 @@ int main(int argc, char** argv) {
   } catch (const strata::tools::UsageError& e) {
     std::fprintf(stderr, "strata: %s\n", e.what());
     return 2;
+  } catch (const strata::tools::ExitStatus& e) {
+    return e.status;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "strata: the system has no memory left to give\n");
   } catch (const std::exception& e) {

@@ -41,6 +41,8 @@ class Mirrors {
  public:
   explicit Mirrors(std::vector<Device> devices) : devices_(std::move(devices)) {}
   std::shared_ptr<Mirror> of(const Variable& primary, bool own_stream);
+  /// Mirror::forget, of all.
+  void forget();
 
  private:
   std::vector<Device> devices_;

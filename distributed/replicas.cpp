@@ -1,14 +1,13 @@
 #include "distributed/replicas.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <map>
 #include <mutex>
 #include <unordered_map>
 
 #include "distributed/crew.h"
-#include "distributed/in_process.h"
+#include "distributed/exchange.h"
 #include "distributed/mirrors.h"
 #include "distributed/replica_graph.h"
 
@@ -18,17 +17,11 @@ struct Replicas::State {
   explicit State(const Strategy& s) : strategy(s), mirrors(s.devices()) {}
 
   /// That of the first `members` replicas.
-  InProcessGroup& group(std::size_t members) {
+  Exchange& exchange(std::size_t members) {
     const std::lock_guard lock(mutex);
-    std::unique_ptr<InProcessGroup>& group = groups[members];
-    if (!group) {
-      std::vector<std::string> names;
-      for (std::size_t r = 0; r < members; ++r) names.push_back(to_string(strategy.devices()[r]));
-      group = std::make_unique<InProcessGroup>(
-          std::move(names),
-          std::chrono::milliseconds(static_cast<std::int64_t>(strategy.options().timeout_seconds * 1000)));
-    }
-    return *group;
+    std::unique_ptr<Exchange>& exchange = exchanges[members];
+    if (!exchange) exchange = std::make_unique<Exchange>(strategy, members);
+    return *exchange;
   }
 
   /// The threads of each replica's kernels: the replicas of the processor share it, so that none waits for another's
@@ -43,13 +36,19 @@ struct Replicas::State {
     return own;
   }
 
+  /// After an error: nobody knows which variables the replicas have changed.
+  void start_afresh(Exchange& exchange) {
+    mirrors.forget();
+    exchange.recover();
+  }
+
   Strategy strategy;
   Mirrors mirrors;
   Crew crew;
   std::mutex running;  // held while a step runs
   std::int64_t steps = 0;
   std::mutex mutex;  // of the following
-  std::map<std::size_t, std::unique_ptr<InProcessGroup>> groups;
+  std::map<std::size_t, std::unique_ptr<Exchange>> exchanges;
   std::vector<std::shared_ptr<ThreadPool>> pools;
 };
 
@@ -85,7 +84,11 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
     here.device = strategy().devices()[r];
     here.threads = state_->pool(r);
     here.memory_on_hand += arenas->idle_bytes(here.device);
-    if (!alone) here.communicator = state_->group(parts.size()).communicator(static_cast<int>(r));
+    if (!alone) {
+      const Exchange& exchange = state_->exchange(parts.size());
+      here.communicator = exchange.communicator(r);
+      here.gpu_communicator = exchange.gpu_communicator(r);
+    }
     auto plan =
         Plan::compile(part.inputs, with_variables(graph, [&](const Variable& v) { return mirror_of(v).of(r); }), here);
     step.parts.push_back(std::make_shared<Executable>(std::move(plan), arenas));
@@ -94,33 +97,41 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
   return step;
 }
 
+namespace {
+/// What lies on another replica's GPU, such as data made in the scope, is brought over before they run: each holds its
+/// GPU then, and a copy would wait for one that waits for the copy.
+std::vector<Tensors> brought(std::vector<Tensors> inputs, const std::vector<Device>& devices) {
+  for (std::size_t r = 0; r < inputs.size(); ++r)
+    for (Tensor& t : inputs[r])
+      if (t.device().kind == DeviceKind::gpu && t.device() != devices[r]) t = t.to(devices[r]);
+  return inputs;
+}
+}  // namespace
+
 std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>& inputs, StepTimer* timer) {
   const std::lock_guard lock(state_->running);
   const std::size_t members = step.parts.size();
-  InProcessGroup& group = state_->group(members);
+  Exchange& exchange = state_->exchange(members);
+  if (exchange.failed()) state_->start_afresh(exchange);
   for (const auto& mirror : step.mirrors) mirror->follow(members);
   const std::int64_t number = state_->steps++;
+  const std::vector<Tensors> arguments = brought(inputs, strategy().devices());
   std::vector<Tensors> outputs(members);
   std::exception_ptr cause;  // that of the replica that failed first: the others' errors follow from it
   const auto take_part = [&](int rank) {
     const auto r = static_cast<std::size_t>(rank);
     try {
-      group.communicator(rank)->begin_step(number);
-      outputs[r] = step.parts[r]->run(inputs[r], r == 0 ? timer : nullptr);
+      exchange.begin_step(r, number);
+      outputs[r] = step.parts[r]->run(arguments[r], r == 0 ? timer : nullptr);
     } catch (const std::exception& e) {
-      if (group.abort_because_of(rank, e.what()))
-        cause =
-            dynamic_cast<const MemoryError*>(&e) != nullptr  // which names its device
-                ? std::current_exception()
-                : std::make_exception_ptr(Error(group.title(rank), "step " + std::to_string(number) + ": " + e.what()));
+      if (const auto first = exchange.fail(r, number, e)) cause = first;
       throw;
     }
   };
   try {
     state_->crew.run(static_cast<int>(members), take_part);
   } catch (...) {
-    for (const auto& mirror : step.mirrors) mirror->forget();
-    group.recover();
+    state_->start_afresh(exchange);
     if (cause) std::rethrow_exception(cause);
     throw;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "distributed/exchange.h"
 
 namespace strata::distribute {
 
@@ -44,6 +45,9 @@ Strategy::Strategy(const char* class_name, std::vector<Device> devices, const St
     : state_(std::make_shared<State>(State{class_name, std::move(devices), options})) {
   if (!(options.timeout_seconds > 0))
     fail_expected(class_name, "a positive timeout_seconds", std::to_string(options.timeout_seconds));
+  if (options.communication != Communication::nccl) return;
+  if (const std::string why_not = why_no_nccl(state_->devices); !why_not.empty())
+    throw Error(class_name, "cannot exchange by NCCL: " + why_not);
 }
 
 const std::vector<Device>& Strategy::devices() const { return state_->devices; }

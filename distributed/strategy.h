@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,9 +12,17 @@ namespace strata::distribute {
 
 class StrategyScope;
 
+/// How replicas on GPUs exchange arrays; those on the processor do it in its memory.
+enum class Communication : std::uint8_t {
+  automatic,  ///< by NCCL; where it cannot be had through the processor's memory, as one line on stderr says
+  nccl,       ///< by NCCL, or it is an Error that says why not
+  host,       ///< through the processor's memory
+};
+
 struct StrategyOptions {
   /// What a replica waits for another one, at most, before the step ends with an error.
   double timeout_seconds = 600;
+  Communication communication = Communication::automatic;
 };
 
 /// Where the models of its scope are trained. A handle: copies are the same strategy.

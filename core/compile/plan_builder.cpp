@@ -8,6 +8,7 @@
 
 #include "core/compile/cost.h"
 #include "core/compile/fused.h"
+#include "core/ops/all_reduce.h"
 #include "core/ops/repeat.h"
 
 namespace strata {
@@ -113,9 +114,13 @@ std::shared_ptr<const void> PlanBuilder::compile_tiles() const {
 /// The GPU's kernel, or the processor's where there is none.
 Kernel PlanBuilder::prepare_for_gpu(const Node& node, const CpuTarget& processor, const Signature& s) const {
   const Cuda& gpu = Cuda::of(plan_->options_.device.index);
+  const auto* exchange = node.op().as<AllReduce>();
+  if (exchange != nullptr && plan_->options_.gpu_communicator)
+    return exchange->among_gpus(plan_->options_.gpu_communicator, s);
   if (auto kernel = node.op().prepare(gpu.target(), s)) return *std::move(kernel);
   Kernel kernel = node.op().prepare(processor, s);
-  if (!kernel.view) report_missing_kernel(node, s);
+  if (!kernel.view && exchange == nullptr)
+    report_missing_kernel(node, s);  // why that goes through the processor was said
   return kernel;
 }
 

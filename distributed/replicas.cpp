@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "distributed/crew.h"
+#include "distributed/divided_updates.h"
 #include "distributed/exchange.h"
 #include "distributed/mirrors.h"
 #include "distributed/replica_graph.h"
@@ -66,7 +67,8 @@ std::vector<Replication> Replicas::shares(std::int64_t samples) const {
 }
 
 Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables& own_streams,
-                                 const PlanOptions& options, const std::shared_ptr<ArenaPool>& arenas) {
+                                 const PlanOptions& options, const std::shared_ptr<ArenaPool>& arenas,
+                                 const Trained& trained) {
   OwnStreams own;
   for (const Variable& v : own_streams) own.insert(v.id());
   std::unordered_map<const void*, std::shared_ptr<Mirror>> used;
@@ -75,11 +77,22 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
     if (!mirror) mirror = state_->mirrors.of(v, own.contains(v.id()));
     return *mirror;
   };
+  const int members = static_cast<int>(parts.size());
+  const bool alone = members == 1;
+  Division division;
+  if (strategy().options().shard_optimizer_state) division = divide(parts[0].graph, trained, members);
   Step step;
+  for (const Variable& v : trained.optimizer)
+    if (const auto owner = division.state.find(v.id()); owner != division.state.end()) {
+      step.divided.emplace_back(v, strategy().devices()[static_cast<std::size_t>(owner->second)]);
+      v.move_to(step.divided.back().second);
+    }
   for (std::size_t r = 0; r < parts.size(); ++r) {
     const Part& part = parts[r];
-    const bool alone = parts.size() == 1;
-    const Graph graph = alone ? part.graph : with_equal_updates(part.graph, own, part.replication);
+    Graph graph = alone ? part.graph : with_equal_updates(part.graph, own, part.replication);
+    if (!alone && !division.weights.empty())
+      graph = with_divided_updates(graph, division, static_cast<int>(r), members);
+    const auto here_of = [&](const Variable& v) { return division.state.contains(v.id()) ? v : mirror_of(v).of(r); };
     PlanOptions here = options;
     here.device = strategy().devices()[r];
     here.threads = state_->pool(r);
@@ -89,8 +102,7 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
       here.communicator = exchange.communicator(r);
       here.gpu_communicator = exchange.gpu_communicator(r);
     }
-    auto plan =
-        Plan::compile(part.inputs, with_variables(graph, [&](const Variable& v) { return mirror_of(v).of(r); }), here);
+    auto plan = Plan::compile(part.inputs, with_variables(graph, here_of), here);
     step.parts.push_back(std::make_shared<Executable>(std::move(plan), arenas));
   }
   for (const auto& [id, mirror] : used) step.mirrors.push_back(mirror);
@@ -114,6 +126,8 @@ std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>&
   Exchange& exchange = state_->exchange(members);
   if (exchange.failed()) state_->start_afresh(exchange);
   for (const auto& mirror : step.mirrors) mirror->follow(members);
+  for (const auto& [variable, device] : step.divided)  // a step of fewer replicas may have had it elsewhere
+    if (variable.value().device() != device) variable.move_to(device);
   const std::int64_t number = state_->steps++;
   const std::vector<Tensors> arguments = brought(inputs, strategy().devices());
   std::vector<Tensors> outputs(members);

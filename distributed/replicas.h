@@ -25,6 +25,12 @@ class Replicas {
   struct Step {
     std::vector<std::shared_ptr<Executable>> parts;
     std::vector<std::shared_ptr<Mirror>> mirrors;
+    /// Variables that one replica alone has in this step, and where that is.
+    std::vector<std::pair<Variable, Device>> divided = {};
+  };
+  /// What StrategyOptions::shard_optimizer_state may divide: weights that are trained, and variables of the optimizer.
+  struct Trained {
+    Variables weights, optimizer;
   };
 
   explicit Replicas(const Strategy& strategy);
@@ -41,7 +47,7 @@ class Replicas {
   /// One part for each of the first replicas. `own_streams` are states of random streams. Of the options the device,
   /// the threads and the communicator are each replica's.
   Step compile(const std::vector<Part>& parts, const Variables& own_streams, const PlanOptions& options,
-               const std::shared_ptr<ArenaPool>& arenas);
+               const std::shared_ptr<ArenaPool>& arenas, const Trained& trained = {});
   /// Outputs of each replica. Of several callers each waits for the one before. The timer is told of the first
   /// replica's kernels. After an error, which says on which replica it came up, the replicas have the model's variables
   /// as they are.

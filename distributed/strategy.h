@@ -23,6 +23,10 @@ struct StrategyOptions {
   /// What a replica waits for another one, at most, before the step ends with an error.
   double timeout_seconds = 600;
   Communication communication = Communication::automatic;
+  /// Each replica keeps the optimizer's state of some of the weights only, and updates those; the others get the new
+  /// weights from it. Numbers are the same but for rounding; the optimizer's state takes one part in
+  /// num_replicas_in_sync() of the memory, and weights travel once more.
+  bool shard_optimizer_state = false;
 };
 
 /// Where the models of its scope are trained. A handle: copies are the same strategy.

@@ -8,7 +8,7 @@
 
 #include "core/compile/cost.h"
 #include "core/compile/fused.h"
-#include "core/ops/all_reduce.h"
+#include "core/compile/scatter_gather.h"
 #include "core/ops/repeat.h"
 
 namespace strata {
@@ -114,13 +114,12 @@ std::shared_ptr<const void> PlanBuilder::compile_tiles() const {
 /// The GPU's kernel, or the processor's where there is none.
 Kernel PlanBuilder::prepare_for_gpu(const Node& node, const CpuTarget& processor, const Signature& s) const {
   const Cuda& gpu = Cuda::of(plan_->options_.device.index);
-  const auto* exchange = node.op().as<AllReduce>();
-  if (exchange != nullptr && plan_->options_.gpu_communicator)
-    return exchange->among_gpus(plan_->options_.gpu_communicator, s);
+  if (plan_->options_.gpu_communicator)
+    if (auto kernel = exchange_among_gpus(node.op(), plan_->options_.gpu_communicator, s)) return *std::move(kernel);
   if (auto kernel = node.op().prepare(gpu.target(), s)) return *std::move(kernel);
   Kernel kernel = node.op().prepare(processor, s);
-  if (!kernel.view && exchange == nullptr)
-    report_missing_kernel(node, s);  // why that goes through the processor was said
+  // Why replicas exchange through the processor's memory has been said.
+  if (!kernel.view && !is_exchange(node.op())) report_missing_kernel(node, s);
   return kernel;
 }
 
@@ -151,7 +150,8 @@ void PlanBuilder::claim_parts() {
     for (std::size_t i = 0; i < kernels_.at(node.get()).side_by_side.size(); ++i) {
       Value v = node->input(i);
       const auto is_view = [&] { return !is_leaf(*v.node()) && kernels_.at(v.node().get()).view; };
-      while (is_view() && uses_of(v) == 1 && kernels_.at(v.node().get()).view_offset == 0) v = v.node()->input(0);
+      const auto is_whole = [&] { return v.node()->input(0).type().bytes() == v.type().bytes(); };  // not a part
+      while (is_view() && uses_of(v) == 1 && is_whole()) v = v.node()->input(0);
       const bool made_here = !is_leaf(*v.node()) && !is_view() && uses_of(v) == 1;
       if (made_here && !schedule_.in_place_updates.contains(v.node().get())) claims_[key(v)] = {node, i};
     }

@@ -290,15 +290,16 @@ class NcclCommunicator final : public GpuCommunicator, public Watch {
   [[noreturn]] void throw_after(const std::string& reason) {
     fail(reason);
     told_ = true;
-    throw_failure();
+    throw_because(reason);
   }
-  [[noreturn]] void throw_failure() {
+  [[noreturn]] void throw_failure() { throw_because(failure_); }
+  [[noreturn]] void throw_because(const std::string& reason) {
     const volatile Marks& now = *marks_;
     std::string where;
     if (now.step >= 0) where = "step " + std::to_string(now.step) + ", ";
     const std::int64_t call = now.call;
     where += call < 0 ? "no call yet" : to_string(known_.at(static_cast<std::size_t>(call)));
-    throw Error(title_, where + ": " + failure_);
+    throw Error(title_, where + ": " + reason);
   }
 
   std::int64_t number_of(const Call& call) {

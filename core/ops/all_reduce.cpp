@@ -1,6 +1,6 @@
 #include "core/ops/all_reduce.h"
 
-#include "core/device/gpu_communicator.h"
+#include "core/device/communicator.h"
 #include "core/graph/replication.h"
 
 namespace strata {
@@ -22,15 +22,6 @@ Kernel AllReduce::prepare(const CpuTarget& target, const Signature& s) const {
                                          static_cast<std::size_t>(type.shape.elements()));
               },
           .in_place = {{0, 0}}};
-}
-
-Kernel AllReduce::among_gpus(std::shared_ptr<GpuCommunicator> others, const Signature& s) const {
-  return {.run = {},
-          .in_place = {{0, 0}},
-          .launch = [others = std::move(others), type = s.inputs[0]](Cuda& gpu, const Buffers& io) {
-            others->all_reduce(gpu, Reduction::sum, type.dtype, io.in_raw()[0], io.out_raw()[0],
-                               static_cast<std::size_t>(type.shape.elements()));
-          }};
 }
 
 Value all_reduce(const Value& x, bool deferred) {

@@ -4,8 +4,6 @@
 
 namespace strata {
 
-class GpuCommunicator;
-
 /// The sum over all replicas of the step, on each of them; the identity where a plan is for one
 /// (PlanOptions::communicator). Error for types other than f32, f64, f16, bf16, i32 and i64.
 struct STRATA_API AllReduce {
@@ -18,8 +16,6 @@ struct STRATA_API AllReduce {
   /// Every replica's result depends on this one's operand: the gradients are added up, too.
   Values vjp(const Node& node, Value g) const;
   Kernel prepare(const CpuTarget& target, const Signature& s) const;
-  /// The kernel of a plan whose replicas exchange from GPU to GPU (PlanOptions::gpu_communicator).
-  Kernel among_gpus(std::shared_ptr<GpuCommunicator> others, const Signature& s) const;
 };
 
 /// A step that several replicas share emits it; for one, and outside of a ReplicationScope, it is `x` itself.

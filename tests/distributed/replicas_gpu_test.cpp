@@ -106,7 +106,7 @@ TEST(TwoGpusFaults, AnErrorOfNcclEndsTheStepAndTheNextOneStartsAfresh) {
   for (int k = 0; k < 3; ++k) step.run();
   for (int repetition = 0; repetition < 3; ++repetition) {
     {
-      const Told told("NCCL_CALLS_BEFORE_ERROR", 0);
+      const Told told("NCCL_CALLS_BEFORE_ERROR", 7);  // in the middle of the fourth step
       const std::string message = message_of([&] { step.run(); });
       EXPECT_NE(message.find("of 2 (gpu:"), std::string::npos) << message;
       EXPECT_NE(message.find("all_reduce (sum of "), std::string::npos) << message;

@@ -25,13 +25,37 @@ using namespace strata::testing;
 
 constexpr int ranks = 2;
 
+template <class T>
+void write_whole(void* to, const std::vector<double>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) static_cast<T*>(to)[i] = static_cast<T>(values[i]);
+}
+void write(void* to, DType dtype, const std::vector<double>& values) {
+  if (dtype == DType::i32)
+    write_whole<std::int32_t>(to, values);
+  else if (dtype == DType::i64)
+    write_whole<std::int64_t>(to, values);
+  else
+    write_array(to, dtype, values);
+}
+
+template <class T>
+std::vector<double> read_whole(const void* from, std::size_t count) {
+  const auto* x = static_cast<const T*>(from);
+  return {x, x + count};
+}
+std::vector<double> read(const void* from, DType dtype, std::size_t count) {
+  if (dtype == DType::i32) return read_whole<std::int32_t>(from, count);
+  if (dtype == DType::i64) return read_whole<std::int64_t>(from, count);
+  return read_array(from, dtype, count);
+}
+
 /// An array on gpu:`device`.
 class Array {
  public:
   Array(int device, DType dtype, const std::vector<double>& values)
       : gpu_{DeviceKind::gpu, device}, dtype_(dtype), count_(values.size()) {
     std::vector<std::byte> bytes(count_ * size_of(dtype));
-    write_array(bytes.data(), dtype, values);
+    write(bytes.data(), dtype, values);
     storage_ = Storage::allocate(gpu_, bytes.size());
     copy_memory(storage_->data(), gpu_, bytes.data(), Device{}, bytes.size());
   }
@@ -39,7 +63,7 @@ class Array {
   std::vector<double> values() const {
     std::vector<std::byte> bytes(count_ * size_of(dtype_));
     copy_memory(bytes.data(), Device{}, storage_->data(), gpu_, bytes.size());
-    return read_array(bytes.data(), dtype_, count_);
+    return read(bytes.data(), dtype_, count_);
   }
 
  private:

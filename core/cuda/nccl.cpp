@@ -304,9 +304,9 @@ class NcclCommunicator final : public GpuCommunicator, public Watch {
 
   std::int64_t number_of(const Call& call) {
     const std::lock_guard lock(mutex_);
-    const auto at = std::find(known_.begin(), known_.end(), call);
-    if (at == known_.end()) known_.push_back(call);
-    return at - known_.begin();
+    const std::int64_t number = std::find(known_.begin(), known_.end(), call) - known_.begin();
+    if (number == static_cast<std::int64_t>(known_.size())) known_.push_back(call);
+    return number;
   }
 
   const nccl::Library& library_;

@@ -37,7 +37,9 @@ std::vector<double> results(const std::vector<std::string>& devices, Communicati
   utils::set_random_seed(7);
   Sequential model({layers::Input({8, 8, 1}), layers::Conv2D(4, 3), layers::BatchNormalization({.synchronized = true}),
                     layers::Activation("relu"), layers::Flatten(), layers::Dense(4, {.activation = "softmax"})});
-  model.compile({.optimizer = "adam", .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
+  model.compile({.optimizer = optimizers::SGD({.learning_rate = 0.1, .momentum = 0.9}),
+                 .loss = "sparse_categorical_crossentropy",
+                 .metrics = {"accuracy"}});
   std::vector<double> all;
   for (int epoch = 0; epoch < 3; ++epoch) {
     const History h = model.fit(x, y, {.batch_size = 10, .verbose = 0, .shuffle = false});  // the last batch has 8

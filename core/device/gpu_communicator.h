@@ -19,7 +19,8 @@ class Cuda;
 /// call; recorded, the calls are part of the recording. Waiting for the stream ends with an Error that names this
 /// replica, its step and the call: when a replica has not come on for longer than the time limit, when the
 /// implementation reports an error, and after abort. Then every further call is an Error, until recover.
-class STRATA_API GpuCommunicator {
+/// Internal.
+class GpuCommunicator {
  public:
   /// The ways to run a step. Whatever one replica cannot do, none does: the last one named goes.
   enum class Way : std::uint8_t { replay, record, kernel_by_kernel };

@@ -61,4 +61,10 @@ std::shared_ptr<Mirror> Mirrors::of(const Variable& primary, bool own_stream) {
   return made;
 }
 
+void Mirrors::forget() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, known] : mirrors_)
+    if (const auto mirror = known.lock()) mirror->forget();
+}
+
 }  // namespace strata::distribute

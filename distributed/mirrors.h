@@ -56,6 +56,8 @@ class Mirrors {
  public:
   explicit Mirrors(std::vector<Device> devices, std::size_t first = 0) : devices_(std::move(devices)), first_(first) {}
   std::shared_ptr<Mirror> of(const Variable& primary, bool own_stream);
+  /// Mirror::forget, of all.
+  void forget();
 
  private:
   std::vector<Device> devices_;

@@ -1,7 +1,6 @@
 #include "distributed/replicas.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -10,7 +9,8 @@
 
 #include "distributed/agreement.h"
 #include "distributed/crew.h"
-#include "distributed/in_process.h"
+#include "distributed/divided_updates.h"
+#include "distributed/exchange.h"
 #include "distributed/mirrors.h"
 #include "distributed/process_group.h"
 #include "distributed/replica_graph.h"
@@ -20,18 +20,12 @@ namespace strata::distribute {
 struct Replicas::State {
   explicit State(const Strategy& s) : strategy(s), mirrors(s.devices(), static_cast<std::size_t>(s.rank())) {}
 
-  /// That of the first `members` replicas.
-  InProcessGroup& group(std::size_t members) {
+  /// That of the first `members` replicas, of which one here must be.
+  Exchange& exchange(std::size_t members) {
     const std::lock_guard lock(mutex);
-    std::unique_ptr<InProcessGroup>& group = groups[members];
-    if (!group) {
-      std::vector<std::string> names;
-      for (std::size_t r = 0; r < members; ++r) names.push_back(to_string(strategy.devices()[r]));
-      group = std::make_unique<InProcessGroup>(
-          std::move(names),
-          std::chrono::milliseconds(static_cast<std::int64_t>(strategy.options().timeout_seconds * 1000)));
-    }
-    return *group;
+    std::unique_ptr<Exchange>& exchange = exchanges[members];
+    if (!exchange) exchange = std::make_unique<Exchange>(strategy, members);
+    return *exchange;
   }
 
   bool is_checked(std::int64_t step) const {
@@ -39,13 +33,8 @@ struct Replicas::State {
     return every > 0 && (step + 1) % every == 0;
   }
 
-  /// What replica r here exchanges numbers with; null where it is alone or takes no part.
-  std::shared_ptr<Communicator> communicator(std::size_t members, std::size_t r) {
-    if (members == 1) return nullptr;
-    if (!strategy.processes()) return group(members).communicator(static_cast<int>(r));
-    if (strategy.rank() >= static_cast<int>(members)) return nullptr;
-    return strategy.processes()->communicator(static_cast<int>(members));
-  }
+  /// Whether the replicas here exchange numbers in a step of so many.
+  bool exchanges(int members) const { return members > 1 && strategy.rank() < members; }
 
   /// The threads of each replica's kernels: the replicas of the processor share it, so that none waits for another's
   /// loop.
@@ -61,13 +50,19 @@ struct Replicas::State {
     return own;
   }
 
+  /// After an error: nobody knows which variables the replicas have changed.
+  void start_afresh(Exchange& exchange) {
+    mirrors.forget();
+    exchange.recover();
+  }
+
   Strategy strategy;
   Mirrors mirrors;
   Crew crew;
   std::mutex running;  // held while a step runs
   std::int64_t steps = 0;
   std::mutex mutex;  // of the following
-  std::map<std::size_t, std::unique_ptr<InProcessGroup>> groups;
+  std::map<std::size_t, std::unique_ptr<Exchange>> exchanges;
   std::vector<std::shared_ptr<ThreadPool>> pools;
 };
 
@@ -92,7 +87,8 @@ std::vector<std::size_t> Replicas::here(std::size_t shares) const {
 }
 
 Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables& own_streams,
-                                 const PlanOptions& options, const std::shared_ptr<ArenaPool>& arenas) {
+                                 const PlanOptions& options, const std::shared_ptr<ArenaPool>& arenas,
+                                 const Trained& trained) {
   OwnStreams own;
   for (const Variable& v : own_streams) own.insert(v.id());
   Step step;
@@ -105,16 +101,29 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
     if (mirror == nullptr) mirror = step.mirrors.emplace_back(state_->mirrors.of(v, own.contains(v.id()))).get();
     return *mirror;
   };
+  Division division;
+  if (strategy().options().shard_optimizer_state) division = divide(parts[0].graph, trained, step.members);
+  for (const Variable& v : trained.optimizer)
+    if (const auto owner = division.state.find(v.id()); owner != division.state.end()) {
+      step.divided.emplace_back(v, strategy().devices()[static_cast<std::size_t>(owner->second)]);
+      v.move_to(step.divided.back().second);
+    }
   for (std::size_t r = 0; r < parts.size(); ++r) {
     const Part& part = parts[r];
-    const Graph graph = alone ? part.graph : with_equal_updates(part.graph, own, part.replication);
+    Graph graph = alone ? part.graph : with_equal_updates(part.graph, own, part.replication);
+    if (!alone && !division.weights.empty())
+      graph = with_divided_updates(graph, division, static_cast<int>(r), step.members);
+    const auto here_of = [&](const Variable& v) { return division.state.contains(v.id()) ? v : mirror_of(v).of(r); };
     PlanOptions here = options;
     here.device = strategy().devices()[r];
     here.threads = state_->pool(r);
     here.memory_on_hand += arenas->idle_bytes(here.device);
-    here.communicator = state_->communicator(static_cast<std::size_t>(step.members), r);
-    auto plan =
-        Plan::compile(part.inputs, with_variables(graph, [&](const Variable& v) { return mirror_of(v).of(r); }), here);
+    if (state_->exchanges(step.members)) {
+      const Exchange& exchange = state_->exchange(static_cast<std::size_t>(step.members));
+      here.communicator = exchange.communicator(r);
+      here.gpu_communicator = exchange.gpu_communicator(r);
+    }
+    auto plan = Plan::compile(part.inputs, with_variables(graph, here_of), here);
     step.parts.push_back(std::make_shared<Executable>(std::move(plan), arenas));
   }
   if (strategy().processes()) {
@@ -129,10 +138,13 @@ std::vector<Tensors> Replicas::run_among_processes(const Step& step, const std::
                                                    StepTimer* timer) {
   const ProcessGroup& group = *strategy().processes();
   const auto all = group.communicator();
+  const Exchange* const exchange =
+      state_->exchanges(step.members) ? &state_->exchange(static_cast<std::size_t>(step.members)) : nullptr;
   const std::int64_t number = state_->steps++;
   std::vector<Tensors> outputs;
   try {
     all->begin_step(number);
+    if (exchange != nullptr) exchange->begin_step(0, number);
     if (!step.unchecked_program->empty()) check_same_program(*all, *step.unchecked_program);
     step.unchecked_program->clear();
     share_news(*all, step.mirrors);
@@ -150,40 +162,51 @@ std::vector<Tensors> Replicas::run_among_processes(const Step& step, const std::
       check_same_parameters(gathered(*all, parameter_hashes(step.mirrors, 0)), step.mirrors);
   } catch (const std::exception& e) {
     const std::string what = "step " + std::to_string(number) + ": " + e.what();
+    if (exchange != nullptr) exchange->abort_gpus(what);
     if (!group.abort(what) || dynamic_cast<const MemoryError*>(&e) != nullptr) throw;  // which says where it came up
     throw Error(group.title(group.rank()), what);
   }
   return outputs;
 }
 
+namespace {
+/// What lies on another replica's GPU, such as data made in the scope, is brought over before they run: each holds its
+/// GPU then, and a copy would wait for one that waits for the copy.
+std::vector<Tensors> brought(std::vector<Tensors> inputs, const std::vector<Device>& devices) {
+  for (std::size_t r = 0; r < inputs.size(); ++r)
+    for (Tensor& t : inputs[r])
+      if (t.device().kind == DeviceKind::gpu && t.device() != devices[r]) t = t.to(devices[r]);
+  return inputs;
+}
+}  // namespace
+
 std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>& inputs, StepTimer* timer) {
   const std::lock_guard lock(state_->running);
   if (strategy().processes()) return run_among_processes(step, inputs, timer);
   const std::size_t members = step.parts.size();
-  InProcessGroup& group = state_->group(members);
+  Exchange& exchange = state_->exchange(members);
+  if (exchange.failed()) state_->start_afresh(exchange);
   for (const auto& mirror : step.mirrors) mirror->follow(members);
+  for (const auto& [variable, device] : step.divided)  // a step of fewer replicas may have had it elsewhere
+    if (variable.value().device() != device) variable.move_to(device);
   const std::int64_t number = state_->steps++;
+  const std::vector<Tensors> arguments = brought(inputs, strategy().devices());
   std::vector<Tensors> outputs(members);
   std::exception_ptr cause;  // that of the replica that failed first: the others' errors follow from it
   const auto take_part = [&](int rank) {
     const auto r = static_cast<std::size_t>(rank);
     try {
-      group.communicator(rank)->begin_step(number);
-      outputs[r] = step.parts[r]->run(inputs[r], r == 0 ? timer : nullptr);
+      exchange.begin_step(r, number);
+      outputs[r] = step.parts[r]->run(arguments[r], r == 0 ? timer : nullptr);
     } catch (const std::exception& e) {
-      if (group.abort_because_of(rank, e.what()))
-        cause =
-            dynamic_cast<const MemoryError*>(&e) != nullptr  // which names its device
-                ? std::current_exception()
-                : std::make_exception_ptr(Error(group.title(rank), "step " + std::to_string(number) + ": " + e.what()));
+      if (const auto first = exchange.fail(r, number, e)) cause = first;
       throw;
     }
   };
   try {
     state_->crew.run(static_cast<int>(members), take_part);
   } catch (...) {
-    for (const auto& mirror : step.mirrors) mirror->forget();
-    group.recover();
+    state_->start_afresh(exchange);
     if (cause) std::rethrow_exception(cause);
     throw;
   }

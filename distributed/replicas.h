@@ -25,11 +25,17 @@ class Replicas {
   struct Step {
     std::vector<std::shared_ptr<Executable>> parts;
     std::vector<std::shared_ptr<Mirror>> mirrors;
-    /// Where there are several processes: how many take part, what the others must hear of, and what all must agree on
-    /// before they run it for the first time.
-    int members = 1;
+    int members = 1;  ///< replicas that take part, wherever they are
+    /// Where there are several processes: what those must hear of that take no part, and what all must agree on before
+    /// they run it for the first time.
     Variables updated = {};
     std::shared_ptr<std::string> unchecked_program = {};
+    /// Variables that one replica alone has in this step, and where that is.
+    std::vector<std::pair<Variable, Device>> divided = {};
+  };
+  /// What StrategyOptions::shard_optimizer_state may divide: weights that are trained, and variables of the optimizer.
+  struct Trained {
+    Variables weights, optimizer;
   };
 
   explicit Replicas(const Strategy& strategy);
@@ -47,9 +53,9 @@ class Replicas {
   std::vector<std::size_t> here(std::size_t shares) const;
 
   /// One part for each of the replicas here. `own_streams` are states of random streams. Of the options the device,
-  /// the threads and the communicator are each replica's.
+  /// the threads and the communicators are each replica's.
   Step compile(const std::vector<Part>& parts, const Variables& own_streams, const PlanOptions& options,
-               const std::shared_ptr<ArenaPool>& arenas);
+               const std::shared_ptr<ArenaPool>& arenas, const Trained& trained = {});
   /// Outputs of each replica here; none of one that takes no part. Of several callers each waits for the one before.
   /// The timer is told of the first replica's kernels. After an error, which says on which replica it came up, the
   /// replicas have the model's variables as they are; where there are several processes, no further step is possible.

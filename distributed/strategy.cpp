@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/device/seed.h"
+#include "distributed/exchange.h"
 #include "distributed/process_group.h"
 
 namespace strata::distribute {
@@ -35,6 +36,12 @@ void check_options(const char* class_name, const StrategyOptions& options) {
   if (options.check_parameters_every < 0)
     fail_expected(class_name, "check_parameters_every of 0 or more steps",
                   std::to_string(options.check_parameters_every));
+}
+
+void check_nccl(const char* class_name, const std::vector<Device>& devices, const StrategyOptions& options) {
+  if (options.communication != Communication::nccl) return;
+  if (const std::string why_not = why_no_nccl(devices); !why_not.empty())
+    throw Error(class_name, "cannot exchange by NCCL: " + why_not);
 }
 
 /// This process's, of the world.
@@ -98,13 +105,19 @@ WorldOptions world_or_alone() {
 Strategy::Strategy(const char* class_name, std::vector<Device> devices, const StrategyOptions& options)
     : state_(std::make_shared<State>(State{class_name, std::move(devices), options})) {
   check_options(class_name, options);
+  check_nccl(class_name, devices(), options);
 }
 
 Strategy::Strategy(const char* class_name, const WorldOptions& world, const std::vector<std::string>& devices,
                    const StrategyOptions& options) {
   check_options(class_name, options);
   check(world);
+  if (options.shard_optimizer_state && world.size > 1)
+    throw Error(class_name,
+                "shard_optimizer_state is for the replicas of one process (MirroredStrategy): a process "
+                "could not write or read the state that others have");
   const Device device = own_device(class_name, world, devices);
+  check_nccl(class_name, {device}, options);
   state_ = std::make_shared<State>(
       State{class_name, {device}, options, world.size == 1 ? nullptr : join(world, device, options)});
 }

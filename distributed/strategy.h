@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,9 +14,21 @@ namespace strata::distribute {
 class ProcessGroup;
 class StrategyScope;
 
+/// How replicas on GPUs exchange arrays; those on the processor do it in its memory.
+enum class Communication : std::uint8_t {
+  automatic,  ///< by NCCL; where it cannot be had through the processor's memory, as one line on stderr says
+  nccl,       ///< by NCCL, or it is an Error that says why not
+  host,       ///< through the processor's memory
+};
+
 struct StrategyOptions {
   /// What a replica waits for another one, at most, before the step ends with an error.
   double timeout_seconds = 600;
+  Communication communication = Communication::automatic;
+  /// Each replica keeps the optimizer's state of some of the weights only, and updates those; the others get the new
+  /// weights from it. Numbers are the same but for rounding; the optimizer's state takes one part in
+  /// num_replicas_in_sync() of the memory, and weights travel once more. For replicas of one process.
+  bool shard_optimizer_state = false;
   /// After every so many steps the variables of all replicas are compared, and an error names the ranks and variables
   /// that differ: memory or a processor that errs, say. 0: never.
   int check_parameters_every = 0;

@@ -104,7 +104,9 @@ CompiledStep Trainer::compile_on_replicas(Mode mode, const Signature& types) {
     Lowered step = lower_step(mode, with_batch(types, share.samples));
     parts.push_back({std::move(step.inputs), std::move(step.graph), share});
   }
-  CompiledStep step = model_.replicas()->compile(parts, random_states(model_), plan_options(), arenas_);
+  distribute::Replicas::Trained trained;
+  if (mode == Mode::train) trained = {model_.trainable_weights(), optimizer_.variables()};
+  CompiledStep step = model_.replicas()->compile(parts, random_states(model_), plan_options(), arenas_, trained);
   if (debugging::log_device_placement())
     for (const auto& part : step.parts) log_placement(part->plan());
   return step;

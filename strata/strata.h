@@ -157,6 +157,7 @@
 #include "models/model.h"
 #include "models/model_config.h"
 #include "models/model_to_dot.h"
+#include "models/multi_gpu_model.h"
 #include "models/options.h"
 #include "models/profile.h"
 #include "models/progress.h"

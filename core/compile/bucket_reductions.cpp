@@ -13,11 +13,12 @@ constexpr std::size_t alignment = 64;  // of what kernels work on
 
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-/// Calls copy(to, from, bytes) for every array that is not in its place, and clear(to, bytes) for what lies behind
-/// each.
+/// Calls copy(to, from, bytes) for every array that is not in its place, and clear(to, bytes) for what lies between
+/// them.
 template <class Copy, class Clear>
 void bring_together(const SideBySide& op, const Buffers& io, Copy&& copy, Clear&& clear) {
   auto* whole = static_cast<std::byte*>(io.out_raw()[0]);
+  if (op.offsets[0] > 0) clear(whole, op.offsets[0]);
   for (std::size_t i = 0; i < io.inputs(); ++i) {
     const std::size_t bytes = io.in_type(i).bytes(), begin = op.offsets[i];
     const std::size_t end = i + 1 < io.inputs() ? op.offsets[i + 1] : op.whole.bytes();

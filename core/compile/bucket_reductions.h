@@ -7,7 +7,7 @@ namespace strata {
 /// Arrays of one element type as one: each where its Part begins, zeros between them. A plan has them made there, where
 /// nobody else needs them.
 struct SideBySide {
-  std::vector<std::size_t> offsets;  ///< bytes, one for each input
+  std::vector<std::size_t> offsets;  ///< bytes, one for each input, each behind the one before
   Type whole;
   static constexpr std::string_view name = "side_by_side";
   bool operator==(const SideBySide&) const = default;

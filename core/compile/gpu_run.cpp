@@ -55,8 +55,8 @@ GpuRun::GpuRun(std::shared_ptr<const Plan> plan)
 GpuRun::~GpuRun() {
   try {
     const Cuda::Use use(gpu_);
+    gpu_.stream().synchronize();       // first: it may wait for another replica in vain, and says so
     gpu_.copy_stream().synchronize();  // a lane's memory may still be read
-    gpu_.stream().synchronize();
   } catch (const Error&) {  // the device failed; whoever used it was told
   }
 }
@@ -90,7 +90,10 @@ void GpuRun::bring(const Tensors& inputs) {
     lanes_.back()->taken.record(gpu_.stream());  // its memory is given in this stream's order, and used first in the other
   }
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
-  lane.arrived.synchronize();
+  if (plan_->options().gpu_communicator)
+    gpu_.copy_stream().synchronize();  // this wait ends when another replica does not come on, an event's would not
+  else
+    lane.arrived.synchronize();
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (!on_device(inputs[i]) && inputs[i].bytes() > 0)
       std::memcpy(lane.pinned + inputs_[i], inputs[i].raw(), inputs[i].bytes());
@@ -111,23 +114,42 @@ void GpuRun::run(const std::vector<void*>& addresses, const std::vector<std::siz
   arena_ = arena;
   timer_ = timer;
   if (timer != nullptr) timer->mark();
-  const PlanOptions& options = plan_->options();
-  const bool record = options.record && !options.check_numerics && warm_ && timer == nullptr;
-  const bool anew = recorded_arena_ != arena;
+  const Way way = way_to_run();
+  if (way == Way::record) record();
   for (Section& section : sections_) {
     if (section.on_processor) {
       run_on_processor(section.begin);
       if (timer != nullptr) timer->mark();
-    } else if (record) {
-      if (!section.graph || anew)
-        section.graph = std::make_unique<cuda::Graph>(gpu_.stream(), [&] { launch(section.begin, section.end); });
-      section.graph->launch(gpu_.stream());
-    } else {
+    } else if (way == Way::kernel_by_kernel) {
       launch(section.begin, section.end);
+    } else {
+      section.graph->launch(gpu_.stream());
     }
   }
-  if (record) recorded_arena_ = arena;
   warm_ = true;
+}
+
+GpuRun::Way GpuRun::way_to_run() {
+  const PlanOptions& options = plan_->options();
+  const auto& others = options.gpu_communicator;
+  if (others && generation_ != others->generation()) {
+    generation_ = others->generation();
+    warm_ = false;
+    forget_recording();
+  }
+  const bool recorded = options.record && !options.check_numerics && warm_ && timer_ == nullptr;
+  const Way own = !recorded ? Way::kernel_by_kernel : recorded_arena_ == arena_ ? Way::replay : Way::record;
+  return others ? others->agree(own) : own;
+}
+
+/// All of it, and on all replicas, before any of it runs: CUDA may wait for the device while it records, and a device
+/// that runs a step waits for the replicas that do not.
+void GpuRun::record() {
+  for (Section& section : sections_)
+    if (!section.on_processor)
+      section.graph = std::make_unique<cuda::Graph>(gpu_.stream(), [&] { launch(section.begin, section.end); });
+  if (const auto& others = plan_->options().gpu_communicator) others->meet();
+  recorded_arena_ = arena_;
 }
 
 void GpuRun::launch(std::size_t begin, std::size_t end) {

@@ -5,6 +5,7 @@
 
 #include "core/compile/plan.h"
 #include "core/compile/step_timer.h"
+#include "core/device/gpu_communicator.h"
 
 namespace strata {
 
@@ -25,6 +26,7 @@ class GpuRun {
   void bring(const Tensors& inputs);
   /// Enqueues all steps. The first time one by one, so that libraries load what they need; then they are recorded, and
   /// replayed as long as the arena stays where it is. With a timer, which is told of each, they are not recorded.
+  /// Replicas that exchange by a GpuCommunicator all do the same of this.
   void run(const std::vector<void*>& addresses, const std::vector<std::size_t>& first_address, std::byte* arena,
            StepTimer* timer = nullptr);
   /// After addresses have changed.
@@ -35,7 +37,10 @@ class GpuRun {
  private:
   struct Lane;     // one of two ways for inputs, used in turn
   struct Section;  // steps that are recorded together, or one that runs on the processor
+  using Way = GpuCommunicator::Way;
   void make_sections();
+  Way way_to_run();
+  void record();
   void launch(std::size_t begin, std::size_t end);
   void launch_step(std::size_t step);
   void run_on_processor(std::size_t step);
@@ -52,6 +57,7 @@ class GpuRun {
   std::vector<std::byte> host_memory_;
   std::byte* recorded_arena_ = nullptr;
   bool warm_ = false;
+  std::uint64_t generation_ = 0;  // of the communicator that the run was warmed up with
   // Of the run at hand.
   const std::vector<void*>* addresses_ = nullptr;
   const std::vector<std::size_t>* first_address_ = nullptr;

@@ -11,6 +11,8 @@
 
 namespace strata {
 
+class GpuCommunicator;
+
 struct PlanOptions {
   /// Off: node by node, each op in a kernel of its own, in program order.
   bool fuse = true;
@@ -31,6 +33,8 @@ struct PlanOptions {
   std::int64_t memory_on_hand = 0;
   /// Joins the plan to those of the other replicas, which run at the same time; null where there is only one.
   std::shared_ptr<Communicator> communicator = {};
+  /// The same among GPUs, beside `communicator`; null where arrays pass through the processor's memory.
+  std::shared_ptr<GpuCommunicator> gpu_communicator = {};
   /// The threads of kernels for the processor; null: those that all plans of the process share.
   std::shared_ptr<ThreadPool> threads = {};
 };

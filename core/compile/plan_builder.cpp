@@ -5,6 +5,7 @@
 
 #include "core/compile/cost.h"
 #include "core/compile/fused.h"
+#include "core/compile/scatter_gather.h"
 
 namespace strata {
 
@@ -92,7 +93,8 @@ void PlanBuilder::claim_parts() {
     for (std::size_t i = 0; i < kernels_.at(node.get()).side_by_side.size(); ++i) {
       Value v = node->input(i);
       const auto is_view = [&] { return !is_leaf(*v.node()) && kernels_.at(v.node().get()).view; };
-      while (is_view() && uses_of(v) == 1 && kernels_.at(v.node().get()).view_offset == 0) v = v.node()->input(0);
+      const auto is_whole = [&] { return v.node()->input(0).type().bytes() == v.type().bytes(); };  // not a part
+      while (is_view() && uses_of(v) == 1 && is_whole()) v = v.node()->input(0);
       const bool made_here = !is_leaf(*v.node()) && !is_view() && uses_of(v) == 1;
       if (made_here && !schedule_.in_place_updates.contains(v.node().get())) claims_[key(v)] = {node, i};
     }

@@ -55,9 +55,12 @@ std::shared_ptr<const void> PlanBuilder::compile_tiles() const {
 /// The GPU's kernel, or the processor's where there is none.
 Kernel PlanBuilder::prepare_for_gpu(const Node& node, const CpuTarget& processor, const Signature& s) const {
   const Cuda& gpu = Cuda::of(plan_->options_.device.index);
+  if (plan_->options_.gpu_communicator)
+    if (auto kernel = exchange_among_gpus(node.op(), plan_->options_.gpu_communicator, s)) return *std::move(kernel);
   if (auto kernel = node.op().prepare(gpu.target(), s)) return *std::move(kernel);
   Kernel kernel = node.op().prepare(processor, s);
-  if (!kernel.view) report_missing_kernel(node, s);
+  // Why replicas exchange through the processor's memory has been said.
+  if (!kernel.view && !is_exchange(node.op())) report_missing_kernel(node, s);
   return kernel;
 }
 

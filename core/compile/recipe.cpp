@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/compile/cost.h"
-#include "core/ops/all_reduce.h"
+#include "core/compile/scatter_gather.h"
 
 namespace strata {
 
@@ -21,8 +21,8 @@ std::size_t Program::buffer_of(const Value& v) const {
 
 void Program::add(const NodePtr& node, const Schedule& schedule, const Kernel& kernel) {
   const std::size_t number = steps.size();
-  const bool exchanges = node->op().as<AllReduce>() != nullptr;  // another replica may repeat something else
-  Step step{node, &kernel, {}, {}, !updating_.contains(node.get()) && !exchanges, 0};
+  const bool once = updating_.contains(node.get()) || is_exchange(node->op());  // replicas may repeat different things
+  Step step{node, &kernel, {}, {}, !once, 0};
   for (const Value& v : node->inputs()) step.in.push_back(buffer_of(v));
   if (kernel.view) {
     step.out = {step.in[0]};

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <queue>
 #include <set>
+#include <tuple>
 #include <unordered_set>
 
-#include "core/ops/all_reduce.h"
+#include "core/compile/scatter_gather.h"
 
 namespace strata {
 
@@ -24,7 +25,7 @@ class Scheduler {
         if (const auto it = index_.find(v.node().get()); it != index_.end()) after_[it->second].insert(i);
         if (const void* variable = variable_behind(v)) readers_[variable].insert(i);
       }
-    keep_order_of_reductions();
+    keep_order_of_exchanges();
     for (std::size_t u = 0; u < g.updates.size(); ++u) place_in_variable(static_cast<int>(u));
   }
 
@@ -54,14 +55,26 @@ class Scheduler {
   }
 
  private:
-  /// Replicas exchange in one order, although the sizes of their batches may lead to different ones of the rest.
-  void keep_order_of_reductions() {
-    std::optional<std::size_t> previous;
+  /// Replicas exchange in one order, although what they make of it may differ, and the rest of the order with the sizes
+  /// of their batches: by how many exchanges come before on the longest way, then by where they stand in the program.
+  /// What is gathered for the next step, of which each replica makes another part, comes last.
+  void keep_order_of_exchanges() {
+    std::vector<int> before(all_.size(), 0);
+    std::vector<std::size_t> exchanges;
     for (std::size_t i = 0; i < all_.size(); ++i) {
-      if (all_[i]->op().as<AllReduce>() == nullptr) continue;
-      if (previous) after_[*previous].insert(i);
-      previous = i;
+      for (const Value& v : all_[i]->inputs())
+        if (const auto it = index_.find(v.node().get()); it != index_.end())
+          before[i] = std::max(before[i], before[it->second] + (is_exchange(all_[it->second]->op()) ? 1 : 0));
+      if (is_exchange(all_[i]->op())) exchanges.push_back(i);
     }
+    const auto place = [&](std::size_t i) {
+      const Node& node = *all_[i];
+      const bool gathers = node.op().as<AllGather>() != nullptr;
+      return std::tuple(gathers, before[i], gathers ? 0 : node.order(), node.op().name(), node.input(0).type().bytes());
+    };
+    std::stable_sort(exchanges.begin(), exchanges.end(),
+                     [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+    for (std::size_t k = 1; k < exchanges.size(); ++k) after_[exchanges[k - 1]].insert(exchanges[k]);
   }
 
   /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do
@@ -100,23 +113,24 @@ class Scheduler {
     const auto writer = index_.find(u.value.node().get());
     if (writer == index_.end()) return;
     const Node& node = *u.value.node();
-    const bool is_output = std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const Value& v) { return same(v, u.value); });
+    const bool is_output =
+        std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const Value& v) { return same(v, u.value); });
     if (is_output) return;
     bool allowed = false;
     int reads = 0;  // a second one, through a view, would see half-written memory
     for (std::size_t i = 0; i < node.inputs().size(); ++i) {
       if (variable_behind(node.input(i)) != u.variable.id()) continue;
       ++reads;
-      allowed = allowed || (is_leaf(*node.input(i).node()) && rules_.may_overwrite(node, static_cast<int>(i), u.value.index()));
+      allowed = allowed ||
+                (is_leaf(*node.input(i).node()) && rules_.may_overwrite(node, static_cast<int>(i), u.value.index()));
     }
     if (!allowed || reads > 1) return;
     std::vector<int>& slots = schedule_.in_place_updates[&node];
     slots.resize(node.types().size(), -1);
     if (slots[static_cast<std::size_t>(u.value.index())] != -1) return;  // one result into two variables
     const std::set<std::size_t>& readers = readers_[u.variable.id()];
-    const bool cyclic = std::any_of(readers.begin(), readers.end(), [&](std::size_t r) {
-      return r != writer->second && reaches(writer->second, r);
-    });
+    const bool cyclic = std::any_of(readers.begin(), readers.end(),
+                                    [&](std::size_t r) { return r != writer->second && reaches(writer->second, r); });
     if (cyclic || variable_is_output(u.variable)) {
       if (std::all_of(slots.begin(), slots.end(), [](int s) { return s < 0; })) schedule_.in_place_updates.erase(&node);
       return;
@@ -130,7 +144,8 @@ class Scheduler {
   bool variable_is_output(const Variable& variable) const {
     const auto hands_on = [&](const Value& v) { return variable_behind(v) == variable.id(); };
     return std::any_of(graph_.outputs.begin(), graph_.outputs.end(), hands_on) ||
-           std::any_of(graph_.updates.begin(), graph_.updates.end(), [&](const Update& u) { return hands_on(u.value); });
+           std::any_of(graph_.updates.begin(), graph_.updates.end(),
+                       [&](const Update& u) { return hands_on(u.value); });
   }
 
   const Graph& graph_;

@@ -1,8 +1,11 @@
 #include "core/device/communicator.h"
 
+#include "core/device/gpu_communicator.h"
+
 namespace strata {
 
 Communicator::~Communicator() = default;
+GpuCommunicator::~GpuCommunicator() = default;
 
 std::string_view to_string(Reduction r) {
   switch (r) {

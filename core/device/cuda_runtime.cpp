@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/device/logical_gpus.h"
+#include "core/device/stream_watch.h"
 
 namespace strata::cuda {
 
@@ -18,13 +20,23 @@ void check(cudaError_t status, const char* call) {
               std::string(call) + " failed: " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
 }
 
+/// Of a query: whether what was asked for is behind.
+bool is_over(cudaError_t status, const char* call) {
+  if (status != cudaErrorNotReady) check(status, call);
+  cudaGetLastError();
+  return status == cudaSuccess;
+}
+
+/// CUDA's number of the GPU that a device is, or a part of.
+int physical(int device) { return device / logical_gpus(); }
+
 /// The calling thread's device while it lives.
 class OnDevice {
  public:
   explicit OnDevice(int device) : previous_(make_current(device)) {}
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
-  ~OnDevice() { cudaSetDevice(previous_); }
+  ~OnDevice() { cudaSetDevice(physical(previous_)); }
 
  private:
   int previous_;
@@ -59,7 +71,7 @@ Backend backend() { return Backend::cuda; }
 int device_count() {
   static const int count = [] {
     int n = 0;
-    if (cudaGetDeviceCount(&n) == cudaSuccess) return n;
+    if (cudaGetDeviceCount(&n) == cudaSuccess) return n * logical_gpus();
     cudaGetLastError();
     return 0;
   }();
@@ -69,7 +81,7 @@ int device_count() {
 const DeviceProperties& properties(int device) {
   static const std::vector<DeviceProperties> all = [] {
     std::vector<DeviceProperties> list;
-    for (int i = 0; i < device_count(); ++i) list.push_back(read_properties(i));
+    for (int i = 0; i < device_count(); ++i) list.push_back(read_properties(physical(i)));
     return list;
   }();
   return all.at(static_cast<std::size_t>(device));
@@ -78,8 +90,8 @@ const DeviceProperties& properties(int device) {
 int make_current(int device) {
   int previous = 0;
   check(cudaGetDevice(&previous), "cudaGetDevice");
-  if (device != previous) check(cudaSetDevice(device), "cudaSetDevice");
-  return previous;
+  if (physical(device) != previous) check(cudaSetDevice(physical(device)), "cudaSetDevice");
+  return previous * logical_gpus();
 }
 
 MemoryInfo memory_info(int device) {
@@ -96,7 +108,16 @@ Stream::Stream(int device) : device_(device) {
   handle_ = stream;
 }
 Stream::~Stream() { cudaStreamDestroy(raw(handle_)); }
-void Stream::synchronize() { check(cudaStreamSynchronize(raw(handle_)), "cudaStreamSynchronize"); }
+void Stream::synchronize() {
+  const auto done = [&] { return is_over(cudaStreamQuery(raw(handle_)), "cudaStreamQuery"); };
+  if (!detail::wait_watched(*this, done)) check(cudaStreamSynchronize(raw(handle_)), "cudaStreamSynchronize");
+}
+
+bool is_recording(const Stream& stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(raw(stream.handle()), &status), "cudaStreamIsCapturing");
+  return status != cudaStreamCaptureStatusNone;
+}
 
 std::byte* allocate(Stream& stream, std::size_t bytes) {
   const OnDevice scope(stream.device());
@@ -116,7 +137,7 @@ void release(Stream& stream, std::byte* data) noexcept {
 void keep_released_memory(int device, bool keep) {
   const OnDevice scope(device);
   cudaMemPool_t pool = nullptr;
-  check(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+  check(cudaDeviceGetDefaultMemPool(&pool, physical(device)), "cudaDeviceGetDefaultMemPool");
   std::uint64_t threshold = keep ? UINT64_MAX : 0;
   check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "cudaMemPoolSetAttribute");
 }

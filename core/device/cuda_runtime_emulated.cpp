@@ -11,6 +11,8 @@
 
 #include "core/base/error.h"
 #include "core/device/cuda_emulated.h"
+#include "core/device/logical_gpus.h"
+#include "core/device/stream_watch.h"
 
 namespace strata::cuda {
 
@@ -52,7 +54,7 @@ int device_count() {
   // Tests of the processor's ways want no GPU; those of the GPU's ask for one, or for several.
   static const int count = [] {
     const char* wanted = std::getenv("STRATA_EMULATED_GPU");
-    return wanted == nullptr ? 0 : std::clamp(std::atoi(wanted), 0, most_devices);
+    return wanted == nullptr ? 0 : std::clamp(std::atoi(wanted) * logical_gpus(), 0, most_devices);
   }();
   return count;
 }
@@ -62,7 +64,7 @@ const DeviceProperties& properties(int device) {
     std::vector<DeviceProperties> made;
     for (int i = 0; i < most_devices; ++i)  // on a bus that no machine has
       made.push_back({"emulated on the processor, for tests", 9, 0, 4, std::size_t{1} << 30, 232448,
-                      "ffff:0" + std::to_string(i + 1) + ":00.0"});
+                      "ffff:0" + std::to_string(i / logical_gpus() + 1) + ":00.0"});
     return made;
   }());
   return all.at(static_cast<std::size_t>(device));
@@ -103,8 +105,10 @@ void enqueue(void* stream_handle, std::function<void()> work) {
 
 Stream::Stream(int device) : device_(device), handle_(new StreamState{device}) {}
 Stream::~Stream() { delete &state_of(handle_); }
+bool is_recording(const Stream& stream) { return state_of(stream.handle()).recording != nullptr; }
 void Stream::synchronize() {
-  if (state_of(handle_).recording != nullptr) refuse_while_recording("synchronize");
+  if (is_recording(*this)) refuse_while_recording("synchronize");
+  detail::wait_watched(*this, [] { return true; });
   const std::lock_guard lock(emulated().mutex);
   ++emulated().calls.synchronizations;
 }

@@ -2,6 +2,7 @@
 #include "core/base/error.h"
 #include "core/device/cuda_runtime.h"
 #include "core/device/device.h"
+#include "core/device/stream_watch.h"
 
 namespace strata::cuda {
 
@@ -18,6 +19,7 @@ MemoryInfo memory_info(int) { refuse(); }
 Stream::Stream(int device) : device_(device) { refuse(); }
 Stream::~Stream() = default;
 void Stream::synchronize() { refuse(); }
+bool is_recording(const Stream&) { refuse(); }
 
 std::byte* allocate(Stream&, std::size_t) { refuse(); }
 void release(Stream&, std::byte*) noexcept {}

@@ -44,9 +44,10 @@ expect 1 "missing.weights.h5" --model mlp --load missing.weights.h5
 expect 1 "objects could not be loaded" --model cnn --load run.weights.h5
 
 # Ctrl-C ends training after the current step, and the program goes on to its end.
+rm -f interrupted.txt  # of a run before, which would be taken for this one's
 "$program" --model mlp --epochs 1000 >interrupted.txt 2>&1 &
 waited=0
-until grep -q "training on" interrupted.txt || [ $waited -ge 120 ]; do sleep 1; waited=$((waited + 1)); done
+until grep -qs "training on" interrupted.txt || [ $waited -ge 120 ]; do sleep 1; waited=$((waited + 1)); done
 kill -INT $!
 wait $!
 [ $? = 0 ] || fail "an interrupted run does not end well: $(cat interrupted.txt)"

@@ -92,7 +92,7 @@ class Crossing:
         for name in FORMATS:  # .h5 last: with it Keras 3 forgets the optimizer of the files to come
             try:
                 self.model.save(self.path("start." + name))
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 self.refused["start." + name] = [f"Keras cannot write it: {error}"]
         self.model.save_weights(self.path("start.weights.h5"))
         self.first = Station(self.model, self.x, self.y)

@@ -52,8 +52,9 @@ def _():
 
 
 # Ranges that leave nothing to chance; RandAugment with its parts, of which it applies none. A Sequential that holds an
-# Equalization of its own is more than Keras 3.15.1 can build.
-@example("augmented_images", only=3)
+# Equalization of its own is more than Keras 3.15.1 can build. AutoContrast rounds among numbers up to 255, then
+# stretches what is left.
+@example("augmented_images", only=3, atol=2e-4)
 def _():
     return keras.Sequential(
         [

@@ -63,7 +63,7 @@ std::shared_ptr<const CompiledStep> Trainer::compiled(Mode mode, const Batch& ba
     step = compile_on_replicas(mode, types);
   else
     step.parts = {std::make_shared<Executable>(compile_step_or_advise(mode, types), model_.arenas)};
-  if (const Plan& plan = step.parts[0]->plan(); mode == Mode::train && plan.recomputation() && !noted_) {
+  if (const Plan& plan = step.parts[0]->plan(); mode == Mode::train && options_.memory_limit > 0 && plan.recomputation() && !noted_) {
     note_ = "memory_limit: " + describe(*plan.recomputation(), plan.peak_bytes());
     noted_ = true;
   }
@@ -76,6 +76,7 @@ PlanOptions Trainer::plan_options() const {
   PlanOptions o = default_plan_options();
   o.fuse = o.fuse && !options_.run_eagerly;
   o.memory_limit = static_cast<std::size_t>(options_.memory_limit);
+  if (model_.device().kind == DeviceKind::cpu) o.cheap_repetition = 10;
   o.memory_on_hand = -reserved_memory;
   o.device = model_.device();
   return o;

@@ -10,6 +10,9 @@
 namespace strata {
 
 namespace {
+/// Below, a step's memory is not worth the milliseconds that the search for cheap repetitions takes.
+constexpr std::size_t worth_planning = std::size_t{256} << 20;
+
 /// Plans that compute ever more again, until one keeps within the limit. What the pass estimates leaves out the gaps in
 /// the arena, so that it may take several attempts.
 std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBuilder& builder, const Plan& whole) {
@@ -30,6 +33,15 @@ std::shared_ptr<const Plan> plan_within_limit(const Values& inputs, const PlanBu
                         " bytes, even with everything computed again that lowers its peak (" +
                         std::to_string(whole.peak_bytes()) + " without), but compile's memory_limit is " +
                         std::to_string(limit) + " bytes");
+}
+
+/// The plan with what is cheap computed again, or the plan itself where nothing is gained.
+std::shared_ptr<const Plan> plan_with_less(const Values& inputs, const PlanBuilder& builder,
+                                           std::shared_ptr<const Plan> whole) {
+  const Rematerialized less = builder.with_less_if_cheap(whole->options().cheap_repetition);
+  if (less.repeated.empty()) return whole;
+  auto plan = PlanBuilder(inputs, less, builder).build();
+  return plan->peak_bytes() < whole->peak_bytes() ? plan : whole;
 }
 
 void check_memory(const Plan& plan) {
@@ -66,6 +78,8 @@ std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& gra
   std::shared_ptr<const Plan> plan = builder.build();
   if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)
     plan = plan_within_limit(inputs, builder, *plan);
+  else if (options.memory_limit == 0 && options.cheap_repetition > 0 && plan->arena_bytes() > worth_planning)
+    plan = plan_with_less(inputs, builder, plan);
   if (options.check_memory) check_memory(*plan);
   return plan;
 }

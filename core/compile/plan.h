@@ -27,6 +27,9 @@ struct PlanOptions {
   /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again
   /// instead of keeping them. It changes no bit of what the plan computes.
   std::size_t memory_limit = 0;
+  /// Without a limit: how many percent of memory one percent more of the estimated time has to save for results to be
+  /// computed again. Only plans that take more than a few hundred megabytes are looked at; 0 for none.
+  double cheap_repetition = 0;
   /// Off: the plan is made even if the device has no memory for it.
   bool check_memory = true;
   /// Bytes in use on the device that will be free, or the plan's own, when it runs: idle arenas.
@@ -39,7 +42,7 @@ struct PlanOptions {
   std::shared_ptr<ThreadPool> threads = {};
 };
 
-/// What it costs to stay within PlanOptions::memory_limit.
+/// What it costs to stay within PlanOptions::memory_limit, or what PlanOptions::cheap_repetition found worth while.
 struct Recomputation {
   std::size_t bytes_without = 0;  ///< peak_bytes() of the plan that computes nothing twice
   std::size_t operations = 0;     ///< steps that compute something again

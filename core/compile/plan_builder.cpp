@@ -59,6 +59,11 @@ Rematerialized PlanBuilder::with_arena_of(std::size_t bytes) const {
       graph_, schedule_, [this](const Node& n) -> const Kernel& { return kernels_.at(&n); }, bytes);
 }
 
+Rematerialized PlanBuilder::with_less_if_cheap(double rate) const {
+  return rematerialize_if_cheap(
+      graph_, schedule_, [this](const Node& n) -> const Kernel& { return kernels_.at(&n); }, rate);
+}
+
 bool PlanBuilder::may_overwrite(const Node& node, int input, int output) const {
   if (!plan_->options_.reuse_memory) return false;
   const auto& pairs = kernels_.at(&node).in_place;

@@ -22,6 +22,7 @@ class PlanBuilder {
   std::shared_ptr<const Plan> build();
   /// The graph of this builder with less kept.
   Rematerialized with_arena_of(std::size_t bytes) const;
+  Rematerialized with_less_if_cheap(double rate) const;
 
  private:
   /// One piece of memory. Views and kernels that work in place let several values share one.

@@ -1,6 +1,7 @@
 #include "core/compile/rematerialize.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace strata {
@@ -45,8 +46,8 @@ double age(const Program::Buffer& buffer, std::size_t at) {
   return static_cast<double>(*next - before);
 }
 
-/// One more buffer to let go, and after which step; false when none lowers the peak.
-bool let_one_go(const Program& program, Choice& choice, const Recipe& recipe, Measure measure) {
+/// One more buffer to let go, and after which step; false when none lowers the peak and repeats at most `most_time`.
+bool let_one_go(const Program& program, Choice& choice, const Recipe& recipe, Measure measure, double most_time) {
   constexpr int most_tried = 32;  // the rest would add more time
   LetGo& let_go = choice.let_go;
   const Use now = recipe.use();
@@ -61,7 +62,7 @@ bool let_one_go(const Program& program, Choice& choice, const Recipe& recipe, Me
     double cost = (with.repeated_time() - time) / static_cast<double>(program.buffers[b].bytes);
     if (measure == Measure::time_by_age) cost /= age(program.buffers[b], now.at);
     let_go[b] = none;
-    if (!helps) continue;
+    if (!helps || with.repeated_time() > most_time) continue;
     if (best == none || cost < best_cost) best = b, best_cost = cost;
     if (++tried == most_tried) break;
   }
@@ -100,9 +101,31 @@ LetGo let_go_until(const Program& program, std::size_t target, Measure measure) 
       in_vain = 0;
     }
     if (least.peak <= target) break;
-    if (let_one_go(program, choice, recipe, measure)) continue;
+    if (let_one_go(program, choice, recipe, measure, std::numeric_limits<double>::infinity())) continue;
     if (!keep_one(program, choice, recipe)) break;
     ++in_vain;
+  }
+  return best;
+}
+
+double total_time(const Program& program) {
+  double time = 0;
+  for (const Program::Step& step : program.steps) time += step.time;
+  return time;
+}
+
+/// As far as it is worth its time: the recipe on the way down that saves the most, where a share of the step's time
+/// counts `rate` times what the same share of the memory does.
+LetGo let_go_while_worth_it(const Program& program, double rate) {
+  Choice choice{LetGo(program.buffers.size(), none), std::vector<bool>(program.buffers.size(), false)};
+  LetGo best = choice.let_go;
+  const double time = total_time(program), bytes = static_cast<double>(Recipe(program, best).use().peak);
+  double least = 1;  // the share of the memory that is left, with the time at its rate
+  for (;;) {
+    const Recipe recipe(program, choice.let_go);
+    const double price = static_cast<double>(recipe.use().peak) / bytes + rate * recipe.repeated_time() / time;
+    if (price < least) least = price, best = choice.let_go;
+    if (price > 1 || !let_one_go(program, choice, recipe, Measure::time_by_age, time / rate)) break;
   }
   return best;
 }
@@ -116,7 +139,7 @@ class Builder {
     for (const Recipe::Item& item : recipe_.items()) make(item);
     for (const Value& v : program_.graph.outputs) out_.graph.outputs.push_back(kept(v));
     for (const Update& u : program_.graph.updates) out_.graph.updates.push_back({u.variable, kept(u.value)});
-    for (const Program::Step& step : program_.steps) out_.total_time += step.time;
+    out_.total_time = total_time(program_);
     out_.repeated_time = recipe_.repeated_time();
     out_.estimated_bytes = recipe_.use().peak;
     return std::move(out_);
@@ -174,6 +197,13 @@ Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const
   // What is below the target is equally good.
   const auto rank = [&](const Recipe& r) { return std::pair(std::max(r.use().peak, target), r.repeated_time()); };
   return Builder(program, rank(second) < rank(first) ? second : first).build();
+}
+
+Rematerialized rematerialize_if_cheap(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of,
+                                      double rate) {
+  const Program program(graph, schedule, kernel_of);
+  const LetGo let_go = let_go_while_worth_it(program, rate);
+  return Builder(program, Recipe(program, let_go)).build();
 }
 
 }  // namespace strata

@@ -30,4 +30,9 @@ struct Rematerialized {
 Rematerialized rematerialize(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of,
                              std::size_t target);
 
+/// The same without a target: as long as it is worth its time. A share of the estimated time counts as much as `rate`
+/// times that share of the memory; with 10, one percent more time has to save ten percent of the memory.
+Rematerialized rematerialize_if_cheap(const Graph& graph, const Schedule& schedule, const KernelOf& kernel_of,
+                                      double rate);
+
 }  // namespace strata

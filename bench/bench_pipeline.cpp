@@ -1,4 +1,5 @@
-// An epoch of examples/pipeline.cpp from image files, nothing cached, beside the same epoch on batches that are in memory:
+// An epoch of examples/pipeline.cpp from image files, nothing cached, beside the same epoch on batches that are in
+// memory:
 //   bench_pipeline DIRECTORY [ROUNDS] [THREADS]
 // Rounds alternate the two, after one of each that does not count. Written are the seconds of both, how long the step
 // waited for images, and the ratio within each round, as its median and 10-90 % range.
@@ -69,13 +70,12 @@ void print(const char* what, const std::vector<double>& values, const char* unit
 }
 
 void run(const char* directory, int rounds) {
-  const data::ImageDataset train_images =
-      data::image_dataset_from_directory(directory, {.batch_size = 64,
-                                                     .image_size = {32, 32},
-                                                     .seed = 5,
-                                                     .validation_split = 0.2,
-                                                     .subset = "training",
-                                                     .verbose = false});
+  const data::ImageDataset train_images = data::image_dataset_from_directory(directory, {.batch_size = 64,
+                                                                                         .image_size = {32, 32},
+                                                                                         .seed = 5,
+                                                                                         .validation_split = 0.2,
+                                                                                         .subset = "training",
+                                                                                         .verbose = false});
   auto augment = [](data::Sample s) { return s.x = image::random_flip_left_right(s.x), s; };
   const data::Dataset files =
       train_images.map(augment, {.num_parallel_calls = data::AUTOTUNE}).prefetch(data::AUTOTUNE);

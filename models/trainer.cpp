@@ -63,7 +63,8 @@ std::shared_ptr<const CompiledStep> Trainer::compiled(Mode mode, const Batch& ba
     step = compile_on_replicas(mode, types);
   else
     step.parts = {std::make_shared<Executable>(compile_step_or_advise(mode, types), model_.arenas)};
-  if (const Plan& plan = step.parts[0]->plan(); mode == Mode::train && options_.memory_limit > 0 && plan.recomputation() && !noted_) {
+  if (const Plan& plan = step.parts[0]->plan();
+      mode == Mode::train && options_.memory_limit > 0 && plan.recomputation() && !noted_) {
     note_ = "memory_limit: " + describe(*plan.recomputation(), plan.peak_bytes());
     noted_ = true;
   }

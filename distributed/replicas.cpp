@@ -34,7 +34,7 @@ struct Replicas::State {
   }
 
   /// Whether the replicas here exchange numbers in a step of so many.
-  bool exchanges(int members) const { return members > 1 && strategy.rank() < members; }
+  bool has_part(int members) const { return members > 1 && strategy.rank() < members; }
 
   /// The threads of each replica's kernels: the replicas of the processor share it, so that none waits for another's
   /// loop.
@@ -118,7 +118,7 @@ Replicas::Step Replicas::compile(const std::vector<Part>& parts, const Variables
     here.device = strategy().devices()[r];
     here.threads = state_->pool(r);
     here.memory_on_hand += arenas->idle_bytes(here.device);
-    if (state_->exchanges(step.members)) {
+    if (state_->has_part(step.members)) {
       const Exchange& exchange = state_->exchange(static_cast<std::size_t>(step.members));
       here.communicator = exchange.communicator(r);
       here.gpu_communicator = exchange.gpu_communicator(r);
@@ -139,7 +139,7 @@ std::vector<Tensors> Replicas::run_among_processes(const Step& step, const std::
   const ProcessGroup& group = *strategy().processes();
   const auto all = group.communicator();
   const Exchange* const exchange =
-      state_->exchanges(step.members) ? &state_->exchange(static_cast<std::size_t>(step.members)) : nullptr;
+      state_->has_part(step.members) ? &state_->exchange(static_cast<std::size_t>(step.members)) : nullptr;
   const std::int64_t number = state_->steps++;
   std::vector<Tensors> outputs;
   try {

@@ -105,7 +105,7 @@ WorldOptions world_or_alone() {
 Strategy::Strategy(const char* class_name, std::vector<Device> devices, const StrategyOptions& options)
     : state_(std::make_shared<State>(State{class_name, std::move(devices), options})) {
   check_options(class_name, options);
-  check_nccl(class_name, devices(), options);
+  check_nccl(class_name, state_->devices, options);
 }
 
 Strategy::Strategy(const char* class_name, const WorldOptions& world, const std::vector<std::string>& devices,

@@ -4,6 +4,7 @@
 
 #include "core/compile/fused.h"
 #include "core/compile/plan_builder.h"
+#include "core/compile/scatter_gather.h"
 #include "core/ops/repeat.h"
 
 // The kernels of a plan, made once for each node.

@@ -21,7 +21,7 @@ bool same_bits(const Tensors& a, const Tensors& b) {
 /// Products with small weights and tanh between: the backward pass wants all results of the forward pass. Wide enough
 /// that these, not the weights, are what memory is for.
 struct Chain {
-  explicit Chain(int layers) {
+  explicit Chain(int layers, std::int64_t samples = 2000) : x(placeholder({samples, width})) {
     Value y = x;
     for (int i = 0; i < layers; ++i) {
       weights.emplace_back("w" + std::to_string(i), random::normal({width, width}) / 4.0f);
@@ -34,7 +34,7 @@ struct Chain {
   Function compiled(std::size_t limit) const { return Function({x}, outputs, {}, {.memory_limit = limit}); }
 
   static constexpr std::int64_t width = 16;
-  Value x = placeholder({2000, width});
+  Value x;
   Variables weights;
   Values outputs;
 };
@@ -83,6 +83,21 @@ TEST(Rematerialize, WhatIsComputedAgainWaitsForItsFirstUser) {
   EXPECT_EQ(again, function.plan().recomputation()->operations);
   EXPECT_NE(function.plan().dump().find("(again)"), std::string::npos);
   EXPECT_NE(function.plan().dump().find("operations are computed again"), std::string::npos);
+}
+
+TEST(Rematerialize, WithoutALimitWhatIsCheapForItsMemoryIsComputedAgain) {
+  const Chain large(12, 600'000);  // compiled, not run
+  const auto recomputation = [](const Chain& chain, double rate) {
+    const Function function({chain.x}, chain.outputs, {}, {.cheap_repetition = rate});
+    if (const auto& found = function.plan().recomputation())
+      EXPECT_GE(1 - static_cast<double>(function.plan().peak_bytes()) / static_cast<double>(found->bytes_without),
+                rate * found->share)
+          << rate;
+    return function.plan().recomputation();
+  };
+  EXPECT_TRUE(recomputation(large, 1.5));
+  EXPECT_FALSE(recomputation(large, 1e6));
+  EXPECT_FALSE(recomputation(Chain(12), 1.5));  // not worth the search
 }
 
 TEST(Rematerialize, IsLeftAloneWhereThePlanFits) {

@@ -41,15 +41,16 @@ Tensor resize(const Tensor& images, const Size& size, const ResizeOptions& o) {
   const Interpolation interpolation = interpolation_named(where, o.interpolation);
   if (o.crop_to_aspect_ratio && o.pad_to_aspect_ratio)
     throw Error(where, "Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.");
+  // At the same size every interpolation gives the same pixels, for less than a small image's decoding.
+  const int rank = images.shape().rank();
+  const bool fits =
+      (rank == 3 || rank == 4) && images.shape()[rank - 3] == size[0] && images.shape()[rank - 2] == size[1];
+  if (fits && images.dtype() == DType::f32) return images;
+  if (fits && images.dtype() == DType::u8 && interpolation != Interpolation::nearest) return cast(images, DType::f32);
   Tensor batch = batch_of(where, images);
   if (o.crop_to_aspect_ratio) batch = cut_to_ratio(batch, size[0], size[1]);
   if (o.pad_to_aspect_ratio) batch = padded_to_ratio(batch, size[0], size[1], o.fill_value);
-  // At the same size every interpolation gives the same pixels, for less than a small image's decoding.
-  const bool fits = batch.shape()[1] == size[0] && batch.shape()[2] == size[1];
-  if (fits && batch.dtype() == DType::u8 && interpolation != Interpolation::nearest)
-    batch = cast(batch, DType::f32);
-  else if (!fits || batch.dtype() != DType::f32)
-    batch = resize_images(batch, size[0], size[1], interpolation, o.antialias);
+  batch = resize_images(batch, size[0], size[1], interpolation, o.antialias);
   return images.shape().rank() == 3 ? squeeze(batch, {0}) : batch;
 }
 

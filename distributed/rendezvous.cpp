@@ -1,6 +1,8 @@
 #include "distributed/rendezvous.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/json.h"
@@ -12,6 +14,16 @@ namespace {
 constexpr std::chrono::seconds introduction(10);
 
 Clock::time_point soon(Clock::time_point deadline) { return std::min(deadline, Clock::now() + introduction); }
+
+/// After this one line says what is waited for: the rest of the time-out may be long.
+constexpr std::chrono::seconds silence(5);
+
+Clock::time_point first_part(Clock::time_point deadline) { return std::min(deadline, Clock::now() + silence); }
+
+void say(const std::string& who, const std::string& what, Clock::time_point deadline) {
+  std::fprintf(stderr, "strata: %s %s; gives up in %d s\n", who.c_str(), what.c_str(),
+               milliseconds_until(deadline) / 1000);
+}
 
 struct Address {
   std::string host;
@@ -57,8 +69,14 @@ class Reception {
 
   Assembly run(Clock::time_point deadline) {
     const Socket listener = listen_at(address_of(world_).port);
+    const Clock::time_point early = first_part(deadline);
     while (came_ + 1 < world_.size) {
-      Socket guest = accept_from(listener, deadline);
+      Socket guest = accept_from(listener, early);
+      if (!guest.open() && Clock::now() < deadline) {
+        if (!std::exchange(said_, true))
+          say(rank_text(0, world_.size), "waits at " + world_.address + " for " + missing(), deadline);
+        guest = accept_from(listener, deadline);
+      }
       if (!guest.open()) fail("waited in vain at " + world_.address + " for " + missing());
       std::string text;
       if (!receive_text(guest, text, soon(deadline))) continue;
@@ -121,6 +139,7 @@ class Reception {
   std::vector<Hello> hellos_;
   Socket refused_;
   int came_ = 0;
+  bool said_ = false;
 };
 
 /// A process that is not rank 0: it greets that one, and hears of the others.
@@ -143,14 +162,24 @@ class Guest {
   }
 
  private:
-  ConfigValue greet(int port) {
+  /// Rank 0.
+  Socket called() {
     const Address to = address_of(world_);
-    Socket socket;
     try {
-      socket = connect_to(to.host, to.port, deadline_);
+      return connect_to(to.host, to.port, first_part(deadline_));
+    } catch (const Error& e) {
+      if (Clock::now() < deadline_)
+        say(rank_text(world_.rank, world_.size), "looks for rank 0: " + std::string(e.what()), deadline_);
+    }
+    try {
+      return connect_to(to.host, to.port, deadline_);
     } catch (const Error& e) {
       fail("rank 0, which should be there, was not found: " + std::string(e.what()));
     }
+  }
+
+  ConfigValue greet(int port) {
+    Socket socket = called();
     std::string text;
     if (!send_text(socket, to_text(Hello{world_.rank, world_.size, port, self_}), deadline_) ||
         !receive_text(socket, text, deadline_))

@@ -162,6 +162,10 @@ def test_processes_that_do_not_fit_together():
     contains(by_rank("samples=22", "samples=14"), r"another first batch on rank 1 than on rank 0|different programs|different calls")
     output, _ = run(*by_launch(1, "--world-size", "2", "--address", "127.0.0.1:1"), PROGRAM, "fit", "timeout=1", status=1)
     contains(output, r"port 1|for rank 1 of 2")
+    alone = ("--world-size", "2", "--first-rank", "1", "--address", "127.0.0.1:1")
+    output, _ = run(*by_launch(1, *alone), PROGRAM, "fit", "timeout=6", status=1)
+    contains(output, r"strata: rank 1 of 2 looks for rank 0: \[127.0.0.1:1\] cannot be reached: \w[\w ]+; gives up in [01] s",
+             r"\[rank 1 of 2 on \S+\] rank 0, which should be there, was not found")
 
 
 def main():

@@ -169,6 +169,17 @@ std::vector<Tensors> Replicas::run_among_processes(const Step& step, const std::
   return outputs;
 }
 
+namespace {
+/// What lies on another replica's GPU, such as data made in the scope, is brought over before they run: each holds its
+/// GPU then, and a copy would wait for one that waits for the copy.
+std::vector<Tensors> brought(std::vector<Tensors> inputs, const std::vector<Device>& devices) {
+  for (std::size_t r = 0; r < inputs.size(); ++r)
+    for (Tensor& t : inputs[r])
+      if (t.device().kind == DeviceKind::gpu && t.device() != devices[r]) t = t.to(devices[r]);
+  return inputs;
+}
+}  // namespace
+
 std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>& inputs, StepTimer* timer) {
   const std::lock_guard lock(state_->running);
   if (strategy().processes()) return run_among_processes(step, inputs, timer);
@@ -179,13 +190,14 @@ std::vector<Tensors> Replicas::run(const Step& step, const std::vector<Tensors>&
   for (const auto& [variable, device] : step.divided)  // a step of fewer replicas may have had it elsewhere
     if (variable.value().device() != device) variable.move_to(device);
   const std::int64_t number = state_->steps++;
+  const std::vector<Tensors> arguments = brought(inputs, strategy().devices());
   std::vector<Tensors> outputs(members);
   std::exception_ptr cause;  // that of the replica that failed first: the others' errors follow from it
   const auto take_part = [&](int rank) {
     const auto r = static_cast<std::size_t>(rank);
     try {
       exchange.begin_step(r, number);
-      outputs[r] = step.parts[r]->run(inputs[r], r == 0 ? timer : nullptr);
+      outputs[r] = step.parts[r]->run(arguments[r], r == 0 ? timer : nullptr);
     } catch (const std::exception& e) {
       if (const auto first = exchange.fail(r, number, e)) cause = first;
       throw;

@@ -8,7 +8,7 @@ fail() { echo "$1"; exit 1; }
 
 for library in "$@"; do
   needed=$(readelf -d "$library" | grep NEEDED)
-  early=$(grep -E 'hdf5|curl|crypto|libzip' <<< "$needed" || true)
+  early=$(grep -E 'hdf5|curl|crypto|libzip|libmpi' <<< "$needed" || true)
   [ -z "$early" ] || fail "$library loads with the program what belongs to a module: $early"
 done
 

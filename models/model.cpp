@@ -4,6 +4,7 @@
 
 #include "core/graph/names.h"
 #include "models/functional.h"
+#include "models/replicated.h"
 #include "models/trainer.h"
 
 namespace strata {
@@ -82,21 +83,8 @@ Trainer& Model::trainer(std::string_view what) const {
   return *d.trainer;
 }
 
-namespace {
-/// A model of another strategy, or of none, would train on its own devices, whatever the scope says.
-void check_strategy(const ModelDefinition& model) {
-  const distribute::Strategy* scope = distribute::current_strategy();
-  if (scope == nullptr || model.strategy() == *scope) return;
-  throw Error(
-      "model '" + model.name() + "'",
-      "cannot be compiled in the scope of " + scope->describe() + ": it was made " +
-          (model.strategy() ? "in that of " + model.strategy()->describe() : "outside of any strategy's scope") +
-          ", so that this one has no replicas of it. Make the model within the scope");
-}
-}  // namespace
-
 void Model::compile(const CompileOptions& options) {
-  check_strategy(definition());
+  check_scope(definition(), "compiled");
   definition().trainer = std::make_shared<Trainer>(definition(), options);
 }
 
@@ -124,7 +112,8 @@ std::vector<std::string> Model::output_names() const { return definition().outpu
 Layer Model::get_layer(const std::string& layer_name) const {
   const Layers all = layers();
   const auto it = std::find_if(all.begin(), all.end(), [&](const Layer& l) { return l.name() == layer_name; });
-  if (it == all.end()) throw Error("get_layer", "No such layer: " + layer_name + ". Existing layers are: " + listed(all) + ".");
+  if (it == all.end())
+    throw Error("get_layer", "No such layer: " + layer_name + ". Existing layers are: " + listed(all) + ".");
   return *it;
 }
 
@@ -136,7 +125,8 @@ Layer Model::get_layer(std::int64_t index) const {
                                  std::to_string(count) + " layers.");
   const Layer& found = all[static_cast<std::size_t>(index < 0 ? index + count : index)];
   if (!found.defined())
-    throw Error("get_layer", "index " + std::to_string(index) + " is an input of model '" + name() + "': inputs() has it");
+    throw Error("get_layer",
+                "index " + std::to_string(index) + " is an input of model '" + name() + "': inputs() has it");
   return found;
 }
 

@@ -125,7 +125,7 @@ def test_misuse_is_an_error_everywhere():
         output, _ = run(*by_launch(2), PROGRAM, f"misuse={kind}", "timeout=20", status=1)
         for r in range(2):
             contains(output, rf"(?m)^\[{r}\] .*" + message.format(r))
-        assert run.seconds < 10, f"{kind} took {run.seconds} s"
+        assert run.seconds < 15, f"{kind} took {run.seconds} s"
 
 
 def test_a_restart_goes_on():

@@ -90,19 +90,28 @@ def modes_of(args, name):
 def measure(args, name):
     """Mode -> milliseconds of a step, one for each round; what went wrong; what replicas exchange."""
     workers, values, errors, exchanges = {}, {}, {}, []
+    def fail(mode, error):
+        print(f"  {name} {mode}: {error}", flush=True)
+        errors[mode] = str(error)
+        values.pop(mode, None)
+        if mode in workers:
+            workers.pop(mode).close()
     try:
         for mode, start in modes_of(args, name).items():
             try:
                 workers[mode] = start()
                 values[mode] = []
             except WorkerError as error:
-                errors[mode] = str(error)
-                print(f"  {name} {mode}: {error}", flush=True)
+                fail(mode, error)
         command = f"step {max(1, round(STEPS.get(name, 1) * args.scale))}"
         for turn in range(-1, args.rounds):  # round -1 warms up
             for mode in rotated(workers, turn):
                 time.sleep(SETTLE_SECONDS)
-                milliseconds = workers[mode].ask(command)
+                try:
+                    milliseconds = workers[mode].ask(command)
+                except WorkerError as error:
+                    fail(mode, error)
+                    continue
                 if turn >= 0:
                     values[mode].append(milliseconds)
             print(f"  {name}: round {turn + 1} of {args.rounds}", flush=True)
@@ -115,6 +124,8 @@ def measure(args, name):
 
 
 def summarize(name, values, errors, exchanges):
+    if WITHOUT not in values:
+        raise SystemExit(f"{name}: {errors[WITHOUT]}")
     without = values[WITHOUT]
     return {"batch": WORKLOADS[name].batch, "errors": errors,
             # Of a step on two replicas: bytes, and the part of the step's multiplications that comes before.

@@ -59,11 +59,11 @@ struct BatchOptions {
   /// Leave out a last batch of fewer than n elements.
   bool drop_remainder = false;
 };
-/// Of several processes that train together each computes on its part of every batch (docs/distributed.md). What a pass
-/// leaves to the others, in whose part of the batch zeros stand then; the first batch of a pass is always whole.
+/// What a process that trains with others leaves out of a pass, since they compute on those samples: zeros stand for
+/// them in its batches (docs/distributed.md). The first batch of a pass is always whole.
 enum class AutoShardPolicy : std::uint8_t {
-  automatic,  ///< functions of map() between the last step that mixes samples and batch(): what is left stays the same
-  data,       ///< the same below functions of map() after batch(), which must treat each sample of a batch by itself
+  automatic,  ///< what functions of map() make of samples, where no step between them and batch() mixes these
+  data,       ///< the same where functions of map() follow batch(), too: they must treat each sample by itself
   off,        ///< nothing: every process produces every sample
 };
 struct DatasetOptions {

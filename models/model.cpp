@@ -112,8 +112,7 @@ std::vector<std::string> Model::output_names() const { return definition().outpu
 Layer Model::get_layer(const std::string& layer_name) const {
   const Layers all = layers();
   const auto it = std::find_if(all.begin(), all.end(), [&](const Layer& l) { return l.name() == layer_name; });
-  if (it == all.end())
-    throw Error("get_layer", "No such layer: " + layer_name + ". Existing layers are: " + listed(all) + ".");
+  if (it == all.end()) throw Error("get_layer", "No such layer: " + layer_name + ". Existing layers are: " + listed(all) + ".");
   return *it;
 }
 
@@ -125,8 +124,7 @@ Layer Model::get_layer(std::int64_t index) const {
                                  std::to_string(count) + " layers.");
   const Layer& found = all[static_cast<std::size_t>(index < 0 ? index + count : index)];
   if (!found.defined())
-    throw Error("get_layer",
-                "index " + std::to_string(index) + " is an input of model '" + name() + "': inputs() has it");
+    throw Error("get_layer", "index " + std::to_string(index) + " is an input of model '" + name() + "': inputs() has it");
   return found;
 }
 

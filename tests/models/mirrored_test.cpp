@@ -249,6 +249,16 @@ TEST(Mirrored, ThePlanShowsTheExchanges) {
   EXPECT_NE(dump.find("f32[4,10,10,4]"), std::string::npos) << "a replica has half of the samples\n" << dump;
 }
 
+/// So it costs nothing.
+TEST(Mirrored, OneReplicaHasTheStepOfNoStrategy) {
+  const auto dump = [](int replicas) {
+    const Devices devices(replicas);
+    return cnn().plan({.batch_size = 8}).dump();
+  };
+  EXPECT_EQ(dump(1), dump(0));
+  EXPECT_NE(dump(2), dump(0));
+}
+
 TEST(Mirrored, AnErrorOnOneReplicaIsNamedAndTrainingGoesOn) {
   const Images data = images(8);
   Tensor wrong = data.y.clone();

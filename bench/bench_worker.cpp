@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ namespace {
 struct Arguments {
   std::string workload, mode = "default", precision = "float32";
   std::int64_t batch = 0, image_size = 0;
-  int threads = 0;
+  int threads = 0, replicas = 0;
   bool random_data = false;
 };
 
@@ -105,6 +106,13 @@ Tensor float_images(const Tensor& pixels) {
   return images;
 }
 
+/// Replicas of this process, or, where it is one of several (docs/launch.md), its own.
+distribute::MirroredStrategy processors(int replicas) {
+  std::vector<std::string> names;
+  for (int r = 0; r < replicas; ++r) names.push_back("cpu:" + std::to_string(r));
+  return distribute::MirroredStrategy(names);
+}
+
 class Worker {
  public:
   explicit Worker(const Arguments& given)
@@ -120,6 +128,7 @@ class Worker {
     const double loading = now();
     load();
     loading_ = now() - loading;
+    if (given.replicas > 0) scope_.emplace(processors(given.replicas));
     model_ = workload_.make({image_size_, image_size_, workload_.channels});
     Optimizer optimizer = optimizers::SGD({.learning_rate = 1e-3, .momentum = 0.9});
     if (workload_.is_mnist()) optimizer = optimizers::Adam({.learning_rate = 1e-3});
@@ -138,6 +147,7 @@ class Worker {
     if (command == "step") return time_steps(n);
     if (command == "infer") return time_inference(n, batch > 0 ? batch : infer_batch_);
     if (command == "fit" && !random_) return time_fit();
+    if (command == "exchanges") return list_exchanges();
     if (command == "memory")
       std::printf("memory %.3f\n", (peak_resident_bytes() - static_cast<double>(x_.bytes() + y_.bytes())) / 1e6);
     else if (command == "fit")
@@ -183,6 +193,20 @@ class Worker {
     std::printf("infer %.3f\n", static_cast<double>(size * n) / (now() - begin));
   }
 
+  /// The sums over replicas of a step: bytes, and which part of the step's multiplications comes before.
+  void list_exchanges() {
+    const ProfileOptions once{.batch_size = batch_, .steps = 1, .warmup = 0, .roofline = false};
+    const StepProfile step = model_.profile(x_.rows(0, batch_), y_.rows(0, batch_), once);
+    double all = 0, before = 0;
+    for (const auto& kernel : step.kernels()) all += kernel.flops;
+    std::printf("exchanges");
+    for (const auto& kernel : step.kernels()) {
+      before += kernel.flops;
+      if (kernel.op == "all_reduce") std::printf(" %lld:%.3f", static_cast<long long>(kernel.bytes / 2), before / all);
+    }
+    std::printf("\n");
+  }
+
   void time_fit() {
     const FitOptions options{.batch_size = batch_, .epochs = 1, .verbose = 0};
     // One full batch, and one of the size that ends an epoch.
@@ -199,6 +223,7 @@ class Worker {
   std::int64_t batch_, infer_batch_, image_size_;
   bool random_;
   Tensor x_, y_;
+  std::optional<distribute::StrategyScope> scope_;
   Model model_;
   bool fitted_ = false;
 };
@@ -219,6 +244,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"float32", "mixed_bfloat16", "mixed_float16"}));
   app.add_option("--image-size", a.image_size, "height and width; default: the workload's own")
       ->check(CLI::PositiveNumber);
+  app.add_option("--replicas", a.replicas, "of a MirroredStrategy on the processor; default: no strategy")
+      ->check(CLI::Range(1, 64));
   app.add_flag("--random-data", a.random_data, "for the MNIST workloads, too");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -103,21 +103,21 @@ def table_rows(title, row, content):
                f"{format_number(mode['p10'])}-{format_number(mode['p90'])} | {compared} |")
 
 
-def append(result, path):
+def append(result, path, text_of=markdown):
     """Adds the run to a JSON list of runs, and writes the Markdown of all beside it; returns that of this run."""
     runs = json.loads(path.read_text()) if path.exists() else []
     runs.append(result)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(runs, indent=1) + "\n")
-    path.with_suffix(".md").write_text("\n".join(markdown(run) for run in runs))
-    return markdown(result)
+    path.with_suffix(".md").write_text("\n".join(text_of(run) for run in runs))
+    return text_of(result)
 
 
-def write(result, folder):
-    """Writes <date>.json and <date>.md; returns the Markdown text."""
+def write(result, folder, text_of=markdown, what=""):
+    """Writes <date><what>.json and .md; returns the Markdown text."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = result["date"][:19].replace(":", "").replace("T", "-")
+    name = result["date"][:19].replace(":", "").replace("T", "-") + what
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    text = markdown(result)
+    text = text_of(result)
     (folder / f"{name}.md").write_text(text)
     return text

@@ -14,12 +14,12 @@ class WorkerError(Exception):
 class WorkerProcess:
     """Starts a worker and waits for its `ready` line. Use as a context or call close()."""
 
-    def __init__(self, command, start_timeout):
+    def __init__(self, command, start_timeout, environment=None):
         self.log = tempfile.TemporaryFile()
         self.pending = b""
         try:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=self.log, bufsize=0)
+                                            stderr=self.log, bufsize=0, env=environment)
         except OSError as error:
             raise WorkerError(f"could not start {command[0]}: {error.strerror}") from error
         try:

@@ -176,6 +176,9 @@ class Window final : public Dataset::Node {
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     return std::make_unique<Pass>(source_->open(pass), first_, last_);
   }
+  PassInfo accepted(const PassInfo& pass) const override {
+    return first_ == 0 ? pass : pass.whole();  // otherwise elements do not keep their places
+  }
 
  private:
   struct Pass final : DatasetIterator {
@@ -209,6 +212,11 @@ class Repeat final : public Dataset::Node {
   }
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     return std::make_unique<Pass>(source_, times_, pass);
+  }
+  PassInfo accepted(const PassInfo& pass) const override {
+    PassInfo batches = pass;
+    batches.wanted.reset();
+    return batches;
   }
 
  private:
@@ -299,10 +307,22 @@ Dataset Dataset::skip(std::int64_t n) const {
   return Dataset(std::make_shared<Window>("skip", node_, n, -1));
 }
 
+Dataset Dataset::shard(std::int64_t num_shards, std::int64_t index) const {
+  return Dataset(make_shard(node_, num_shards, index));
+}
+
+Dataset Dataset::with_options(const DatasetOptions& options) const { return Dataset(make_options(node_, options)); }
 Dataset Dataset::cache() const { return Dataset(make_cache(node_)); }
 Dataset Dataset::prefetch(int n) const { return Dataset(make_prefetch(node_, n)); }
 std::int64_t Dataset::cardinality() const { return node_->cardinality(); }
 std::string Dataset::why_unrepeatable() const { return node_->why_unrepeatable(); }
-std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch) const { return node_->open({epoch}); }
+std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch) const { return node_->open({.epoch = epoch}); }
+
+std::unique_ptr<DatasetIterator> Dataset::iterate(std::int64_t epoch, const Share& share) const {
+  if (share.index < 0 || share.index >= share.count)
+    fail_expected("Dataset.iterate", "the share of one of " + std::to_string(share.count) + " processes",
+                  std::to_string(share.index));
+  return node_->open({.epoch = epoch, .share = share});
+}
 
 }  // namespace strata::data

@@ -59,6 +59,20 @@ struct BatchOptions {
   /// Leave out a last batch of fewer than n elements.
   bool drop_remainder = false;
 };
+/// What a process that trains with others leaves out of a pass, since they compute on those samples: zeros stand for
+/// them in its batches (docs/distributed.md). The first batch of a pass is always whole.
+enum class AutoShardPolicy : std::uint8_t {
+  automatic,  ///< what functions of map() make of samples, where no step between them and batch() mixes these
+  data,       ///< the same where functions of map() follow batch(), too: they must treat each sample by itself
+  off,        ///< nothing: every process produces every sample
+};
+struct DatasetOptions {
+  AutoShardPolicy auto_shard_policy = AutoShardPolicy::automatic;
+};
+/// One of `count` processes.
+struct Share {
+  int index = 0, count = 1;
+};
 struct GeneratorOptions {
   /// How many elements there will be. A generator that yields another number is an error.
   std::int64_t cardinality = unknown_cardinality;
@@ -104,10 +118,15 @@ class STRATA_API Dataset {
   Dataset repeat(std::int64_t n = -1) const;
   Dataset take(std::int64_t n) const;
   Dataset skip(std::int64_t n) const;
+  /// Elements index, index + num_shards, index + 2 num_shards, ...: one of num_shards parts. For programs that share
+  /// out data themselves; fit() with a strategy wants the whole data in every process. Error for a part that is empty.
+  Dataset shard(std::int64_t num_shards, std::int64_t index) const;
   /// Keeps the elements of the first pass that reached its end in memory and yields them from then on.
   Dataset cache() const;
   /// A thread keeps up to n elements ready.
   Dataset prefetch(int n) const;
+  /// For all steps before; of several options the last ones count.
+  Dataset with_options(const DatasetOptions& options) const;
 
   /// Elements of a pass, infinite_cardinality or unknown_cardinality.
   std::int64_t cardinality() const;
@@ -115,6 +134,8 @@ class STRATA_API Dataset {
   /// stands against it, and what to do.
   std::string why_unrepeatable() const;
   std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch = 0) const;
+  /// For one of several processes, which looks at its part of each batch only: batches have their whole size.
+  std::unique_ptr<DatasetIterator> iterate(std::int64_t epoch, const Share& share) const;
   /// `for (data::Sample s : dataset)`: a pass over epoch 0.
   RangeIterator begin() const;
   std::default_sentinel_t end() const { return {}; }

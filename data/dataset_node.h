@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "data/dataset.h"
 #include "data/pass_recorder.h"
@@ -9,11 +10,35 @@ namespace strata::data {
 
 using NodePtr = std::shared_ptr<const Dataset::Node>;
 
-/// One pass over a recipe: which, and who writes down what its steps take, if anybody.
+/// Which rows of each batch, hence which elements before batch(), somebody looks at: one share of them.
+struct WantedRows {
+  Share share = {};
+  std::int64_t batch = 1;                        ///< elements of a batch
+  std::int64_t elements = infinite_cardinality;  ///< of the pass: its last batch may be smaller
+  struct Range {
+    std::int64_t begin, end;
+  };
+  Range of_batch(std::int64_t number) const;
+  bool contains(std::int64_t element) const {
+    const Range rows = of_batch(element / batch);
+    return rows.begin <= element % batch && element % batch < rows.end;
+  }
+};
+
+/// One pass over a recipe: which, who writes down what its steps take, if anybody, and what of it is looked at.
 struct PassInfo {
   std::int64_t epoch = 0;
   PassRecorder* recorder = nullptr;
-  PassInfo of_epoch(std::int64_t e) const { return {e, recorder}; }
+  Share share = {};                            ///< of the elements, which are batches
+  std::optional<WantedRows> wanted = {};       ///< of the elements, which will be rows of batches
+  std::optional<DatasetOptions> options = {};  ///< those of the last step that has some
+  AutoShardPolicy policy() const { return options.value_or(DatasetOptions{}).auto_shard_policy; }
+  PassInfo of_epoch(std::int64_t e) const {
+    PassInfo other = *this;
+    other.epoch = e;
+    return other;
+  }
+  PassInfo whole() const { return {.epoch = epoch, .recorder = recorder}; }
 };
 
 /// A step of a recipe. Immutable but for caches, which lock; an iterator holds the node that made it.
@@ -34,6 +59,9 @@ class Dataset::Node : public std::enable_shared_from_this<Dataset::Node> {
 
  protected:
   virtual std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const = 0;
+  /// What the step makes use of when others leave part of its elements alone; it passes on to its source what it is
+  /// given here. Most steps need all of them whole.
+  virtual PassInfo accepted(const PassInfo& pass) const { return pass.whole(); }
   NodePtr source_;
 
  private:
@@ -41,6 +69,8 @@ class Dataset::Node : public std::enable_shared_from_this<Dataset::Node> {
 };
 
 NodePtr make_batch(NodePtr source, std::int64_t n, const BatchOptions&);
+NodePtr make_shard(NodePtr source, std::int64_t num_shards, std::int64_t index);
+NodePtr make_options(NodePtr source, const DatasetOptions&);
 NodePtr make_unbatch(NodePtr source);
 NodePtr make_shuffle(NodePtr source, std::int64_t buffer_size, const ShuffleOptions&);
 NodePtr make_map_node(NodePtr source, Dataset::MapFunction, const MapOptions&);

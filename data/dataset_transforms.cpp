@@ -67,14 +67,25 @@ class Shuffle final : public Dataset::Node {
 
 // ---- batch
 
-Tensor stack(const std::vector<Sample>& samples, const auto& member) {
-  const Tensor& first = member(samples.front());
-  Shape shape = {static_cast<std::int64_t>(samples.size())};
+/// Elements of a batch, and those of them that count: the others are not there, and zeros stand for them.
+struct Rows {
+  const std::vector<Sample>& samples;
+  std::size_t begin, end;
+  const Sample& first() const { return samples[begin]; }
+};
+
+Tensor stack(const Rows& rows, const auto& member) {
+  const Tensor& first = member(rows.first());
+  Shape shape = {static_cast<std::int64_t>(rows.samples.size())};
   for (std::int64_t d : first.shape()) shape.push_back(d);
   Tensor out(first.dtype(), shape, Device{});
   std::byte* to = out.mutable_raw();
-  for (std::size_t i = 0; i < samples.size(); ++i, to += first.bytes()) {
-    const Tensor& t = member(samples[i]);
+  for (std::size_t i = 0; i < rows.samples.size(); ++i, to += first.bytes()) {
+    if (i < rows.begin || i >= rows.end) {
+      if (first.bytes() > 0) std::memset(to, 0, first.bytes());
+      continue;
+    }
+    const Tensor& t = member(rows.samples[i]);
     if (!t.defined() || t.type() != first.type())
       fail_expected("Dataset.batch", "elements of one type, " + to_string(first.type()),
                     "element " + std::to_string(i) + " of the batch with " +
@@ -85,16 +96,17 @@ Tensor stack(const std::vector<Sample>& samples, const auto& member) {
   return out;
 }
 
-void stack_all(const std::vector<Sample>& samples, Tensor Sample::*one, Tensors Sample::*more, Sample& out) {
-  const Sample& first = samples.front();
-  for (const Sample& s : samples) {
+void stack_all(const Rows& rows, Tensor Sample::*one, Tensors Sample::*more, Sample& out) {
+  const Sample& first = rows.first();
+  for (std::size_t i = rows.begin; i < rows.end; ++i) {
+    const Sample& s = rows.samples[i];
     if ((s.*one).defined() != (first.*one).defined() || (s.*more).size() != (first.*more).size())
       fail_expected("Dataset.batch", "elements with the same number of tensors",
                     std::to_string((s.*more).size() + 1) + " beside " + std::to_string((first.*more).size() + 1));
   }
-  if ((first.*one).defined()) out.*one = stack(samples, [one](const Sample& s) -> const Tensor& { return s.*one; });
+  if ((first.*one).defined()) out.*one = stack(rows, [one](const Sample& s) -> const Tensor& { return s.*one; });
   for (std::size_t k = 0; k < (first.*more).size(); ++k)
-    (out.*more).push_back(stack(samples, [more, k](const Sample& s) -> const Tensor& { return (s.*more)[k]; }));
+    (out.*more).push_back(stack(rows, [more, k](const Sample& s) -> const Tensor& { return (s.*more)[k]; }));
 }
 
 class Batch final : public Dataset::Node {
@@ -106,12 +118,22 @@ class Batch final : public Dataset::Node {
     return count / n + (!drop_ && count % n != 0 ? 1 : 0);
   }
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
-    return std::make_unique<Pass>(source_->open(pass), n_, drop_);
+    return std::make_unique<Pass>(source_->open(pass), n_, drop_, pass.wanted);
   }
 
  private:
+  /// From batches to their elements. Without their number the size of the last batch is not known beforehand.
+  PassInfo accepted(const PassInfo& pass) const override {
+    PassInfo elements = pass.whole();
+    const std::int64_t count = source_->cardinality();
+    if (pass.share.count > 1 && count != unknown_cardinality && pass.policy() != AutoShardPolicy::off)
+      elements.wanted = WantedRows{pass.share, static_cast<std::int64_t>(n_), count};
+    return elements;
+  }
+
   struct Pass final : DatasetIterator {
-    Pass(std::unique_ptr<DatasetIterator> s, std::size_t size, bool d) : source(std::move(s)), n(size), drop(d) {}
+    Pass(std::unique_ptr<DatasetIterator> s, std::size_t size, bool d, std::optional<WantedRows> w)
+        : source(std::move(s)), n(size), drop(d), wanted(std::move(w)) {}
     std::optional<Sample> next() override {
       std::vector<Sample> samples;
       while (!ended && samples.size() < n) {
@@ -121,15 +143,23 @@ class Batch final : public Dataset::Node {
           ended = true;
       }
       if (samples.empty() || (drop && samples.size() < n)) return std::nullopt;
+      Rows rows{samples, 0, samples.size()};
+      if (wanted) {
+        const auto [begin, end] = wanted->of_batch(number++);
+        rows.begin = static_cast<std::size_t>(begin);
+        rows.end = static_cast<std::size_t>(end);
+      }
       Sample out;
-      stack_all(samples, &Sample::x, &Sample::more_x, out);
-      stack_all(samples, &Sample::y, &Sample::more_y, out);
-      stack_all(samples, &Sample::w, &Sample::more_w, out);
+      stack_all(rows, &Sample::x, &Sample::more_x, out);
+      stack_all(rows, &Sample::y, &Sample::more_y, out);
+      stack_all(rows, &Sample::w, &Sample::more_w, out);
       return out;
     }
     std::unique_ptr<DatasetIterator> source;
     std::size_t n;
     bool drop, ended = false;
+    std::optional<WantedRows> wanted;
+    std::int64_t number = 0;  // of the next batch
   };
   std::size_t n_;
   bool drop_;

@@ -26,9 +26,11 @@ struct Mapping {
   std::uint64_t seed = 0;   // of the seeds that f is given
   std::uint64_t drawn = 0;  // of what f draws itself
   StageClock* clock = nullptr;
+  std::optional<WantedRows> wanted = {};  // of the elements; all
 
   Sample operator()(Sample sample, std::uint64_t index) const {
     if (!f) return sample;
+    if (wanted && !wanted->contains(static_cast<std::int64_t>(index))) return {};
     const random::SeedScope scope(combine(drawn, index));
     return (*f)(std::move(sample), combine(seed, index));
   }
@@ -231,13 +233,18 @@ class Map final : public Dataset::Node {
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     const std::uint64_t seed = combine(options_.seed, static_cast<std::uint64_t>(pass.epoch));
     // The maps of a recipe, which often have the same seed, shall not draw the same.
-    Mapping map{f_, seed, combine(scramble(seed), position_)};
+    Mapping map{f_, seed, combine(scramble(seed), position_), nullptr, pass.wanted};
     std::unique_ptr<DatasetIterator> elements = source_->open(pass);
     if (options_.num_parallel_calls == 0) return std::make_unique<SerialMap>(std::move(elements), std::move(map));
     map.clock = clock_of(this, pass);
     const auto threads = static_cast<std::size_t>(workers());
     constexpr std::size_t largest_group = 32;
     return std::make_unique<WorkerMap>(std::move(elements), std::move(map), threads, 2 * threads, largest_group);
+  }
+  PassInfo accepted(const PassInfo& pass) const override {
+    PassInfo same = pass;  // elements keep their places
+    if (pass.policy() != AutoShardPolicy::data) same.share = {};
+    return same;
   }
 
  private:
@@ -260,6 +267,7 @@ class Prefetch final : public Dataset::Node {
   std::unique_ptr<DatasetIterator> iterate(const PassInfo& pass) const override {
     return std::make_unique<WorkerMap>(source_->open(pass), Mapping{.clock = clock_of(this, pass)}, 1, n_, 1);
   }
+  PassInfo accepted(const PassInfo& pass) const override { return pass; }
 
  private:
   std::size_t n_;

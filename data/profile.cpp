@@ -59,7 +59,7 @@ StageClock& PassRecorder::clock(const Dataset::Node* step) {
 }
 
 std::unique_ptr<DatasetIterator> Dataset::Node::open(const PassInfo& pass) const {
-  std::unique_ptr<DatasetIterator> elements = iterate(pass);
+  std::unique_ptr<DatasetIterator> elements = iterate(accepted(pass));
   if (!pass.recorder) return elements;
   return std::make_unique<TimedPass>(std::move(elements), pass.recorder->clock(this));
 }
@@ -94,7 +94,7 @@ Profile profile(const Dataset& dataset, const ProfileOptions& o) {
   Profile result;
   const Clock::time_point start = Clock::now();
   {
-    const std::unique_ptr<DatasetIterator> pass = dataset.node_->open({o.epoch, &recorder});
+    const std::unique_ptr<DatasetIterator> pass = dataset.node_->open({.epoch = o.epoch, .recorder = &recorder});
     while (result.elements != o.max_elements && pass->next()) ++result.elements;
     result.seconds = static_cast<double>(nanoseconds_since(start)) * 1e-9;
   }  // ends the workers, so that the clocks stand still

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "core/base/parts.h"
 #include "distributed/agreement.h"
 #include "distributed/crew.h"
 #include "distributed/divided_updates.h"
@@ -75,7 +76,8 @@ std::vector<Replication> Replicas::shares(std::int64_t samples) const {
   const auto members = std::clamp<std::int64_t>(samples, 1, count());
   std::vector<Replication> all;
   for (std::int64_t r = 0; r < members; ++r)
-    all.push_back({static_cast<int>(members), samples / members + (r < samples % members ? 1 : 0), samples});
+    all.push_back({static_cast<int>(members),
+                   begin_of_part(samples, members, r + 1) - begin_of_part(samples, members, r), samples});
   return all;
 }
 

@@ -136,9 +136,9 @@ class ArraySource final : public BatchSource {
 
 class DatasetSource final : public BatchSource {
  public:
-  explicit DatasetSource(data::Dataset dataset) : dataset_(std::move(dataset)) {}
+  DatasetSource(data::Dataset dataset, const data::Share& share) : dataset_(std::move(dataset)), share_(share) {}
 
-  void start(int epoch) override { iterator_ = dataset_.iterate(epoch); }
+  void start(int epoch) override { iterator_ = dataset_.iterate(epoch, share_); }
 
   std::optional<Batch> next() override {
     auto sample = iterator_->next();
@@ -158,6 +158,7 @@ class DatasetSource final : public BatchSource {
 
  private:
   data::Dataset dataset_;
+  data::Share share_;
   std::unique_ptr<data::DatasetIterator> iterator_;
 };
 }  // namespace
@@ -166,8 +167,8 @@ std::unique_ptr<BatchSource> batches_of(Tensors x, Tensors y, Tensors w, const A
   return std::make_unique<ArraySource>(std::move(x), std::move(y), std::move(w), options);
 }
 
-std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset) {
-  return std::make_unique<DatasetSource>(dataset);
+std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset, const data::Share& share) {
+  return std::make_unique<DatasetSource>(dataset, share);
 }
 
 std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors& w) {

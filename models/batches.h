@@ -48,8 +48,8 @@ struct ArrayBatches {
 };
 /// Slices of tensors along the first axis; the last batch may be smaller.
 std::unique_ptr<BatchSource> batches_of(Tensors x, Tensors y, Tensors w, const ArrayBatches&);
-/// A dataset whose elements are batches.
-std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset);
+/// A dataset whose elements are batches, for one of several processes that looks at its share of each.
+std::unique_ptr<BatchSource> batches_of(const data::Dataset& dataset, const data::Share& share = {});
 
 /// Keras's check: all tensors have the same number of samples. Returns it.
 std::int64_t check_cardinality(const Tensors& x, const Tensors& y, const Tensors& w);

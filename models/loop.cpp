@@ -84,7 +84,8 @@ void FitLoop::check_same_data() const {
   for (std::size_t r = 1; r < all.size(); ++r)
     if (all[r] != all[0])
       throw Error("fit", "expected the same data in the same order on all processes; received another first batch on rank " +
-                             std::to_string(r) + " than on rank 0. Set utils::set_random_seed where data is drawn or shuffled");
+                             std::to_string(r) + " than on rank 0. Set utils::set_random_seed where data is drawn or shuffled, and "
+                             "pass the whole data in each process: Dataset::shard is not for fit");
 }
 
 History FitLoop::run() {

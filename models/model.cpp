@@ -4,6 +4,7 @@
 
 #include "core/graph/names.h"
 #include "models/functional.h"
+#include "models/replicated.h"
 #include "models/trainer.h"
 
 namespace strata {
@@ -82,21 +83,8 @@ Trainer& Model::trainer(std::string_view what) const {
   return *d.trainer;
 }
 
-namespace {
-/// A model of another strategy, or of none, would train on its own devices, whatever the scope says.
-void check_strategy(const ModelDefinition& model) {
-  const distribute::Strategy* scope = distribute::current_strategy();
-  if (scope == nullptr || model.strategy() == *scope) return;
-  throw Error(
-      "model '" + model.name() + "'",
-      "cannot be compiled in the scope of " + scope->describe() + ": it was made " +
-          (model.strategy() ? "in that of " + model.strategy()->describe() : "outside of any strategy's scope") +
-          ", so that this one has no replicas of it. Make the model within the scope");
-}
-}  // namespace
-
 void Model::compile(const CompileOptions& options) {
-  check_strategy(definition());
+  check_scope(definition(), "compiled");
   definition().trainer = std::make_shared<Trainer>(definition(), options);
 }
 

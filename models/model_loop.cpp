@@ -32,7 +32,8 @@ void check_batch_size(const BatchSize& size, const ModelDefinition& model) {
   if (size.is_automatic())
     fail_expected("fit: batch_size", "a number of samples for the replicas of " + strategy + " together", "\"auto\"");
   if (size.samples() > 0 && size.samples() < model.replicas()->count())
-    fail_expected("fit: batch_size", "at least one sample for each replica of " + strategy, to_string(size));
+    fail_expected("fit: batch_size", "at least one sample for each replica of " + strategy,
+                  to_string(size) + ". It is the batch size of all replicas together; or take fewer replicas");
 }
 
 /// The largest that fits, and says so. Shuffled batches are gathered into memory of their own.
@@ -71,6 +72,12 @@ std::int64_t batch_size_of(const FitOptions& o, const Arguments& a, Trainer& tra
 std::unique_ptr<BatchSource> in_order(const ModelDefinition& model, const Arguments& arguments, std::int64_t batch_size) {
   const Arguments a = kept_on_device(model, arguments);
   return batches_of(a.x, a.y, a.w, {.batch_size = batch_size});
+}
+
+/// Where several processes train, this one's.
+data::Share share_of(const ModelDefinition& model) {
+  if (!model.communicator()) return {};
+  return {model.strategy()->rank(), model.strategy()->num_replicas_in_sync()};
 }
 
 Predictions run_prediction(ModelDefinition& model, BatchSource& source, const PredictOptions& options) {
@@ -113,6 +120,7 @@ std::string to_string(const BatchSize& size) { return size.is_automatic() ? "aut
 
 History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
   Trainer& t = trainer("fit");
+  check_scope(definition(), "trained");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   check_options(options);
   check_batch_size(options.batch_size, definition());
@@ -128,7 +136,7 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
   const auto training = batches_of(train.x, train.y, train.w, {batch_size, options.shuffle, t.shuffle_seed()});
   std::unique_ptr<BatchSource> held_out;
   if (options.validation_data.dataset)
-    held_out = batches_of(*options.validation_data.dataset);
+    held_out = batches_of(*options.validation_data.dataset, share_of(definition()));
   else if (!validation.x.empty())
     held_out = in_order(definition(), validation, options.validation_batch_size > 0 ? options.validation_batch_size : batch_size);
   return FitLoop(*this, t, *training, held_out.get(), options).run();
@@ -136,16 +144,17 @@ History Model::fit(const Data& x, const Data& y, const FitOptions& options) {
 
 History Model::fit(const data::Dataset& batches, const FitOptions& options) {
   Trainer& t = trainer("fit");
+  check_scope(definition(), "trained");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   check_options(options);
   check(!options.batch_size.is_automatic() && options.batch_size.samples() == -1, "fit: batch_size",
         "none, because the Dataset yields batches", to_string(options.batch_size));
   check(options.validation_split == 0, "fit: validation_split", "none, because a Dataset cannot be split", std::to_string(options.validation_split));
   check(options.sample_weight.empty(), "fit: sample_weight", "none, because the Dataset yields weights", "weights");
-  const auto training = batches_of(batches);
+  const auto training = batches_of(batches, share_of(definition()));
   std::unique_ptr<BatchSource> held_out;
   if (options.validation_data.dataset) {
-    held_out = batches_of(*options.validation_data.dataset);
+    held_out = batches_of(*options.validation_data.dataset, share_of(definition()));
   } else if (!options.validation_data.x.empty()) {
     const Arguments a = resolve_arguments(definition(), options.validation_data.x, options.validation_data.y,
                                           options.validation_data.sample_weight, "fit: validation_data");
@@ -166,7 +175,7 @@ Logs Model::evaluate(const Data& x, const Data& y, const EvaluateOptions& option
 Logs Model::evaluate(const data::Dataset& batches, const EvaluateOptions& options) {
   Trainer& t = trainer("evaluate");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
-  const auto source = batches_of(batches);
+  const auto source = batches_of(batches, share_of(definition()));
   return run_evaluation(t, *source, options.steps, run_by(definition(), options.callbacks), shown_by(definition(), options.verbose));
 }
 
@@ -185,6 +194,7 @@ Predictions Model::predict(const data::Dataset& batches, const PredictOptions& o
 
 Logs Model::train_on_batch(const Data& x, const Data& y, const Data& sample_weight) {
   Trainer& t = trainer("train_on_batch");
+  check_scope(definition(), "trained");
   const UseGuard guard(definition().use, UseGuard::Use::training, name());
   const Arguments a = resolve_arguments(definition(), x, y, sample_weight, "train_on_batch");
   t.train_on({a.x, a.y, a.w});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/error.h"
+#include "core/base/parts.h"
 #include "core/ops/all_reduce.h"
 #include "core/ops/ops.h"
 
@@ -11,12 +13,21 @@ std::vector<Tensors> split(const Tensors& all, const distribute::Replicas& repli
   const std::vector<Replication> shares = replicas.shares(all[0].shape()[0]);
   std::vector<Tensors> parts;
   for (const std::size_t r : replicas.here(shares.size())) {
-    std::int64_t at = 0;
-    for (std::size_t before = 0; before < r; ++before) at += shares[before].samples;
+    const std::int64_t at = begin_of_part(shares[r].all_samples, shares[r].replicas, static_cast<std::int64_t>(r));
     Tensors& part = parts.emplace_back();
     for (const Tensor& t : all) part.push_back(t.rows(at, at + shares[r].samples));
   }
   return parts;
+}
+
+void check_scope(const ModelDefinition& model, std::string_view doing) {
+  const distribute::Strategy* scope = distribute::current_strategy();
+  if (scope == nullptr || model.strategy() == *scope) return;
+  throw Error(
+      "model '" + model.name() + "'",
+      "cannot be " + std::string(doing) + " in the scope of " + scope->describe() + ": it was made " +
+          (model.strategy() ? "in that of " + model.strategy()->describe() : "outside of any strategy's scope") +
+          ", so that this one has no replicas of it. Make the model within the scope");
 }
 
 Tensor joined(const Tensors& parts) {

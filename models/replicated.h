@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "distributed/replicas.h"
@@ -12,6 +13,9 @@ namespace strata {
 /// A step as it runs: of one executable, or one for each replica that takes part.
 using CompiledStep = distribute::Replicas::Step;
 
+/// Error within the scope of another strategy than the model's: it would train on its own devices, whatever the scope
+/// says. `doing`: "compiled", "trained".
+void check_scope(const ModelDefinition& model, std::string_view doing);
 /// The samples of each replica in this process. They share the tensors' memory.
 std::vector<Tensors> split(const Tensors& all, const distribute::Replicas& replicas);
 /// Rows of the parts, one after the other.

@@ -173,7 +173,7 @@ void Trainer::run(Mode mode, const Batch& batch, StepTimer* timer) {
     largest_batch_ = std::max(largest_batch_, batch.size());
     if (largest_batch_ < replicas->count())  // a smaller one that comes later is the rest of an epoch
       fail_expected("fit", "batches of at least one sample for each replica of " + replicas->strategy().describe(),
-                    std::to_string(batch.size()) + " samples");
+                    std::to_string(batch.size()) + " samples. Make larger batches, or take fewer replicas");
   }
   const auto step = compiled(mode, batch);
   if (replicas == nullptr)

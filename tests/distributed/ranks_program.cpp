@@ -1,14 +1,17 @@
 // A program that trains as one of several processes, or alone: what ranks_test.py and namespaces.py start.
 //   ranks_program collectives
 //   ranks_program losses network=cnn|xception|dropout [steps=20] [batch=12] [replicas=N: in this process]
-//   ranks_program fit [samples=22] [batch=8] [epochs=3] [folder=BACKUP] [seed=N] [units=N]
+//   ranks_program fit [samples=22] [batch=8] [epochs=3] [folder=BACKUP] [seed=N] [units=N] [pipeline=1: from a Dataset]
 //                     [check=STEPS] [fault=kill|stop|throw|sleep|leave|drift rank=N at=STEP] [pause=MILLISECONDS]
+//   ranks_program misuse=nested|device|outside|batch|batches|shards|nothing
 // and timeout=SECONDS with each. What a rank says begins with its number; numbers are hexadecimal, so that nothing is
 // lost.
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -124,6 +127,29 @@ Sequential fitted_network(std::int64_t units) {
   return model;
 }
 
+History fit_on(Model& model, const testing::Images& data, const Arguments& a, const distribute::Strategy& strategy,
+               FitOptions options) {
+  options.validation_data = {data.x, data.y};
+  if (a.number("pipeline", 0) == 0) {
+    options.batch_size = a.number("batch", 8);
+    return model.fit(data.x, data.y, options);
+  }
+  auto mapped = std::make_shared<std::atomic<int>>(0);
+  const auto noise = [mapped](data::Sample s) {
+    ++*mapped;
+    s.x = s.x + random::uniform({12, 12, 1}, 0, 0.1);
+    return s;
+  };
+  const data::Dataset batches = data::Dataset::from_tensors({data.x}, {data.y})
+                                    .shuffle(100, {.seed = 5})
+                                    .map(noise, {.num_parallel_calls = 2})
+                                    .batch(a.number("batch", 8))
+                                    .prefetch(2);
+  const History history = model.fit(batches, options);
+  say(strategy, "mapped", *mapped);
+  return history;
+}
+
 void fit(const Arguments& a) {
   const auto data = testing::images(a.number("samples", 22));
   const distribute::Strategy strategy = strategy_of(a);
@@ -136,12 +162,9 @@ void fit(const Arguments& a) {
     callbacks.push_back(callbacks::CSVLogger(folder + "/log.csv"));
     callbacks.push_back(callbacks::ModelCheckpoint(folder + "/latest.weights.h5", {.save_weights_only = true}));
   }
-  const History history = model.fit(data.x, data.y,
-                                    {.batch_size = a.number("batch", 8),
-                                     .epochs = static_cast<int>(a.number("epochs", 3)),
-                                     .verbose = 2,
-                                     .callbacks = callbacks,
-                                     .validation_data = {data.x, data.y}});
+  const History history =
+      fit_on(model, data, a, strategy,
+             {.epochs = static_cast<int>(a.number("epochs", 3)), .verbose = 2, .callbacks = callbacks});
   for (const char* log : {"loss", "accuracy", "val_loss", "val_accuracy"})
     for (const double value : history[log]) say(strategy, log, value);
   const Logs logs = model.evaluate(data.x, data.y, {.batch_size = 5, .verbose = 0});
@@ -175,21 +198,42 @@ void try_collectives(const Arguments& a) {
   say(strategy, "right", 1);
 }
 
+/// Ends with the error that it is about.
+void misuse(const std::string& kind, const Arguments& a) {
+  if (kind == "device") distribute::MultiWorkerMirroredStrategy({"gpu:17"});
+  const auto data = testing::images(8);
+  Sequential outside({layers::Input({12, 12, 1}), layers::Flatten(), layers::Dense(4)}, "stray");
+  const distribute::Strategy strategy = strategy_of(a);
+  const auto scope = strategy.scope();
+  if (kind == "nested") distribute::OneDeviceStrategy("cpu:0").scope();
+  if (kind == "outside") outside.compile({.optimizer = "sgd", .loss = "mse"});
+  Sequential model = fitted_network(8);
+  const auto samples = data::Dataset::from_tensors({data.x}, {data.y});
+  if (kind == "batch") model.fit(data.x, data.y, {.batch_size = 1, .verbose = 0});
+  if (kind == "batches") model.fit(samples.batch(1), {.verbose = 0});
+  if (kind == "shards") model.fit(samples.shard(2, strategy.rank()).batch(2), {.verbose = 0});
+  const bool first = strategy.rank() == 0;
+  if (kind == "nothing") model.fit(samples.filter([first](const auto&) { return first; }).batch(2), {.verbose = 0});
+  throw Error("ranks_program", "nothing is wrong with misuse=" + kind);
+}
+
 }  // namespace
 }  // namespace strata
 
 int main(int argc, char** argv) {
   try {
-    const strata::Arguments arguments(argc - 2, argv + 2);
     const std::string mode = argc > 1 ? argv[1] : "";
-    if (mode == "losses")
+    const strata::Arguments arguments(argc - 2, argv + 2);
+    if (mode.starts_with("misuse="))
+      strata::misuse(mode.substr(7), arguments);
+    else if (mode == "losses")
       strata::print_losses(arguments);
     else if (mode == "fit")
       strata::fit(arguments);
     else if (mode == "collectives")
       strata::try_collectives(arguments);
     else
-      throw strata::Error("ranks_program", "expected losses, fit or collectives");
+      throw strata::Error("ranks_program", "expected losses, fit, collectives or misuse=KIND");
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;

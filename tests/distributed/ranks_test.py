@@ -110,6 +110,36 @@ def test_fit():
                     assert said[r][name] == said[0][name], f"{name}: replicas differ"
 
 
+def test_each_process_maps_its_samples():
+    """The first of an epoch's batches of 8, 8 and 6 is mapped everywhere."""
+    one = program("fit", "pipeline=1")
+    assert one.pop("mapped") == [3 * 22]
+    for n, samples in ((2, (8 + 4 + 3,) * 2), (4, (8 + 2 + 2, 8 + 2 + 2, 8 + 2 + 1, 8 + 2 + 1))):
+        said = run(*by_launch(n), PROGRAM, "fit", "pipeline=1")[1]
+        assert [said[r].pop("mapped") for r in range(n)] == [[3.0 * s] for s in samples], said
+        for name, values in one.items():
+            near(said[0][name], values, 1e-3 if name in ("weights", "predicted") else 2e-5, f"{name} on {n}")
+            for r in range(n):
+                assert said[r][name] == said[0][name], f"{name}: replicas differ"
+
+
+def test_misuse_is_an_error_everywhere():
+    strategy = r"MultiWorkerMirroredStrategy\(rank {0} of 2, cpu:0\)"
+    for kind, message in {
+            "device": r"\[device\] expected one of the devices here \(cpu:0.*received 'gpu:17'",
+            "nested": r"\[scope\] of OneDeviceStrategy\(cpu:0\) within that of " + strategy + ": strategies do not nest; end the other",
+            "outside": r"\[model 'stray'\] cannot be compiled in the scope of " + strategy + ": .* Make the model within the scope",
+            "batch": r"\[fit: batch_size\] expected at least one sample for each replica of " + strategy + "; received 1. It is",
+            "batches": r"\[fit\] expected batches of at least one sample for each replica of .*received 1 samples. Make larger batches",
+            "shards": r"\[fit\] expected the same data in the same order on all processes; received another first batch on rank 1 "
+                      r"than on rank 0.*pass the whole data in each process",
+            "nothing": r"expected at least one batch in an epoch; the data gave none"}.items():
+        output, _ = run(*by_launch(2), PROGRAM, f"misuse={kind}", "timeout=20", status=1)
+        for r in range(2):
+            contains(output, rf"(?m)^\[{r}\] .*" + message.format(r))
+        assert run.seconds < 15, f"{kind} took {run.seconds} s"
+
+
 def test_a_restart_goes_on():
     folder = FOLDER / "restart"
     folder.mkdir()

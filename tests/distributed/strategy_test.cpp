@@ -45,6 +45,8 @@ TEST(Strategy, ScopesDoNotNest) {
 TEST(Strategy, DevicesThatCannotBe) {
   EXPECT_ERROR(MirroredStrategy({"cpu:0", "cpu:0"}), "expected each device once; received 'cpu:0' twice");
   EXPECT_ERROR(MirroredStrategy({"cpu", "gpu:17"}), "expected one of the devices here (cpu:0");
+  EXPECT_ERROR(MultiWorkerMirroredStrategy({"gpu:17"}), "expected one of the devices here (cpu:0");
+  EXPECT_ERROR(OneDeviceStrategy("gpu:17"), "received 'gpu:17'");
   EXPECT_ERROR(MirroredStrategy({"tpu:0"}), "[device] expected a name such as 'gpu:0'");
   EXPECT_ERROR(MirroredStrategy({"cpu:0"}, {.timeout_seconds = 0}), "a positive timeout_seconds");
   if (config::list_physical_devices("gpu").empty()) {

@@ -249,6 +249,16 @@ TEST(Mirrored, ThePlanShowsTheExchanges) {
   EXPECT_NE(dump.find("f32[4,10,10,4]"), std::string::npos) << "a replica has half of the samples\n" << dump;
 }
 
+/// So it costs nothing.
+TEST(Mirrored, OneReplicaHasTheStepOfNoStrategy) {
+  const auto dump = [](int replicas) {
+    const Devices devices(replicas);
+    return cnn().plan({.batch_size = 8}).dump();
+  };
+  EXPECT_EQ(dump(1), dump(0));
+  EXPECT_NE(dump(2), dump(0));
+}
+
 TEST(Mirrored, AnErrorOnOneReplicaIsNamedAndTrainingGoesOn) {
   const Images data = images(8);
   Tensor wrong = data.y.clone();
@@ -292,8 +302,21 @@ TEST(MirroredErrors, ModelsOfAnotherScope) {
   const Devices devices(2);
   EXPECT_ERROR(outside.compile({.optimizer = "sgd", .loss = "mse"}),
                "[model 'stray'] cannot be compiled in the scope of MirroredStrategy(cpu:0, cpu:1): it was made outside "
-               "of any strategy's scope");
+               "of any strategy's scope, so that this one has no replicas of it. Make the model within the scope");
   EXPECT_ERROR(other->compile({.optimizer = "sgd", .loss = "mse"}), "it was made in that of OneDeviceStrategy(cpu:1)");
+}
+
+TEST(MirroredErrors, ModelsCompiledOutside) {
+  Sequential outside({layers::Input({3}), layers::Dense(1)}, "stray");
+  outside.compile({.optimizer = "sgd", .loss = "mse"});
+  const Tensor x = zeros({8, 3}), y = zeros({8, 1});
+  outside.train_on_batch(x, y);
+  const Devices devices(2);
+  EXPECT_ERROR(outside.fit(x, y, {.verbose = 0}),
+               "[model 'stray'] cannot be trained in the scope of MirroredStrategy(cpu:0, cpu:1): it was made outside");
+  EXPECT_ERROR(outside.train_on_batch(x, y), "Make the model within the scope");
+  EXPECT_ERROR(outside.fit(data::Dataset::from_tensors({x}, {y}).batch(4), {.verbose = 0}), "cannot be trained");
+  EXPECT_NO_THROW(outside.predict(x, {.verbose = 0})) << "a teacher, say";
 }
 
 TEST(MirroredErrors, BatchesThatAreTooSmall) {
@@ -302,11 +325,11 @@ TEST(MirroredErrors, BatchesThatAreTooSmall) {
   Sequential model = cnn();
   EXPECT_ERROR(model.fit(data.x, data.y, {.batch_size = 3, .verbose = 0}),
                "[fit: batch_size] expected at least one sample for each replica of MirroredStrategy(cpu:0, cpu:1, "
-               "cpu:2, cpu:3); received 3");
+               "cpu:2, cpu:3); received 3. It is the batch size of all replicas together; or take fewer replicas");
   EXPECT_ERROR(model.fit(data.x, data.y, {.batch_size = "auto", .verbose = 0}), "received \"auto\"");
   EXPECT_ERROR(model.train_on_batch(data.x.rows(0, 2), data.y.rows(0, 2)), "one sample for each replica");
   EXPECT_ERROR(model.fit(data::Dataset::from_tensors({data.x}, {data.y}).batch(2), {.verbose = 0}),
-               "received 2 samples");
+               "received 2 samples. Make larger batches, or take fewer replicas");
 }
 
 /// The largest label so far: no sum.

@@ -76,6 +76,11 @@ std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& gra
   }
   PlanBuilder builder(inputs, g, options);
   std::shared_ptr<const Plan> plan = builder.build();
+  if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit && plan->overlaps()) {
+    PlanOptions in_turn = options;  // what waits for exchanges takes memory: better than to compute something again
+    in_turn.overlap = false;
+    return compile(inputs, graph, in_turn);
+  }
   if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)
     plan = plan_within_limit(inputs, builder, *plan);
   else if (options.memory_limit == 0 && options.cheap_repetition > 0 && plan->arena_bytes() > worth_planning)
@@ -90,6 +95,10 @@ std::size_t Plan::peak_bytes() const {
   for (const Tensor& t : constants_) total += t.bytes();
   for (const Type& t : input_types_) total += on_gpu() ? 3 * t.bytes() : 0;
   return total;
+}
+
+bool Plan::overlaps() const {
+  return std::any_of(steps_.begin(), steps_.end(), [](const PlanStep& s) { return s.ends_at.has_value(); });
 }
 
 double Plan::flops() const {

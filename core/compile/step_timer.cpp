@@ -1,6 +1,6 @@
 #include "core/compile/step_timer.h"
 
-#include <chrono>
+#include <utility>
 
 #include "core/device/cuda.h"
 
@@ -9,12 +9,18 @@ namespace strata {
 StepTimer::~StepTimer() = default;
 
 void StepTimer::mark() {
+  if (reorders_.empty()) start_ = Clock::now();
   mark_time();
   reorders_.push_back(reorder_meter_.read());
 }
 
+void StepTimer::note(std::size_t step, Clock::time_point begin, Clock::time_point end) {
+  const auto seconds = [&](Clock::time_point t) { return std::chrono::duration<double>(t - start_).count(); };
+  aside_.push_back({step, seconds(begin), seconds(end)});
+}
+
 StepTimes StepTimer::take() {
-  StepTimes times{take_marks(), {}};
+  StepTimes times{take_marks(), {}, std::exchange(aside_, {})};
   for (std::size_t i = 1; i < reorders_.size(); ++i) {
     const Reorders &before = reorders_[i - 1], &after = reorders_[i];
     times.reorders.push_back({after.count - before.count, after.bytes - before.bytes, after.seconds - before.seconds});
@@ -30,7 +36,6 @@ class ClockTimer final : public StepTimer {
   explicit ClockTimer(std::size_t steps) : StepTimer(steps) { marks_.reserve(steps + 1); }
 
  private:
-  using Clock = std::chrono::steady_clock;
   void mark_time() override { marks_.push_back(Clock::now()); }
   std::vector<double> take_marks() override {
     std::vector<double> seconds;

@@ -220,6 +220,46 @@ TEST_F(ProfileFile, TraceParsesAndNestsKernelsInSteps) {
   EXPECT_NEAR(in_kernels * 1e-6, 3 * profile.kernel_seconds(), 1e-6);
 }
 
+TEST(Profile, TraceShowsExchangesOnARowOfTheirOwn) {
+  const distribute::StrategyScope scope = distribute::MirroredStrategy({"cpu:0", "cpu:1"}).scope();
+  Sequential model({layers::Input({16, 16, 4}), layers::Conv2D(16, 3, {.activation = "relu"}), layers::Flatten(),
+                    layers::Dense(100, {.activation = "relu"}),  // too large for a bucket with what comes behind it
+                    layers::Dense(5, {.activation = "softmax"})});
+  model.compile({.optimizer = "adam", .loss = "sparse_categorical_crossentropy"});
+  const StepProfile profile = model.profile(random::normal({64, 16, 16, 4}), classes(64),
+                                            {.batch_size = 64, .steps = 5, .roofline = false});
+  struct Event {
+    std::string name;
+    double begin, end;
+  };
+  std::vector<Event> kernels, exchanges;
+  bool row_has_a_name = false;
+  const ConfigValue trace = parse_json(profile.trace(), "trace");
+  for (const ConfigValue& value : trace.as_config().at("traceEvents").as_list()) {
+    const Config& e = value.as_config();
+    const bool second_row = e.contains("tid") && e.at("tid").as_int() == 2;
+    if (e.at("ph").as_string() == "M") {
+      row_has_a_name = row_has_a_name || (second_row && e.at("name").as_string() == "thread_name");
+      continue;
+    }
+    const std::string category = e.at("cat").as_string();
+    EXPECT_EQ(second_row, category == "exchange");
+    const double begin = e.at("ts").as_double();
+    if (category != "step")
+      (second_row ? exchanges : kernels).push_back({e.at("name").as_string(), begin, begin + e.at("dur").as_double()});
+  }
+  EXPECT_TRUE(row_has_a_name);
+  ASSERT_GE(exchanges.size(), 5u) << "one in each step at least";
+  bool beside = false;
+  for (const Event& x : exchanges) {
+    EXPECT_EQ(x.name, "all_reduce");
+    for (const Event& k : kernels)
+      beside = beside || (k.name.find("conv2d") != std::string::npos && k.begin < x.end && x.begin < k.end);
+  }
+  EXPECT_TRUE(beside) << "no exchange went on while the convolution's gradient was computed";
+  EXPECT_NE(profile.kernel_table().find("wait"), std::string::npos);
+}
+
 TEST(ProfileErrors, NameTheArgument) {
   Sequential model = small_network();
   EXPECT_ERROR(model.profile(images(8), classes(8), {.steps = 0}),

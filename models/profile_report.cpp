@@ -160,7 +160,8 @@ std::string StepProfile::trace() const {
                                {"args", Config{{"name", "exchanges beside the kernels"}}}});
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
-    events.emplace_back(event(kernels_row, "step " + std::to_string(s), "step", step.begin, step.wall, {{"samples", batch_size_}}));
+    events.emplace_back(
+        event(kernels_row, "step " + std::to_string(s), "step", step.begin, step.wall, {{"samples", batch_size_}}));
     for (std::size_t k = 0; k < kernels_.size(); ++k) {
       const Kernel& kernel = kernels_[k];
       const std::string name = kernel.layer.empty() ? kernel.op : kernel.layer + ": " + kernel.op;

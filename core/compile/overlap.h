@@ -8,7 +8,8 @@
 
 namespace strata {
 
-/// Whether it is an exchange beside which the step may go on: that of a bucket (SideBySide), on which only updates wait.
+/// Whether it is an exchange beside which the step may go on: that of a bucket (SideBySide), on which only updates
+/// wait.
 bool may_go_on(const Node&);
 
 /// Of these exchanges those that are worth it: enough work comes between them and the first node that needs their

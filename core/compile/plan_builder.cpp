@@ -44,9 +44,9 @@ PlanBuilder::PlanBuilder(const Values& inputs, const Rematerialized& r, const Pl
 std::shared_ptr<const Plan> PlanBuilder::build() {
   if (rematerialized_ == nullptr) prepare_kernels();
   const auto is_view = [this](const Node& n) { return kernels_.at(&n).view; };
-  const auto rules = ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
-                                   is_view, rematerialized_ == nullptr ? nullptr : &rematerialized_->places,
-                                   may_overlap()};
+  const auto rules =
+      ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); }, is_view,
+                    rematerialized_ == nullptr ? nullptr : &rematerialized_->places, may_overlap()};
   schedule_ = make_schedule(graph_, rules);
   if (rules.overlap) go_on_ = exchanges_that_go_on(schedule_.order, is_view);
   uses_ = count_uses(graph_);

@@ -177,8 +177,9 @@ class Scheduler {
   std::vector<NodePtr> all_;
   std::unordered_map<const Node*, std::size_t> index_;
   std::vector<std::set<std::size_t>> after_;
-  std::vector<std::size_t> exchanges_;         // in their order, in which they have numbers from 1 on
-  std::vector<std::size_t> waits_for_, ends_;  // of each node: up to which number exchanges are over before and after it
+  std::vector<std::size_t> exchanges_;  // in their order, in which they have numbers from 1 on
+  std::vector<std::size_t> waits_for_,
+      ends_;  // of each node: up to which number exchanges are over before and after it
   std::unordered_map<const void*, std::set<std::size_t>> readers_;
   Schedule schedule_;
 };

@@ -8,14 +8,12 @@
 #include <mutex>
 #include <thread>
 
-#include "core/base/export.h"
-
 namespace strata {
 
 /// Calls that go on beside the work of the thread that begins them: one after the other, in that order, on a thread of
 /// their own, which is made for the first one and sleeps between them. For one thread at a time.
 /// Internal.
-class STRATA_API BackgroundCalls {
+class BackgroundCalls {
  public:
   BackgroundCalls() = default;
   BackgroundCalls(const BackgroundCalls&) = delete;
@@ -28,8 +26,8 @@ class STRATA_API BackgroundCalls {
   /// Returns when the call of this number is over. What it has thrown, or one before it, is thrown here; those behind
   /// that one are not made.
   void wait(std::uint64_t number);
-  /// For a caller that gives up: what has not begun is not made, what goes on is waited for, and what it throws is lost.
-  /// The next calls are begun as if there had been none.
+  /// For a caller that gives up: what has not begun is not made, what goes on is waited for, and what it throws is
+  /// lost. The next calls are begun as if there had been none.
   void cancel() noexcept;
 
  private:

@@ -229,8 +229,7 @@ TEST(Replicas, AReplicaThatFailsWhileExchangesGoOnEndsTheStepOfAllAndTheNextOneG
               std::string::npos)
         << message;
     sums.run(step, 3);
-    for (const auto& mirror : step.mirrors)
-      EXPECT_EQ(numbers(mirror->of(1).value()), numbers(mirror->of(0).value()));
+    for (const auto& mirror : step.mirrors) EXPECT_EQ(numbers(mirror->of(1).value()), numbers(mirror->of(0).value()));
   }
 }
 

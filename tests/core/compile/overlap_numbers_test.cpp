@@ -37,7 +37,8 @@ class Suspicious final : public Communicator {
   }
   void all_gather(DType t, const void* in, void* out, std::size_t count) override {
     const std::size_t bytes = count * size_of(t);
-    watched({in, bytes}, {out, bytes * static_cast<std::size_t>(size())}, [&] { inner_->all_gather(t, in, out, count); });
+    watched({in, bytes}, {out, bytes * static_cast<std::size_t>(size())},
+            [&] { inner_->all_gather(t, in, out, count); });
   }
   void broadcast(DType t, void* data, std::size_t count, int root) override { inner_->broadcast(t, data, count, root); }
   void barrier() override { inner_->barrier(); }
@@ -168,7 +169,7 @@ void expect_same_bits(const OnTwo& a, const OnTwo& b) {
 
 TEST(OverlapNumbers, OfRandomSteps) {
   std::size_t beside = 0;
-  for (unsigned seed = 0; seed < 24; ++seed)
+  for (unsigned seed = 0; seed < 16; ++seed)
     for (const bool fuse : {true, false}) {
       SCOPED_TRACE(std::to_string(seed) + (fuse ? ", fused" : ""));
       const auto three_steps = [&](int rank, const auto& compile) {
@@ -188,7 +189,15 @@ TEST(OverlapNumbers, OfRandomSteps) {
       expect_same_bits(at_once, in_turn);
       beside += at_once.beside;
     }
-  EXPECT_GT(beside, 100u) << "not much was tested";
+  EXPECT_GT(beside, 30u) << "not much was tested";
+}
+
+/// Numbers around zero.
+Tensor noise(const Shape& shape, unsigned seed, float scale) {
+  std::mt19937 random(seed);
+  Tensor t(DType::f32, shape);
+  for (float& x : t.mutable_data<float>()) x = scale * (static_cast<float>(random() % 2001) / 1000 - 1);
+  return t;
 }
 
 /// The training step of a small CNN, with momentum, and its variables.
@@ -208,10 +217,10 @@ struct Cnn {
 
   static constexpr std::int64_t batch = 8;
   Value x = placeholder({batch, 20, 20, 4}), y = placeholder({batch, 10});
-  std::vector<Variable> w{{"w0", counted({3, 3, 4, 16}, -0.1f, 3e-4f)},
-                          {"w1", counted({3, 3, 16, 8}, 0.1f, -2e-4f)},
-                          {"w2", counted({16 * 16 * 8, 32}, -0.02f, 6e-7f)},
-                          {"w3", counted({32, 10}, 0.1f, -1e-3f)}};
+  std::vector<Variable> w{{"w0", noise({3, 3, 4, 16}, 1, 0.3f)},
+                          {"w1", noise({3, 3, 16, 8}, 2, 0.1f)},
+                          {"w2", noise({16 * 16 * 8, 32}, 3, 0.05f)},
+                          {"w3", noise({32, 10}, 4, 0.2f)}};
   std::vector<Variable> moments{{"m0", zeros({3, 3, 4, 16})},
                                 {"m1", zeros({3, 3, 16, 8})},
                                 {"m2", zeros({16 * 16 * 8, 32})},
@@ -225,9 +234,8 @@ TEST(OverlapNumbers, OfACnnInSmallBuckets) {
     const auto step = compile({cnn.x, cnn.y}, cnn.graph);
     Tensors all;
     for (int s = 0; s < 6; ++s) {
-      const auto seed = static_cast<float>(s + 2 * rank);
-      const Tensor x = counted({Cnn::batch, 20, 20, 4}, 0.01f * seed, 5e-5f);
-      all.push_back(step->run({x, counted({Cnn::batch, 10}, seed, -0.02f)})[0]);
+      const auto seed = static_cast<unsigned>(10 * s + rank);
+      all.push_back(step->run({noise({Cnn::batch, 20, 20, 4}, seed, 1), noise({Cnn::batch, 10}, seed + 5, 1)})[0]);
     }
     for (const auto* variables : {&cnn.w, &cnn.moments})
       for (const Variable& v : *variables) all.push_back(v.value());

@@ -131,6 +131,12 @@ class MpiTransport final : public Transport {
     return std::nullopt;
   }
 
+  /// A program may have started MPI for one thread only.
+  bool takes_turns() const override {
+    int level = MPI_THREAD_SINGLE;
+    return MPI_Query_thread(&level) == MPI_SUCCESS && level >= MPI_THREAD_SERIALIZED;
+  }
+
   void abort(const std::string& reason) override {
     {
       const std::lock_guard lock(telling_);

@@ -35,6 +35,7 @@ class ProcessGroup::Member final : public Communicator {
 
   int rank() const override { return s_->rank; }
   int size() const override { return size_; }
+  bool takes_turns() const override { return s_->transport->takes_turns(); }
 
   void all_reduce(Reduction reduction, DType dtype, const void* in, void* out, std::size_t count) override {
     check_reducible(reduction, dtype);

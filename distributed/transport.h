@@ -62,6 +62,8 @@ class Transport {
   /// trouble no further exchange is possible.
   virtual std::optional<Trouble> exchange(std::span<const Outgoing>, std::span<Incoming>,
                                           Clock::time_point deadline) = 0;
+  /// Whether exchanges may come from several threads, one at a time; otherwise all must come from one.
+  virtual bool takes_turns() const { return true; }
   /// Tells all others, and ends the exchange of this process that another thread may be in. The reason is told once.
   virtual void abort(const std::string& reason) = 0;
 };

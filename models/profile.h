@@ -71,7 +71,8 @@ class STRATA_API StepProfile {
   std::string kernel_table() const;
   /// All numbers as JSON: the peaks, the step, its kernels in the order in which they run.
   std::string json() const;
-  /// All measured steps in the Trace Event Format (JSON), for chrome://tracing and ui.perfetto.dev.
+  /// All measured steps in the Trace Event Format (JSON), for chrome://tracing and ui.perfetto.dev. Exchanges with
+  /// other replicas that go on beside the kernels of a processor have a row of their own.
   std::string trace() const;
   /// Error naming the file. What was there before stays whole unless the new one is complete.
   void write_json(const std::string& path) const;

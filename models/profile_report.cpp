@@ -143,17 +143,25 @@ std::string StepProfile::json() const {
 
 std::string StepProfile::trace() const {
   constexpr double us = 1e6;  // the format's unit
-  const auto event = [](const std::string& name, const std::string& category, double begin, double duration,
+  constexpr int kernels_row = 1, exchanges_row = 2;
+  const auto event = [](int row, const std::string& name, const std::string& category, double begin, double duration,
                         const Config& args) {
-    return Config{{"name", name},         {"cat", category}, {"ph", "X"}, {"ts", begin * us},
-                  {"dur", duration * us}, {"pid", 1},        {"tid", 1},  {"args", args}};
+    return Config{{"name", name},         {"cat", category}, {"ph", "X"},  {"ts", begin * us},
+                  {"dur", duration * us}, {"pid", 1},        {"tid", row}, {"args", args}};
   };
   ConfigValue::List events;
   events.emplace_back(
       Config{{"name", "process_name"}, {"ph", "M"}, {"pid", 1}, {"args", Config{{"name", to_string(device_)}}}});
+  if (std::ranges::any_of(steps_, [](const Step& s) { return !s.times.aside.empty(); }))
+    events.emplace_back(Config{{"name", "thread_name"},
+                               {"ph", "M"},
+                               {"pid", 1},
+                               {"tid", exchanges_row},
+                               {"args", Config{{"name", "exchanges beside the kernels"}}}});
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
-    events.emplace_back(event("step " + std::to_string(s), "step", step.begin, step.wall, {{"samples", batch_size_}}));
+    events.emplace_back(
+        event(kernels_row, "step " + std::to_string(s), "step", step.begin, step.wall, {{"samples", batch_size_}}));
     for (std::size_t k = 0; k < kernels_.size(); ++k) {
       const Kernel& kernel = kernels_[k];
       const std::string name = kernel.layer.empty() ? kernel.op : kernel.layer + ": " + kernel.op;
@@ -161,8 +169,11 @@ std::string StepProfile::trace() const {
       const Config arguments{{"layer", kernel.layer}, {"op", kernel.op},       {"gradient", kernel.gradient},
                              {"bytes", kernel.bytes}, {"flops", kernel.flops}, {"reorders", kernel.reorders.count}};
       events.emplace_back(
-          event(name, kernel.gradient ? "gradient" : "forward", step.begin + begin, duration, arguments));
+          event(kernels_row, name, kernel.gradient ? "gradient" : "forward", step.begin + begin, duration, arguments));
     }
+    for (const StepTimes::Aside& a : step.times.aside)
+      events.emplace_back(event(exchanges_row, kernels_[a.step].op, "exchange", step.begin + a.begin, a.end - a.begin,
+                                {{"kernel", static_cast<std::int64_t>(a.step)}, {"bytes", kernels_[a.step].bytes}}));
   }
   return to_json(ConfigValue(Config{{"displayTimeUnit", "ms"}, {"traceEvents", events}}));
 }

@@ -27,7 +27,11 @@ std::string layer_text(const PlanStep& step) {
   return step.layer.empty() ? std::string("-") : step.layer + (step.gradient ? " (gradient)" : "");
 }
 
-std::string op_text(const PlanStep& step) { return step.again ? step.op + " (again)" : step.op; }
+std::string op_text(const PlanStep& step) {
+  if (step.waits_for) return fmt::format("{} for {}", step.op, *step.waits_for);
+  if (step.ends_at) return fmt::format("{} (until {})", step.op, *step.ends_at);
+  return step.again ? step.op + " (again)" : step.op;
+}
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -71,8 +75,10 @@ std::string Plan::dump_graphviz() const {
   std::unordered_map<std::string, std::size_t> writer;
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const PlanStep& step = steps_[s];
+    const PlanStep& result = step.waits_for ? steps_[*step.waits_for] : step;
     text += fmt::format("  s{} [label=\"{}\\n{}\\n{}\"];\n", s, escaped(op_text(step)), escaped(layer_text(step)),
-                        escaped(to_string(step.signature.outputs[0])));
+                        escaped(to_string(result.signature.outputs[0])));
+    if (step.waits_for) text += fmt::format("  s{} -> s{};\n", *step.waits_for, s);
     for (std::size_t i = 0; i < step.in.size(); ++i) {
       const std::string place = place_text(step.in[i], *this);
       const std::string type = escaped(to_string(step.signature.inputs[i]));
@@ -82,7 +88,7 @@ std::string Plan::dump_graphviz() const {
         text += fmt::format("  \"{}\" [shape=ellipse];\n  \"{}\" -> s{} [label=\"{}\"];\n", escaped(place), escaped(place), s, type);
       }
     }
-    for (const Place& p : step.out) writer[place_text(p, *this)] = s;
+    for (const Place& p : result.out) writer[place_text(p, *this)] = s;
   }
   return text + "}\n";
 }

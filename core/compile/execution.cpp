@@ -5,6 +5,7 @@
 
 #include "core/compile/finite.h"
 #include "core/compile/gpu_run.h"
+#include "core/device/background_calls.h"
 
 namespace strata {
 
@@ -42,6 +43,7 @@ void ArenaPool::clear() {
 Execution::Execution(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
   if (plan_->on_gpu()) gpu_ = std::make_unique<GpuRun>(plan_);
   for (const PlanStep& step : plan_->steps()) {
+    if (step.ends_at) exchanges_[first_address_.size()];
     first_address_.push_back(addresses_.size());
     for (const auto* places : {&step.in, &step.out})
       for (const Place& p : *places) {
@@ -121,6 +123,22 @@ void Execution::run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors&
   gpu_->deliver(outputs);
 }
 
+namespace {
+/// A step that fails leaves no exchange behind that still works in its memory.
+class NoneInFlight {
+ public:
+  explicit NoneInFlight(BackgroundCalls* calls) : calls_(calls) {}
+  NoneInFlight(const NoneInFlight&) = delete;
+  NoneInFlight& operator=(const NoneInFlight&) = delete;
+  ~NoneInFlight() {
+    if (calls_ != nullptr) calls_->cancel();
+  }
+
+ private:
+  BackgroundCalls* calls_;
+};
+}  // namespace
+
 void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs,
                                  StepTimer* timer) {
   bind(arena->data());
@@ -132,17 +150,43 @@ void Execution::run_on_processor(const std::shared_ptr<Storage>& arena, const Te
       check_finite(inputs[i].type(), inputs[i].raw(), "input " + std::to_string(i) + " of the step");
   Cpu cpu(*plan_->threads());
   const FlushDenormals flush;
+  const NoneInFlight at_the_end(exchanges_.empty() ? nullptr : &plan_->options().communicator->background());
   const auto& steps = plan_->steps();
   if (timer != nullptr) timer->mark();
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const PlanStep& step = steps[s];
-    void** in = addresses_.data() + first_address_[s];
-    void** out = in + step.in.size();
-    step.kernel.run(cpu, Buffers(step.signature, in, out, base_ + step.scratch_offset));
+    if (step.waits_for)
+      end_exchange(*step.waits_for, timer);
+    else if (step.ends_at)
+      begin_exchange(s);
+    else
+      run_step(cpu, s);
     for (std::size_t j = 0; check && j < step.out.size(); ++j)
-      check_finite(step.signature.outputs[j], out[j], label(step));
+      check_finite(step.signature.outputs[j], addresses_[first_address_[s] + step.in.size() + j], label(step));
     if (timer != nullptr) timer->mark();
   }
+}
+
+void Execution::run_step(Cpu& cpu, std::size_t s) const {
+  const PlanStep& step = plan_->steps()[s];
+  void* const* in = addresses_.data() + first_address_[s];
+  step.kernel.run(cpu, Buffers(step.signature, in, in + step.in.size(), base_ + step.scratch_offset));
+}
+
+void Execution::begin_exchange(std::size_t s) {
+  Exchange& exchange = exchanges_.at(s);
+  exchange.call = plan_->options().communicator->background().begin([this, s, &exchange] {
+    Cpu alone;
+    exchange.begin = StepTimer::Clock::now();
+    run_step(alone, s);
+    exchange.end = StepTimer::Clock::now();
+  });
+}
+
+void Execution::end_exchange(std::size_t s, StepTimer* timer) {
+  const Exchange& exchange = exchanges_.at(s);
+  plan_->options().communicator->background().wait(exchange.call);
+  if (timer != nullptr) timer->note(s, exchange.begin, exchange.end);
 }
 
 Executable::Executable(std::shared_ptr<const Plan> plan, std::shared_ptr<ArenaPool> arenas)

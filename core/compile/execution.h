@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "core/compile/plan.h"
@@ -41,6 +42,9 @@ class STRATA_API Execution {
  private:
   void run_on_processor(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
   void run_on_gpu(const std::shared_ptr<Storage>& arena, const Tensors& inputs, Tensors& outputs, StepTimer*);
+  void run_step(Cpu& cpu, std::size_t step) const;
+  void begin_exchange(std::size_t step);
+  void end_exchange(std::size_t step, StepTimer*);
   /// Error when a variable has moved to another device.
   void bind(std::byte* base);
   void* resolve(const Place&, std::byte* base) const;
@@ -52,7 +56,13 @@ class STRATA_API Execution {
   std::vector<void*> addresses_;            // of all steps: inputs, then outputs
   std::vector<std::size_t> first_address_;  // of each step
   std::vector<Patch> input_patches_, output_patches_;
-  std::vector<const std::byte*> variables_;  // where they were when addresses_ were resolved
+  /// An exchange that goes on beside other steps: its number among the communicator's calls, and when it was made.
+  struct Exchange {
+    std::uint64_t call = 0;
+    StepTimer::Clock::time_point begin = {}, end = {};
+  };
+  std::unordered_map<std::size_t, Exchange> exchanges_;  // by their steps
+  std::vector<const std::byte*> variables_;              // where they were when addresses_ were resolved
   std::byte* base_ = nullptr;
   bool bound_ = false;
   std::unique_ptr<GpuRun> gpu_;  // of a plan for a GPU

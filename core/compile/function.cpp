@@ -6,6 +6,7 @@ namespace strata {
 
 void log_placement(const Plan& plan) {
   for (const PlanStep& step : plan.steps()) {
+    if (step.waits_for) continue;  // no kernel
     std::string types;
     for (const Type& t : step.signature.outputs) types += " " + to_string(t);
     std::fprintf(stderr, "placement: %s%s%s%s on %s ->%s\n", step.op.c_str(), step.layer.empty() ? "" : " ",

@@ -44,6 +44,14 @@ std::shared_ptr<const Plan> plan_with_less(const Values& inputs, const PlanBuild
   return plan->peak_bytes() < whole->peak_bytes() ? plan : whole;
 }
 
+/// An exchange through the processor's memory takes little to begin and long to come to its end: smaller buckets leave
+/// more of the backward pass beside it. All replicas have a GpuCommunicator, or none.
+BucketSizes bucket_sizes(const PlanOptions& options) {
+  BucketSizes sizes;
+  if (!options.gpu_communicator) sizes.others = std::size_t{4} << 20;
+  return sizes;
+}
+
 void check_memory(const Plan& plan) {
   const Device device = plan.options().device;
   const auto needed = static_cast<std::int64_t>(plan.peak_bytes());
@@ -66,7 +74,7 @@ void check_memory(const Plan& plan) {
 
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
-  if (options.communicator) g = bucket_reductions(g);
+  if (options.communicator) g = bucket_reductions(g, bucket_sizes(options));
   if (options.fuse) {
     const DeviceKind kind = options.device.kind;
     if (kind == DeviceKind::cpu) g = simplify(fold_scales(g));
@@ -76,6 +84,11 @@ std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& gra
   }
   PlanBuilder builder(inputs, g, options);
   std::shared_ptr<const Plan> plan = builder.build();
+  if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit && plan->overlaps()) {
+    PlanOptions in_turn = options;  // what waits for exchanges takes memory: better than to compute something again
+    in_turn.overlap = false;
+    return compile(inputs, graph, in_turn);
+  }
   if (options.memory_limit > 0 && plan->peak_bytes() > options.memory_limit)
     plan = plan_within_limit(inputs, builder, *plan);
   else if (options.memory_limit == 0 && options.cheap_repetition > 0 && plan->arena_bytes() > worth_planning)
@@ -90,6 +103,10 @@ std::size_t Plan::peak_bytes() const {
   for (const Tensor& t : constants_) total += t.bytes();
   for (const Type& t : input_types_) total += on_gpu() ? 3 * t.bytes() : 0;
   return total;
+}
+
+bool Plan::overlaps() const {
+  return std::any_of(steps_.begin(), steps_.end(), [](const PlanStep& s) { return s.ends_at.has_value(); });
 }
 
 double Plan::flops() const {

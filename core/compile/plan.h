@@ -22,6 +22,9 @@ struct PlanOptions {
   bool check_numerics = false;
   /// Off: the kernels of a GPU are launched one by one in every step, instead of being recorded once and replayed.
   bool record = true;
+  /// Off: every exchange with other replicas is over before the next kernel runs. On: those on which only updates of
+  /// variables wait go on beside the kernels that follow, as long as there are enough of them.
+  bool overlap = true;
   /// Where the step runs. Its variables must be there; constants are copied there.
   Device device = current_device();
   /// Most bytes that peak_bytes() may come to, 0 for any number: to stay within, the plan computes results again
@@ -72,6 +75,10 @@ struct PlanStep {
   Device device = {};
   double flops = 0;    ///< of a product or a convolution: its multiplications and additions
   bool again = false;  ///< computes what an earlier step has computed, to save memory
+  /// Of an exchange that goes on beside the steps behind it: the "wait", a step without a kernel, at which it ends.
+  std::optional<std::size_t> ends_at = {};
+  /// Of a "wait": the exchange.
+  std::optional<std::size_t> waits_for = {};
 };
 
 /// A compiled graph: kernels in order, and where each finds its arguments. Immutable and shared; an Execution adds memory.
@@ -99,12 +106,15 @@ class STRATA_API Plan {
   /// Multiplications and additions of the products and convolutions, by their definitions: the arithmetic that a step
   /// is for. What is computed again to save memory does not count.
   double flops() const;
+  /// Whether there are exchanges that go on beside other steps.
+  bool overlaps() const;
   /// What is computed twice; nothing is without a memory limit, and where the plan keeps within it anyway.
   const std::optional<Recomputation>& recomputation() const { return recomputation_; }
   const PlanOptions& options() const { return options_; }
   const std::shared_ptr<ThreadPool>& threads() const { return threads_; }
 
-  /// One line per step: number, op, layer, argument types, bytes and places.
+  /// One line per step: number, op, layer, argument types, bytes and places; where an exchange begins that goes on
+  /// beside other steps, where it ends.
   std::string dump() const;
   /// The same as a Graphviz graph.
   std::string dump_graphviz() const;

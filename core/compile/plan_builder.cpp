@@ -5,6 +5,7 @@
 
 #include "core/compile/cost.h"
 #include "core/compile/fused.h"
+#include "core/compile/overlap.h"
 #include "core/compile/scatter_gather.h"
 
 namespace strata {
@@ -42,10 +43,12 @@ PlanBuilder::PlanBuilder(const Values& inputs, const Rematerialized& r, const Pl
 
 std::shared_ptr<const Plan> PlanBuilder::build() {
   if (rematerialized_ == nullptr) prepare_kernels();
-  const auto rules = ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); },
-                                   [this](const Node& n) { return kernels_.at(&n).view; },
-                                   rematerialized_ == nullptr ? nullptr : &rematerialized_->places};
+  const auto is_view = [this](const Node& n) { return kernels_.at(&n).view; };
+  const auto rules =
+      ScheduleRules{[this](const Node& n, int in, int out) { return may_overwrite(n, in, out); }, is_view,
+                    rematerialized_ == nullptr ? nullptr : &rematerialized_->places, may_overlap()};
   schedule_ = make_schedule(graph_, rules);
+  if (rules.overlap) go_on_ = exchanges_that_go_on(schedule_.order, is_view);
   uses_ = count_uses(graph_);
   if (plan_->options_.reuse_memory) claim_parts();
   for (const NodePtr& node : schedule_.order) add_step(*node);
@@ -169,9 +172,11 @@ void PlanBuilder::add_step(const Node& node) {
     out.push_back(output_buffer(node, j, in, taken));
     buffer_of_[{&node, j}] = out.back();
   }
+  if (is_exchange(node.op()) && !go_on_.contains(&node)) end_exchanges();
   push_step(kernel, signatures_.at(&node), in, out, describe(node.op()), node.origin());
   plan_->steps_.back().flops = product_flops(node);
   plan_->steps_.back().again = rematerialized_ != nullptr && rematerialized_->repeated.contains(&node);
+  if (go_on_.contains(&node)) in_flight_.push_back({plan_->steps_.size() - 1, in, out});
 }
 
 std::size_t PlanBuilder::output_buffer(const Node& node, int j, const std::vector<std::size_t>& in,
@@ -212,6 +217,9 @@ Device PlanBuilder::device_of(const Kernel& kernel) const { return kernel.launch
 
 void PlanBuilder::push_step(Kernel kernel, Signature signature, const std::vector<std::size_t>& in,
                             const std::vector<std::size_t>& out, std::string op, const Origin& origin) {
+  end_exchanges_for(in);
+  for (const auto* buffers : {&in, &out})
+    for (const std::size_t b : *buffers) keep_until_now(b);  // which waits may have moved on
   PlanStep step;
   step.device = plan_->on_gpu() ? device_of(kernel) : plan_->options_.device;
   step.kernel = std::move(kernel);
@@ -266,6 +274,7 @@ void PlanBuilder::add_final_copies() {
     push_copy(from, variable_buffer(update.variable, update.value), update.value.type(), "commit",
               update.variable.path());
   }
+  end_exchanges();
   const std::size_t end = plan_->steps_.size();
   if (!plan_->options_.reuse_memory)
     for (Buffer& b : buffers_) b.block.first = 0, b.block.last = end;
@@ -284,7 +293,7 @@ void PlanBuilder::place_blocks() {
     const PlanStep& step = plan_->steps_[s];
     const bool elsewhere =
         step.device != plan_->options_.device;  // scratch of the processor's kernel is no memory of the GPU
-    blocks.push_back({elsewhere ? 0 : step.kernel.scratch_bytes, s, s, 0});
+    blocks.push_back({elsewhere ? 0 : step.kernel.scratch_bytes, s, step.ends_at.value_or(s), 0});
   }
   plan_->arena_bytes_ = plan_memory(blocks);
   for (std::size_t i = 0; i < values; ++i) buffers_[owner[i]].block.offset = blocks[i].offset;

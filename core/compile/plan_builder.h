@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,11 @@ class PlanBuilder {
     NodePtr node;
     std::size_t input;
   };
+  /// An exchange that goes on beside the steps which are being added, and its buffers.
+  struct InFlight {
+    std::size_t step;
+    std::vector<std::size_t> in, out;
+  };
 
   using Key = std::pair<const Node*, int>;  // a node and which of its outputs
   struct KeyHash {
@@ -71,6 +77,12 @@ class PlanBuilder {
   void push_copy(std::size_t from, std::size_t to, const Type& type, const std::string& op, const std::string& what);
   void add_final_copies();
 
+  bool may_overlap() const;
+  bool reads(const std::vector<std::size_t>& in, const InFlight& exchange) const;
+  void push_wait(const InFlight& exchange);
+  void end_exchanges();
+  void end_exchanges_for(const std::vector<std::size_t>& in);
+
   void place_blocks();
   Place place(std::size_t b) const;
 
@@ -89,6 +101,8 @@ class PlanBuilder {
   std::unordered_map<Key, Claim, KeyHash> claims_;
   std::unordered_map<const Node*, std::size_t> wholes_;  // buffers of results that parts of were made before
   std::vector<std::size_t> done_updates_;
+  std::unordered_set<const Node*> go_on_;  // exchanges that go on beside the steps behind them
+  std::vector<InFlight> in_flight_;        // of those, in their order
 };
 
 }  // namespace strata

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "core/compile/overlap.h"
 #include "core/compile/scatter_gather.h"
 
 namespace strata {
@@ -20,12 +21,15 @@ class Scheduler {
       all_.push_back(node);
     }
     after_.resize(all_.size());
+    waits_for_.resize(all_.size());
+    ends_.resize(all_.size());
     for (std::size_t i = 0; i < all_.size(); ++i)
       for (const Value& v : all_[i]->inputs()) {
         if (const auto it = index_.find(v.node().get()); it != index_.end()) after_[it->second].insert(i);
         if (const void* variable = variable_behind(v)) readers_[variable].insert(i);
       }
     keep_order_of_exchanges();
+    if (rules.overlap) find_what_waits();
     for (std::size_t u = 0; u < g.updates.size(); ++u) place_in_variable(static_cast<int>(u));
   }
 
@@ -33,20 +37,22 @@ class Scheduler {
     std::vector<int> waiting(all_.size(), 0);
     for (const auto& users : after_)
       for (std::size_t i : users) ++waiting[i];
-    using Key = std::tuple<bool, std::uint64_t, std::size_t>;
+    using Key = std::tuple<std::size_t, bool, std::uint64_t, std::size_t>;
     std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
+    std::size_t over = 0;  // exchanges that have been waited for, the first ones
     const auto push = [&](std::size_t i) {
       const Node* node = all_[i].get();
       if (rules_.places != nullptr)
-        ready.emplace(false, rules_.places->at(node), i);
+        ready.emplace(0, false, rules_.places->at(node), i);
       else
-        ready.emplace(!hurries(*node), node->order(), i);
+        ready.emplace(waits_for_[i] > over ? waits_for_[i] : 0, !hurries(*node), node->order(), i);
     };
     for (std::size_t i = 0; i < all_.size(); ++i)
       if (waiting[i] == 0) push(i);
     while (!ready.empty()) {
-      const std::size_t i = std::get<2>(ready.top());
+      const std::size_t i = std::get<3>(ready.top());
       ready.pop();
+      over = std::max({over, waits_for_[i], ends_[i]});
       schedule_.order.push_back(all_[i]);
       for (std::size_t u : after_[i])
         if (--waiting[u] == 0) push(u);
@@ -60,21 +66,39 @@ class Scheduler {
   /// What is gathered for the next step, of which each replica makes another part, comes last.
   void keep_order_of_exchanges() {
     std::vector<int> before(all_.size(), 0);
-    std::vector<std::size_t> exchanges;
     for (std::size_t i = 0; i < all_.size(); ++i) {
       for (const Value& v : all_[i]->inputs())
         if (const auto it = index_.find(v.node().get()); it != index_.end())
           before[i] = std::max(before[i], before[it->second] + (is_exchange(all_[it->second]->op()) ? 1 : 0));
-      if (is_exchange(all_[i]->op())) exchanges.push_back(i);
+      if (is_exchange(all_[i]->op())) exchanges_.push_back(i);
     }
     const auto place = [&](std::size_t i) {
       const Node& node = *all_[i];
       const bool gathers = node.op().as<AllGather>() != nullptr;
       return std::tuple(gathers, before[i], gathers ? 0 : node.order(), node.op().name(), node.input(0).type().bytes());
     };
-    std::stable_sort(exchanges.begin(), exchanges.end(),
+    std::stable_sort(exchanges_.begin(), exchanges_.end(),
                      [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
-    for (std::size_t k = 1; k < exchanges.size(); ++k) after_[exchanges[k - 1]].insert(exchanges[k]);
+    for (std::size_t k = 1; k < exchanges_.size(); ++k) after_[exchanges_[k - 1]].insert(exchanges_[k]);
+  }
+
+  /// Exchanges end in their order: whoever waits for one has waited for all before it.
+  void find_what_waits() {
+    std::vector<std::size_t> made_by(all_.size(), 0);  // in whose memory the result is: the exchange's number
+    for (std::size_t k = 0; k < exchanges_.size(); ++k) {
+      const std::size_t i = exchanges_[k];
+      (may_go_on(*all_[i]) ? made_by : ends_)[i] = k + 1;
+    }
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      std::size_t needed = 0;
+      for (const Value& v : all_[i]->inputs())
+        if (const auto it = index_.find(v.node().get()); it != index_.end())
+          needed = std::max(needed, made_by[it->second]);
+      if (rules_.is_view(*all_[i]))
+        made_by[i] = needed;
+      else
+        waits_for_[i] = needed;
+    }
   }
 
   /// Nodes that update variables go first: their gradients are freed, and they have no users to hurry for. So do
@@ -153,6 +177,9 @@ class Scheduler {
   std::vector<NodePtr> all_;
   std::unordered_map<const Node*, std::size_t> index_;
   std::vector<std::set<std::size_t>> after_;
+  std::vector<std::size_t> exchanges_;  // in their order, in which they have numbers from 1 on
+  std::vector<std::size_t> waits_for_,
+      ends_;  // of each node: up to which number exchanges are over before and after it
   std::unordered_map<const void*, std::set<std::size_t>> readers_;
   Schedule schedule_;
 };

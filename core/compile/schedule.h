@@ -21,6 +21,9 @@ struct ScheduleRules {
   std::function<bool(const Node& node)> is_view;  ///< its output is its first input's memory
   /// Instead of program order, if given: of the nodes that are ready, the one with the smallest number is next.
   const std::unordered_map<const Node*, std::size_t>* places = nullptr;
+  /// What needs the sums of a bucket (may_go_on) comes when nothing else is ready, so that there is work beside the
+  /// exchange.
+  bool overlap = false;
 };
 Schedule make_schedule(const Graph&, const ScheduleRules&);
 

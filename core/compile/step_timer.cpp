@@ -1,6 +1,6 @@
 #include "core/compile/step_timer.h"
 
-#include <chrono>
+#include <utility>
 
 #include "core/device/cuda.h"
 
@@ -9,12 +9,18 @@ namespace strata {
 StepTimer::~StepTimer() = default;
 
 void StepTimer::mark() {
-  mark_time();
+  const Clock::time_point now = mark_time();
+  if (reorders_.empty()) start_ = now;
   reorders_.push_back(reorder_meter_.read());
 }
 
+void StepTimer::note(std::size_t step, Clock::time_point begin, Clock::time_point end) {
+  const auto seconds = [&](Clock::time_point t) { return std::chrono::duration<double>(t - start_).count(); };
+  aside_.push_back({step, seconds(begin), seconds(end)});
+}
+
 StepTimes StepTimer::take() {
-  StepTimes times{take_marks(), {}};
+  StepTimes times{take_marks(), {}, std::exchange(aside_, {})};
   for (std::size_t i = 1; i < reorders_.size(); ++i) {
     const Reorders &before = reorders_[i - 1], &after = reorders_[i];
     times.reorders.push_back({after.count - before.count, after.bytes - before.bytes, after.seconds - before.seconds});
@@ -30,8 +36,7 @@ class ClockTimer final : public StepTimer {
   explicit ClockTimer(std::size_t steps) : StepTimer(steps) { marks_.reserve(steps + 1); }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  void mark_time() override { marks_.push_back(Clock::now()); }
+  Clock::time_point mark_time() override { return marks_.emplace_back(Clock::now()); }
   std::vector<double> take_marks() override {
     std::vector<double> seconds;
     for (const Clock::time_point& m : marks_) seconds.push_back(std::chrono::duration<double>(m - marks_[0]).count());
@@ -50,7 +55,10 @@ class EventTimer final : public StepTimer {
   }
 
  private:
-  void mark_time() override { events_.at(marks_++)->record(gpu_.stream()); }
+  Clock::time_point mark_time() override {
+    events_.at(marks_++)->record(gpu_.stream());
+    return Clock::now();
+  }
   std::vector<double> take_marks() override {
     wait_for({DeviceKind::gpu, gpu_.device()});
     std::vector<double> seconds;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -10,16 +11,26 @@ namespace strata {
 
 /// What a StepTimer found in a run of n steps.
 struct StepTimes {
+  /// An exchange that went on beside other steps; seconds from the first mark.
+  struct Aside {
+    std::size_t step = 0;
+    double begin = 0, end = 0;
+  };
   std::vector<double> marks;       ///< n + 1: seconds from the first mark to each
   std::vector<Reorders> reorders;  ///< n: what the kernel of each step reordered on the processor
+  std::vector<Aside> aside = {};   ///< in their order
 };
 
 /// Takes the time of each step while an Execution runs, by the clock of the device that runs them, and counts reorders.
 class STRATA_API StepTimer {
  public:
+  using Clock = std::chrono::steady_clock;
+
   virtual ~StepTimer();
   /// Called before the first step and after every one. Allocates nothing.
   void mark();
+  /// What went on beside the steps, called when it is over.
+  void note(std::size_t step, Clock::time_point begin, Clock::time_point end);
   /// Waits until the device has passed all marks. The timer is then ready for another run.
   StepTimes take();
   /// What the kernels count with while the run lasts.
@@ -29,11 +40,13 @@ class STRATA_API StepTimer {
   explicit StepTimer(std::size_t steps) { reorders_.reserve(steps + 1); }
 
  private:
-  virtual void mark_time() = 0;
+  virtual Clock::time_point mark_time() = 0;  ///< when it was called
   virtual std::vector<double> take_marks() = 0;
 
   ReorderMeter reorder_meter_;
   std::vector<Reorders> reorders_;  // as read at each mark
+  std::vector<StepTimes::Aside> aside_;
+  Clock::time_point start_;  // of the first mark
 };
 
 /// A timer for plans of `steps` steps on the device.

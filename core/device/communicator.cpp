@@ -1,9 +1,11 @@
 #include "core/device/communicator.h"
 
+#include "core/device/background_calls.h"
 #include "core/device/gpu_communicator.h"
 
 namespace strata {
 
+Communicator::Communicator() : background_(std::make_unique<BackgroundCalls>()) {}
 Communicator::~Communicator() = default;
 GpuCommunicator::~GpuCommunicator() = default;
 

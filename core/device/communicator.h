@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ enum class Reduction : std::uint8_t { sum, mean, max };
 
 STRATA_API std::string_view to_string(Reduction);
 
+class BackgroundCalls;
+
 /// How one replica of several exchanges numbers with the others: rank `rank()` of `size()`. Every replica makes the
 /// same calls in the same order, with the same reduction, element type and count; each returns when this replica has
 /// its result. Arrays lie in the processor's memory. Element types: f32, f64, f16, bf16, i32, i64; `mean` is of the
@@ -25,6 +28,9 @@ STRATA_API std::string_view to_string(Reduction);
 /// Error.
 class STRATA_API Communicator {
  public:
+  Communicator();
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
   virtual ~Communicator();
 
   virtual int rank() const = 0;
@@ -45,6 +51,14 @@ class STRATA_API Communicator {
   virtual void abort(const std::string& reason) = 0;
   /// What errors call the step that begins.
   virtual void begin_step(std::int64_t number) = 0;
+
+  /// Whether calls may come from several threads, one at a time. Where they may not, all must come from one.
+  virtual bool takes_turns() const { return true; }
+  /// Where a step makes calls that go on beside its other work. It must not make others meanwhile.
+  BackgroundCalls& background() { return *background_; }
+
+ private:
+  std::unique_ptr<BackgroundCalls> background_;
 };
 
 }  // namespace strata

@@ -193,6 +193,46 @@ TEST(Replicas, AReplicaThatFailsEndsTheStepOfAllAndTheNextOneGoesOn) {
   EXPECT_EQ(numbers(total.value()), (std::vector<float>{36}));
 }
 
+/// Sums that are exchanged while a product is formed: the first is a bucket by itself, for its size.
+struct SumsBesideProducts {
+  static constexpr std::int64_t side = 530;
+
+  std::vector<Replicas::Part> parts() const {
+    std::vector<Replicas::Part> all;
+    for (const Replication& share : replicas.shares(2)) {
+      const ReplicationScope scope(share);
+      const Value x = placeholder({side, side}), early = all_reduce(x * 2.0, true);
+      const Value product = apply(Refuse{}, matmul(x, constant(ones({side, side})))), late = all_reduce(product, true);
+      all.push_back({{x}, {{matmul(product, x)}, {{a, Value(a) + early}, {b, Value(b) + late}}}, share});
+    }
+    return all;
+  }
+  void run(const Replicas::Step& step, float second) {
+    replicas.run(step, {{full({side, side}, 1.0)}, {full({side, side}, second)}});
+  }
+
+  Replicas replicas{MirroredStrategy({"cpu:0", "cpu:1"})};
+  Variable a{"a", zeros({side, side})}, b{"b", zeros({side, side})};
+};
+
+TEST(Replicas, AReplicaThatFailsWhileExchangesGoOnEndsTheStepOfAllAndTheNextOneGoesOn) {
+  SumsBesideProducts sums;
+  const auto step = sums.replicas.compile(sums.parts(), {}, {}, std::make_shared<ArenaPool>());
+  for (const auto& part : step.parts) EXPECT_TRUE(part->plan().overlaps()) << part->plan().dump();
+  for (int repetition = 0; repetition < 4; ++repetition) {
+    sums.a.assign(zeros({SumsBesideProducts::side, SumsBesideProducts::side}));
+    sums.run(step, 2);
+    EXPECT_EQ(numbers(sums.a.value())[7], 6);
+    const std::string message = message_of([&] { sums.run(step, -2); });
+    EXPECT_NE(message.find("[rank 1 of 2 (cpu:1 on "), std::string::npos) << message;
+    EXPECT_NE(message.find("step " + std::to_string(3 * repetition + 1) + ": [refuse] received a negative number"),
+              std::string::npos)
+        << message;
+    sums.run(step, 3);
+    for (const auto& mirror : step.mirrors) EXPECT_EQ(numbers(mirror->of(1).value()), numbers(mirror->of(0).value()));
+  }
+}
+
 TEST(Replicas, AReplicaThatDriftsAwayIsNamed) {
   Replicas replicas(MirroredStrategy({"cpu:0", "cpu:1", "cpu:2"}, {.check_parameters_every = 2}));
   const Variable total("total", zeros({2}));

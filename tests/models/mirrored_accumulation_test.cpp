@@ -1,13 +1,13 @@
 // gradient_accumulation_steps under a MirroredStrategy.
-#include <gtest/gtest.h>
-#include <strata/strata.h>
-
 #include <optional>
 
+#include "tests/models/mirrored_samples.h"
 #include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
+
+using testing::expect_near, testing::flat, testing::Samples;
 
 struct Devices {
   explicit Devices(int replicas) {
@@ -28,30 +28,10 @@ Sequential network() {
   return model;
 }
 
-struct Samples {
-  explicit Samples(std::int64_t n) {
-    const DeviceScope processor("cpu:0");
-    utils::set_random_seed(3);
-    x = random::normal({n, 6});
-    y = random::normal({n, 3});
-  }
-  /// Trains on batches [from, to) of 5 samples each, which two replicas share unevenly.
-  void train(Model& model, std::int64_t from, std::int64_t to) const {
-    for (std::int64_t s = from; s < to; ++s) model.train_on_batch(x.rows(5 * s, 5 * s + 5), y.rows(5 * s, 5 * s + 5));
-  }
-  Tensor x, y;
-};
-
-std::vector<double> flat(const Tensors& tensors) {
-  std::vector<double> all;
-  for (const Tensor& t : tensors)
-    for (std::int64_t i = 0; i < t.size(); ++i) all.push_back(t.at<double>(i));
-  return all;
-}
-
-void expect_near(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], tolerance) << "at " << i;
+/// Trains on batches [from, to) of 5 samples each, which two replicas share unevenly.
+void train(const Samples& data, Model& model, std::int64_t from, std::int64_t to) {
+  for (std::int64_t s = from; s < to; ++s)
+    model.train_on_batch(data.x.rows(5 * s, 5 * s + 5), data.y.rows(5 * s, 5 * s + 5));
 }
 
 TEST(MirroredAccumulation, WeightsAreThoseOfOneDeviceAndChangeEveryThirdStep) {
@@ -61,7 +41,7 @@ TEST(MirroredAccumulation, WeightsAreThoseOfOneDeviceAndChangeEveryThirdStep) {
     Sequential model = network();
     std::vector<std::vector<double>> after{flat(model.get_weights())};
     for (std::int64_t s = 0; s < 9; ++s) {
-      data.train(model, s, s + 1);
+      train(data, model, s, s + 1);
       after.push_back(flat(model.get_weights()));
     }
     return after;
@@ -87,20 +67,20 @@ TEST_F(MirroredAccumulationFiles, AFileBetweenTwoUpdatesHoldsWhatAllReplicasHave
   const auto rest_of_one = [&] {
     const Devices devices(0);
     Sequential model = network();
-    data.train(model, 0, 9);
+    train(data, model, 0, 9);
     return flat(model.get_weights());
   }();
   const std::string path = file("between.keras");
   {
     const Devices devices(3);
     Sequential model = network();
-    data.train(model, 0, 5);  // one update, and two steps towards the next
+    train(data, model, 0, 5);  // one update, and two steps towards the next
     model.save(path);
   }
   for (const int replicas : {0, 2}) {
     const Devices devices(replicas);
     Model model = load_model(path);
-    data.train(model, 5, 9);
+    train(data, model, 5, 9);
     expect_near(flat(model.get_weights()), rest_of_one, 1e-4);
   }
 }

@@ -1,15 +1,15 @@
 // StrategyOptions::shard_optimizer_state against the same strategy without, and against one device.
-#include <gtest/gtest.h>
-#include <strata/strata.h>
-
 #include <functional>
 #include <optional>
 
+#include "tests/models/mirrored_samples.h"
 #include "tests/support/emulated_nccl.h"
 #include "tests/support/temporary_folder.h"
 
 namespace strata {
 namespace {
+
+using testing::expect_near, testing::flat, testing::Samples;
 
 std::vector<std::string> names(const std::string& kind, int count) {
   std::vector<std::string> all;
@@ -36,23 +36,6 @@ Sequential network(const Optimizer& optimizer) {
   return model;
 }
 
-struct Samples {
-  explicit Samples(std::int64_t n) {
-    const DeviceScope processor("cpu:0");
-    utils::set_random_seed(3);
-    x = random::normal({n, 6});
-    y = random::normal({n, 3});
-  }
-  Tensor x, y;
-};
-
-std::vector<double> flat(const Tensors& tensors) {
-  std::vector<double> all;
-  for (const Tensor& t : tensors)
-    for (std::int64_t i = 0; i < t.size(); ++i) all.push_back(t.at<double>(i));
-  return all;
-}
-
 std::vector<double> state_of(const Optimizer& optimizer) {
   std::vector<double> all;
   for (const Variable& v : optimizer.variables()) {
@@ -60,11 +43,6 @@ std::vector<double> state_of(const Optimizer& optimizer) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
-}
-
-void expect_near(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], tolerance) << "at " << i;
 }
 
 struct Trained {

@@ -44,6 +44,14 @@ std::shared_ptr<const Plan> plan_with_less(const Values& inputs, const PlanBuild
   return plan->peak_bytes() < whole->peak_bytes() ? plan : whole;
 }
 
+/// An exchange through the processor's memory takes little to begin and long to come to its end: smaller buckets leave
+/// more of the backward pass beside it. All replicas have a GpuCommunicator, or none.
+BucketSizes bucket_sizes(const PlanOptions& options) {
+  BucketSizes sizes;
+  if (!options.gpu_communicator) sizes.others = std::size_t{4} << 20;
+  return sizes;
+}
+
 void check_memory(const Plan& plan) {
   const Device device = plan.options().device;
   const auto needed = static_cast<std::int64_t>(plan.peak_bytes());
@@ -66,7 +74,7 @@ void check_memory(const Plan& plan) {
 
 std::shared_ptr<const Plan> Plan::compile(const Values& inputs, const Graph& graph, const PlanOptions& options) {
   Graph g = simplify(graph);
-  if (options.communicator) g = bucket_reductions(g);
+  if (options.communicator) g = bucket_reductions(g, bucket_sizes(options));
   if (options.fuse) {
     const DeviceKind kind = options.device.kind;
     if (kind == DeviceKind::cpu) g = simplify(fold_scales(g));

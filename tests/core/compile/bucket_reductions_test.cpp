@@ -125,6 +125,16 @@ TEST(BucketReductions, AFullBucketIsFollowedByAnother) {
   EXPECT_EQ(counts, (std::vector<int>{1, 3, 3}));
 }
 
+TEST(BucketReductions, AreSmallerWhereNumbersPassThroughTheProcessor) {
+  const std::int64_t three_mib = 3 << 18;
+  const Value x = placeholder({three_mib});
+  const Values sums{deferred(exp(x)), deferred(tanh(x)), deferred(x + 1.0)};
+  const auto plan = plan_of_one({x}, {sums, {}});
+  EXPECT_EQ(count_of(*plan, "all_reduce"), 3u);
+  EXPECT_EQ(bucket_reductions({sums, {}}).outputs[1].node()->input(0).type().bytes(), std::size_t{6} << 20)
+      << "with the default sizes the second and the third share one";
+}
+
 TEST(BucketReductions, ABucketComesAsSoonAsItsLastOperandIsThere) {
   const Value x = placeholder({64, 64});
   const Value early = matmul(x, x), first = deferred(early), late = matmul(early, matmul(early, early)),

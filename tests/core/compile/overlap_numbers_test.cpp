@@ -11,6 +11,7 @@
 #include "core/graph/gradients.h"
 #include "core/ops/all_reduce.h"
 #include "tests/core/compile/compile_testing.h"
+#include "tests/distributed/process_threads.h"
 #include "tests/distributed/replica_threads.h"
 
 namespace strata {
@@ -121,20 +122,20 @@ class RandomExchanges {
   Values pool_, parts_;
 };
 
-/// What two replicas compute.
+/// What two replicas compute: threads of one process, or such as are processes to each other.
 struct OnTwo {
   PlanOptions options;
+  bool by_tcp = false;
   std::size_t beside = 0;  ///< exchanges that went on beside kernels
   std::vector<std::vector<float>> results[2] = {};
 
   /// `work(rank, compile)` hands back numbers of a replica; `compile(inputs, graph)` makes a step.
   template <class Work>
   void run(const Work& work) {
-    auto group = group_of(2);
     std::atomic<std::size_t> touched{0}, going_on{0};
-    const auto errors = on_all(group, [&](Communicator& c) {
-      const auto communicator = std::make_shared<Suspicious>(group.communicator(c.rank()));
-      results[c.rank()] = work(c.rank(), [&](const Values& inputs, const Graph& graph) {
+    const auto part = [&](std::shared_ptr<Communicator> others) {
+      const auto communicator = std::make_shared<Suspicious>(std::move(others));
+      results[communicator->rank()] = work(communicator->rank(), [&](const Values& inputs, const Graph& graph) {
         PlanOptions own = options;
         own.communicator = communicator;
         own.threads = std::make_shared<ThreadPool>(1);
@@ -142,8 +143,11 @@ struct OnTwo {
         for (const PlanStep& s : plan->steps()) going_on += s.ends_at ? 1 : 0;
         return std::make_unique<Executable>(std::move(plan), std::make_shared<ArenaPool>());
       });
-      touched += communicator->touched;
-    });
+      touched += static_cast<std::size_t>(communicator->touched);
+    };
+    auto group = group_of(2);
+    const auto errors = by_tcp ? as_processes(2, [&](distribute::ProcessGroup& g) { part(g.communicator()); })
+                               : on_all(group, [&](Communicator& c) { part(group.communicator(c.rank())); });
     for (const std::string& e : errors) EXPECT_EQ(e, "");
     EXPECT_EQ(touched, 0u) << "exchanges in whose memory somebody else worked";
     beside = going_on;
@@ -241,11 +245,13 @@ TEST(OverlapNumbers, OfACnnInSmallBuckets) {
       for (const Variable& v : *variables) all.push_back(v.value());
     return numbers_of(all);
   };
-  OnTwo in_turn{{.overlap = false}}, at_once;
+  OnTwo in_turn{{.overlap = false}}, at_once{{}}, among_processes{{}, true};
   in_turn.run(train);
-  at_once.run(train);
-  EXPECT_GE(at_once.beside, 2u * 2u) << "buckets of each replica";
-  expect_same_bits(at_once, in_turn);
+  for (OnTwo* two : {&at_once, &among_processes}) {
+    two->run(train);
+    EXPECT_GE(two->beside, 2u * 2u) << "buckets of each replica";
+    expect_same_bits(*two, in_turn);
+  }
   const auto &first = at_once.results[0], &second = at_once.results[1];
   for (std::size_t i = 6; i < first.size(); ++i) EXPECT_EQ(first[i], second[i]) << "variable " << i - 6;
   EXPECT_NE(first[6], numbers(Cnn().w[0].value())) << "it has learned something";

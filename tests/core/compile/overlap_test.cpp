@@ -91,7 +91,7 @@ std::vector<std::size_t> steps_of(const Plan& plan, const std::string& op) {
   return found;
 }
 
-const Tensor input = counted({128, 128}, 0, 1e-4f);
+Tensor input() { return counted({128, 128}, 0, 1e-4f); }
 
 TEST(Overlap, AnExchangeGoesOnUntilItsResultIsNeeded) {
   const TwoSums step;
@@ -179,9 +179,9 @@ TEST(Overlap, AKernelRunsWhileAnExchangeGoesOn) {
   });
   Executable executable(step.plan(communicator), std::make_shared<ArenaPool>());
   for (int run = 1; run <= 3; ++run) {
-    executable.run({input});
+    executable.run({input()});
     EXPECT_TRUE(seen) << "the kernel waited for the exchange";
-    EXPECT_FLOAT_EQ(numbers(step.a.value())[5], static_cast<float>(run) * 2 * std::exp(numbers(input)[5]));
+    EXPECT_FLOAT_EQ(numbers(step.a.value())[5], static_cast<float>(run) * 2 * std::exp(numbers(input())[5]));
     EXPECT_EQ(communicator->inside, 0);
     communicator->calls = 0;
   }
@@ -195,7 +195,7 @@ TEST(Overlap, ATimerHearsOfWhatGoesOnBeside) {
   const auto timer = make_step_timer(Device{}, plan->steps().size());
   const std::size_t kernel = steps_of(*plan, "beside").at(0);
   for (int run = 0; run < 2; ++run) {
-    executable.run({input}, timer.get());
+    executable.run({input()}, timer.get());
     const StepTimes times = timer->take();
     ASSERT_EQ(times.marks.size(), plan->steps().size() + 1);
     ASSERT_EQ(times.aside.size(), 2u);
@@ -219,11 +219,11 @@ TEST(Overlap, AnErrorComesOutAtTheWaitAsItWouldInTurn) {
       if (broken) throw Error("rank 0 of 2", "waited in vain");
     });
     Executable executable(step.plan(communicator, {.overlap = overlap}), std::make_shared<ArenaPool>());
-    EXPECT_EQ(message_of([&] { executable.run({input}); }), "[rank 0 of 2] waited in vain");
+    EXPECT_EQ(message_of([&] { executable.run({input()}); }), "[rank 0 of 2] waited in vain");
     EXPECT_EQ(communicator->calls, 1) << "no further call";
     broken = false;
-    executable.run({input});
-    EXPECT_FLOAT_EQ(numbers(step.a.value())[7], 2 * std::exp(numbers(input)[7])) << "the next step is whole";
+    executable.run({input()});
+    EXPECT_FLOAT_EQ(numbers(step.a.value())[7], 2 * std::exp(numbers(input())[7])) << "the next step is whole";
   }
 }
 
@@ -239,11 +239,11 @@ TEST(Overlap, AStepThatFailsLeavesNoExchangeInFlight) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   });
   Executable executable(step.plan(communicator), std::make_shared<ArenaPool>());
-  EXPECT_EQ(message_of([&] { executable.run({input}); }), "[beside] has failed");
+  EXPECT_EQ(message_of([&] { executable.run({input()}); }), "[beside] has failed");
   EXPECT_EQ(communicator->inside, 0);
   EXPECT_EQ(communicator->calls, 1);
   fails = false;
-  executable.run({input});
+  executable.run({input()});
   EXPECT_EQ(communicator->calls, 3);
 }
 

@@ -62,7 +62,7 @@ class STRATA_API Execution {
     StepTimer::Clock::time_point begin = {}, end = {};
   };
   std::unordered_map<std::size_t, Exchange> exchanges_;  // by their steps
-  std::vector<const std::byte*> variables_;  // where they were when addresses_ were resolved
+  std::vector<const std::byte*> variables_;              // where they were when addresses_ were resolved
   std::byte* base_ = nullptr;
   bool bound_ = false;
   std::unique_ptr<GpuRun> gpu_;  // of a plan for a GPU

@@ -61,15 +61,10 @@ bool PlanBuilder::may_overlap() const {
   return plan_->on_gpu() ? o.gpu_communicator != nullptr : o.communicator->takes_turns();
 }
 
-bool PlanBuilder::same_memory(std::size_t a, std::size_t b) const {
-  const auto whole = [&](std::size_t i) { return buffers_[i].whole == none ? i : buffers_[i].whole; };
-  const Buffer &x = buffers_[whole(a)], &y = buffers_[whole(b)];
-  return x.kind == Place::Kind::arena ? &x == &y : x.kind == y.kind && x.index == y.index;
-}
-
-bool PlanBuilder::share_memory(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) const {
-  return std::any_of(a.begin(), a.end(), [&](std::size_t x) {
-    return std::any_of(b.begin(), b.end(), [&](std::size_t y) { return same_memory(x, y); });
+bool PlanBuilder::reads(const std::vector<std::size_t>& in, const InFlight& exchange) const {
+  const auto whole = [&](std::size_t b) { return buffers_[b].whole == none ? b : buffers_[b].whole; };
+  return std::any_of(in.begin(), in.end(), [&](std::size_t x) {
+    return std::any_of(exchange.out.begin(), exchange.out.end(), [&](std::size_t y) { return whole(x) == whole(y); });
   });
 }
 
@@ -94,12 +89,11 @@ void PlanBuilder::end_exchanges() {
   in_flight_.clear();
 }
 
-/// Before a step: ends those whose results it reads, and those whose memory it writes. They end in their order, so that
-/// the ones before them are over, too.
-void PlanBuilder::end_exchanges_for(const std::vector<std::size_t>& in, const std::vector<std::size_t>& out) {
-  const auto last = std::find_if(in_flight_.rbegin(), in_flight_.rend(), [&](const InFlight& e) {
-    return share_memory(in, e.out) || share_memory(out, e.in) || share_memory(out, e.out);
-  });
+/// Before a step that reads these: ends the exchanges whose results are among them. They end in their order, so that
+/// the ones before are over, too. Nobody but its readers can write a bucket's memory while it is kept.
+void PlanBuilder::end_exchanges_for(const std::vector<std::size_t>& in) {
+  const auto last =
+      std::find_if(in_flight_.rbegin(), in_flight_.rend(), [&](const InFlight& e) { return reads(in, e); });
   std::for_each(in_flight_.begin(), last.base(), [&](const InFlight& e) { push_wait(e); });
   in_flight_.erase(in_flight_.begin(), last.base());
 }

@@ -217,7 +217,7 @@ Device PlanBuilder::device_of(const Kernel& kernel) const { return kernel.launch
 
 void PlanBuilder::push_step(Kernel kernel, Signature signature, const std::vector<std::size_t>& in,
                             const std::vector<std::size_t>& out, std::string op, const Origin& origin) {
-  end_exchanges_for(in, out);
+  end_exchanges_for(in);
   for (const auto* buffers : {&in, &out})
     for (const std::size_t b : *buffers) keep_until_now(b);  // which waits may have moved on
   PlanStep step;

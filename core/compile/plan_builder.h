@@ -78,11 +78,10 @@ class PlanBuilder {
   void add_final_copies();
 
   bool may_overlap() const;
-  bool same_memory(std::size_t a, std::size_t b) const;
-  bool share_memory(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) const;
+  bool reads(const std::vector<std::size_t>& in, const InFlight& exchange) const;
   void push_wait(const InFlight& exchange);
   void end_exchanges();
-  void end_exchanges_for(const std::vector<std::size_t>& in, const std::vector<std::size_t>& out);
+  void end_exchanges_for(const std::vector<std::size_t>& in);
 
   void place_blocks();
   Place place(std::size_t b) const;

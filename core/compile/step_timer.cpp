@@ -9,8 +9,8 @@ namespace strata {
 StepTimer::~StepTimer() = default;
 
 void StepTimer::mark() {
-  if (reorders_.empty()) start_ = Clock::now();
-  mark_time();
+  const Clock::time_point now = mark_time();
+  if (reorders_.empty()) start_ = now;
   reorders_.push_back(reorder_meter_.read());
 }
 
@@ -36,7 +36,7 @@ class ClockTimer final : public StepTimer {
   explicit ClockTimer(std::size_t steps) : StepTimer(steps) { marks_.reserve(steps + 1); }
 
  private:
-  void mark_time() override { marks_.push_back(Clock::now()); }
+  Clock::time_point mark_time() override { return marks_.emplace_back(Clock::now()); }
   std::vector<double> take_marks() override {
     std::vector<double> seconds;
     for (const Clock::time_point& m : marks_) seconds.push_back(std::chrono::duration<double>(m - marks_[0]).count());
@@ -55,7 +55,10 @@ class EventTimer final : public StepTimer {
   }
 
  private:
-  void mark_time() override { events_.at(marks_++)->record(gpu_.stream()); }
+  Clock::time_point mark_time() override {
+    events_.at(marks_++)->record(gpu_.stream());
+    return Clock::now();
+  }
   std::vector<double> take_marks() override {
     wait_for({DeviceKind::gpu, gpu_.device()});
     std::vector<double> seconds;

@@ -40,7 +40,7 @@ class STRATA_API StepTimer {
   explicit StepTimer(std::size_t steps) { reorders_.reserve(steps + 1); }
 
  private:
-  virtual void mark_time() = 0;
+  virtual Clock::time_point mark_time() = 0;  ///< when it was called
   virtual std::vector<double> take_marks() = 0;
 
   ReorderMeter reorder_meter_;

@@ -225,7 +225,7 @@ TEST(Replicas, AReplicaThatFailsWhileExchangesGoOnEndsTheStepOfAllAndTheNextOneG
     EXPECT_EQ(numbers(sums.a.value())[7], 6);
     const std::string message = message_of([&] { sums.run(step, -2); });
     EXPECT_NE(message.find("[rank 1 of 2 (cpu:1 on "), std::string::npos) << message;
-    EXPECT_NE(message.find("step " + std::to_string(2 * repetition + 1) + ": [refuse] received a negative number"),
+    EXPECT_NE(message.find("step " + std::to_string(3 * repetition + 1) + ": [refuse] received a negative number"),
               std::string::npos)
         << message;
     sums.run(step, 3);

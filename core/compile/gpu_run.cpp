@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/compile/finite.h"
 
@@ -42,6 +43,12 @@ struct GpuRun::Section {
   std::unique_ptr<cuda::Graph> graph = {};
 };
 
+struct GpuRun::Fork {
+  explicit Fork(int device) : begins(device), ends(device) {}
+  cuda::Event begins, ends;
+  bool open = false;  // while a section is recorded
+};
+
 GpuRun::GpuRun(std::shared_ptr<const Plan> plan)
     : plan_(std::move(plan)), gpu_(Cuda::of(plan_->options().device.index)) {
   std::size_t bytes = 0;
@@ -57,7 +64,7 @@ GpuRun::~GpuRun() {
     const Cuda::Use use(gpu_);
     gpu_.stream().synchronize();       // first: it may wait for another replica in vain, and says so
     gpu_.copy_stream().synchronize();  // a lane's memory may still be read
-  } catch (const Error&) {  // the device failed; whoever used it was told
+  } catch (const Error&) {             // the device failed; whoever used it was told
   }
 }
 
@@ -65,7 +72,8 @@ void GpuRun::make_sections() {
   const auto& steps = plan_->steps();
   std::size_t host_bytes = 0;
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    const bool on_processor = !steps[s].kernel.launch;
+    if (steps[s].ends_at) forks_[s] = std::make_unique<Fork>(gpu_.device());
+    const bool on_processor = !steps[s].kernel.launch && !steps[s].waits_for;
     if (on_processor || sections_.empty() || sections_.back().on_processor)
       sections_.push_back({s, s + 1, on_processor});
     else
@@ -87,7 +95,8 @@ void GpuRun::bring(const Tensors& inputs) {
   if (std::all_of(inputs.begin(), inputs.end(), on_device)) return;
   if (lanes_.size() < 2) {
     lanes_.push_back(std::make_unique<Lane>(device, input_bytes_));
-    lanes_.back()->taken.record(gpu_.stream());  // its memory is given in this stream's order, and used first in the other
+    lanes_.back()->taken.record(
+        gpu_.stream());  // its memory is given in this stream's order, and used first in the other
   }
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
   if (plan_->options().gpu_communicator)
@@ -145,16 +154,45 @@ GpuRun::Way GpuRun::way_to_run() {
 /// All of it, and on all replicas, before any of it runs: CUDA may wait for the device while it records, and a device
 /// that runs a step waits for the replicas that do not.
 void GpuRun::record() {
+  for (const auto& [exchange, f] : forks_) f->open = false;  // an error may have ended the recording before
   for (Section& section : sections_)
     if (!section.on_processor)
-      section.graph = std::make_unique<cuda::Graph>(gpu_.stream(), [&] { launch(section.begin, section.end); });
+      section.graph = std::make_unique<cuda::Graph>(gpu_.stream(), [&] { record_section(section); });
   if (const auto& others = plan_->options().gpu_communicator) others->meet();
   recorded_arena_ = arena_;
 }
 
+/// Exchanges run on a stream of their own where they are recorded; otherwise all replicas wait for each of them.
+void GpuRun::record_section(const Section& section) {
+  const auto& steps = plan_->steps();
+  for (std::size_t s = section.begin; s < section.end; ++s)
+    if (steps[s].waits_for)
+      join(*steps[s].waits_for);
+    else if (steps[s].ends_at)
+      fork(s);
+    else
+      launch_step(s);
+  for (const auto& [exchange, unused] : forks_) join(exchange);  // no recording ends before what it has begun
+}
+
+void GpuRun::fork(std::size_t exchange) {
+  Fork& f = *forks_.at(exchange);
+  f.begins.record(gpu_.stream());
+  const Cuda::Aside aside(gpu_);
+  f.begins.hold_back(gpu_.stream());
+  launch_step(exchange);
+  f.ends.record(gpu_.stream());
+  f.open = true;
+}
+
+void GpuRun::join(std::size_t exchange) {
+  Fork& f = *forks_.at(exchange);
+  if (std::exchange(f.open, false)) f.ends.hold_back(gpu_.stream());
+}
+
 void GpuRun::launch(std::size_t begin, std::size_t end) {
   for (std::size_t s = begin; s < end; ++s) {
-    launch_step(s);
+    if (!plan_->steps()[s].waits_for) launch_step(s);
     if (plan_->options().check_numerics) check_numerics(s);
     if (timer_ != nullptr) timer_->mark();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "core/compile/plan.h"
@@ -37,12 +38,16 @@ class GpuRun {
  private:
   struct Lane;     // one of two ways for inputs, used in turn
   struct Section;  // steps that are recorded together, or one that runs on the processor
+  struct Fork;     // where an exchange leaves the stream, and comes back
   using Way = GpuCommunicator::Way;
   void make_sections();
   Way way_to_run();
   void record();
   void launch(std::size_t begin, std::size_t end);
   void launch_step(std::size_t step);
+  void record_section(const Section&);
+  void fork(std::size_t exchange);
+  void join(std::size_t exchange);
   void run_on_processor(std::size_t step);
   void check_numerics(std::size_t step);
 
@@ -54,6 +59,7 @@ class GpuRun {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::size_t turn_ = 0;
   std::vector<Section> sections_;
+  std::unordered_map<std::size_t, std::unique_ptr<Fork>> forks_;  // of exchanges that go on beside other steps
   std::vector<std::byte> host_memory_;
   std::byte* recorded_arena_ = nullptr;
   bool warm_ = false;

@@ -57,7 +57,8 @@ std::unordered_set<const Node*> exchanges_that_go_on(const std::vector<NodePtr>&
 
 bool PlanBuilder::may_overlap() const {
   const PlanOptions& o = plan_->options_;
-  return o.overlap && o.communicator && !o.check_numerics && !plan_->on_gpu() && o.communicator->takes_turns();
+  if (!o.overlap || !o.communicator || o.check_numerics) return false;
+  return plan_->on_gpu() ? o.gpu_communicator != nullptr : o.communicator->takes_turns();
 }
 
 bool PlanBuilder::reads(const std::vector<std::size_t>& in, const InFlight& exchange) const {

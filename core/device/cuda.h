@@ -37,6 +37,18 @@ class STRATA_API Cuda {
     int previous_;
   };
 
+  /// While it lives, stream() is one on which work runs beside that of the usual one.
+  class STRATA_API Aside {
+   public:
+    explicit Aside(Cuda& gpu) : gpu_(gpu) { gpu_.current_ = &gpu_.side_stream_; }
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+    ~Aside() { gpu_.current_ = &gpu_.stream_; }
+
+   private:
+    Cuda& gpu_;
+  };
+
   /// The one of gpu:`device`, made at first use. Error when there is no such device.
   static Cuda& of(int device);
   Cuda(const Cuda&) = delete;
@@ -44,7 +56,7 @@ class STRATA_API Cuda {
 
   int device() const { return stream_.device(); }
   const cuda::DeviceProperties& properties() const { return cuda::properties(device()); }
-  cuda::Stream& stream() { return stream_; }
+  cuda::Stream& stream() { return *current_; }
   /// Copies from the host run beside the kernels here.
   cuda::Stream& copy_stream() { return copy_stream_; }
   CudaTarget target() const;
@@ -58,8 +70,9 @@ class STRATA_API Cuda {
   }
 
  private:
-  explicit Cuda(int device) : stream_(device), copy_stream_(device) {}
-  cuda::Stream stream_, copy_stream_;
+  explicit Cuda(int device) : stream_(device), copy_stream_(device), side_stream_(device) {}
+  cuda::Stream stream_, copy_stream_, side_stream_;
+  cuda::Stream* current_ = &stream_;
   std::recursive_mutex mutex_;
   std::unordered_map<std::type_index, std::shared_ptr<void>> libraries_;
 };

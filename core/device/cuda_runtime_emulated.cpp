@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -20,9 +21,46 @@ namespace {
 using Work = std::vector<std::function<void()>>;
 constexpr int most_devices = 8;
 
+struct Recording;
+
 struct StreamState {
   int device;
-  Work* recording = nullptr;
+  Work* recording = nullptr;  // where its work goes while it is recorded
+  Recording* part_of = nullptr;
+};
+
+/// What goes on beside the recorded stream, from an event that another stream waits for to one that the first waits
+/// for, comes into the recording as late as it may: whoever relies on less shows.
+struct Recording {
+  struct Branch {
+    StreamState* stream;
+    Work work;
+    std::size_t joined = 0;  // how much of it is in the recording
+  };
+  StreamState* stream;
+  Work work;
+  std::deque<Branch> branches;
+
+  Branch* branch_of(const StreamState& s) {
+    const auto found = std::find_if(branches.begin(), branches.end(), [&](const Branch& b) { return b.stream == &s; });
+    return found == branches.end() ? nullptr : &*found;
+  }
+  void add(StreamState& s) {
+    branches.push_back({&s, {}});
+    s.recording = &branches.back().work;
+    s.part_of = this;
+  }
+  void join(Branch& b, std::size_t until) {
+    for (; b.joined < until; ++b.joined) work.push_back(b.work[b.joined]);
+  }
+  void end() {
+    stream->recording = nullptr;
+    stream->part_of = nullptr;
+    for (Branch& b : branches) {
+      b.stream->recording = nullptr;
+      b.stream->part_of = nullptr;
+    }
+  }
 };
 
 struct Block {
@@ -160,33 +198,53 @@ void fill_bytes(void* to, int value, std::size_t bytes, Stream& stream) {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-Clock::time_point& time_of(void* handle) { return *static_cast<Clock::time_point*>(handle); }
+struct EventState {
+  Clock::time_point time;
+  StreamState* stream = nullptr;  // on which it was recorded
+  std::size_t position = 0;       // in that stream's part of a recording, behind what comes before it
+};
+EventState& event_of(void* handle) { return *static_cast<EventState*>(handle); }
 }  // namespace
-Event::Event(int device) : device_(device), handle_(new Clock::time_point) {}
-Event::~Event() { delete &time_of(handle_); }
+Event::Event(int device) : device_(device), handle_(new EventState) {}
+Event::~Event() { delete &event_of(handle_); }
 void Event::record(Stream& stream) {
-  enqueue(stream.handle(), [handle = handle_] { time_of(handle) = Clock::now(); });
+  enqueue(stream.handle(), [handle = handle_] { event_of(handle).time = Clock::now(); });
+  StreamState& s = state_of(stream.handle());
+  event_of(handle_).stream = s.recording == nullptr ? nullptr : &s;
+  event_of(handle_).position = s.recording == nullptr ? 0 : s.recording->size();
 }
-void Event::hold_back(Stream&) const {}
+void Event::hold_back(Stream& stream) const {
+  const EventState& event = event_of(handle_);
+  StreamState& waiting = state_of(stream.handle());
+  if (event.stream == nullptr || event.stream->part_of == nullptr) return;  // what it waits for has run
+  Recording& recording = *event.stream->part_of;
+  if (waiting.part_of == nullptr) recording.add(waiting);
+  if (&waiting != recording.stream) return;
+  if (Recording::Branch* b = recording.branch_of(*event.stream)) recording.join(*b, event.position);
+}
 void Event::synchronize() const {}
 float Event::milliseconds_since(const Event& earlier) const {
-  return std::chrono::duration<float, std::milli>(time_of(handle_) - time_of(earlier.handle_)).count();
+  return std::chrono::duration<float, std::milli>(event_of(handle_).time - event_of(earlier.handle_).time).count();
 }
 
 Graph::Graph(Stream& stream, const std::function<void()>& enqueue) {
-  auto work = std::make_unique<Work>();
   StreamState& s = state_of(stream.handle());
   if (s.recording != nullptr) refuse_while_recording("a recording");
-  s.recording = work.get();
+  Recording recording{&s, {}, {}};
+  s.recording = &recording.work;
+  s.part_of = &recording;
   try {
     enqueue();
   } catch (...) {
-    s.recording = nullptr;
+    recording.end();
     throw;
   }
-  s.recording = nullptr;
-  nodes_ = work->size();
-  handle_ = work.release();
+  recording.end();
+  for (const Recording::Branch& b : recording.branches)
+    if (b.joined < b.work.size())
+      throw Error("gpu", "a recording ends before work that it has begun on another stream");
+  nodes_ = recording.work.size();
+  handle_ = new Work(std::move(recording.work));
 }
 Graph::~Graph() { delete static_cast<Work*>(handle_); }
 void Graph::launch(Stream& stream) const {

@@ -64,7 +64,7 @@ GpuRun::~GpuRun() {
     const Cuda::Use use(gpu_);
     gpu_.stream().synchronize();       // first: it may wait for another replica in vain, and says so
     gpu_.copy_stream().synchronize();  // a lane's memory may still be read
-  } catch (const Error&) {             // the device failed; whoever used it was told
+  } catch (const Error&) {  // the device failed; whoever used it was told
   }
 }
 
@@ -95,8 +95,7 @@ void GpuRun::bring(const Tensors& inputs) {
   if (std::all_of(inputs.begin(), inputs.end(), on_device)) return;
   if (lanes_.size() < 2) {
     lanes_.push_back(std::make_unique<Lane>(device, input_bytes_));
-    lanes_.back()->taken.record(
-        gpu_.stream());  // its memory is given in this stream's order, and used first in the other
+    lanes_.back()->taken.record(gpu_.stream());  // its memory is given in this stream's order, and used first in the other
   }
   Lane& lane = *lanes_[turn_++ % lanes_.size()];
   if (plan_->options().gpu_communicator)

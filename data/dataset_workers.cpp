@@ -155,13 +155,13 @@ class WorkerMap final : public DatasetIterator {
     }
     const auto begin = std::chrono::steady_clock::now();
     try {
-      while (group.samples.size() < most && !group.last && since(begin) < worth_a_switch) {
+      do {  // at least once: this thread may have waited for a processor since `begin`
         std::optional<Sample> sample = source_->next();
         if (sample)
           group.samples.push_back(std::move(*sample));
         else
           group.last = true;
-      }
+      } while (group.samples.size() < most && !group.last && since(begin) < worth_a_switch);
     } catch (...) {
       group.error = std::current_exception();
       group.last = true;

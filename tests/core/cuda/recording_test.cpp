@@ -18,7 +18,7 @@ class Recording : public ::testing::Test {
 
 constexpr std::size_t bytes = 4096;
 
-/// An array on gpu:0, and streams to work on it.
+/// An array on gpu:0.
 struct Bytes {
   std::shared_ptr<Storage> storage = Storage::allocate({DeviceKind::gpu, 0}, bytes);
   std::byte* data() const { return storage->data(); }
@@ -29,6 +29,15 @@ struct Bytes {
   }
 };
 
+/// Copies beside what follows, until `ends` is waited for.
+void copy_aside(Cuda& gpu, const Bytes& to, const Bytes& from, Event& begins, Event& ends) {
+  begins.record(gpu.stream());
+  const Cuda::Aside aside(gpu);
+  begins.hold_back(gpu.stream());
+  copy(to.data(), from.data(), bytes, gpu.stream());
+  ends.record(gpu.stream());
+}
+
 TEST_F(Recording, TakesInWhatGoesOnBesideIt) {
   Cuda& gpu = Cuda::of(0);
   const Cuda::Use use(gpu);
@@ -36,13 +45,7 @@ TEST_F(Recording, TakesInWhatGoesOnBesideIt) {
   Event begins(0), ends(0);
   const Graph graph(gpu.stream(), [&] {
     fill_bytes(a.data(), 3, bytes, gpu.stream());
-    begins.record(gpu.stream());
-    {
-      const Cuda::Aside aside(gpu);
-      begins.hold_back(gpu.stream());
-      copy(b.data(), a.data(), bytes, gpu.stream());
-      ends.record(gpu.stream());
-    }
+    copy_aside(gpu, b, a, begins, ends);
     fill_bytes(c.data(), 4, bytes, gpu.stream());
     ends.hold_back(gpu.stream());
     copy(a.data(), b.data(), bytes, gpu.stream());
@@ -82,13 +85,7 @@ TEST_F(Recording, DoesWhatGoesOnBesideAsLateAsItMayWhereTheGpuIsEmulated) {
   Event begins(0), ends(0);
   const Graph graph(gpu.stream(), [&] {
     fill_bytes(a.data(), 3, bytes, gpu.stream());
-    begins.record(gpu.stream());
-    {
-      const Cuda::Aside aside(gpu);
-      begins.hold_back(gpu.stream());
-      copy(b.data(), a.data(), bytes, gpu.stream());
-      ends.record(gpu.stream());
-    }
+    copy_aside(gpu, b, a, begins, ends);
     fill_bytes(a.data(), 8, bytes, gpu.stream());  // a mistake: the copy may not have been made
     ends.hold_back(gpu.stream());
   });
